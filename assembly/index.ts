@@ -1,0 +1,6 @@
+export * from "./moments";
+
+/** First address that the module itself does not use: the scratch window starts here. */
+export function windowBase(): usize {
+  return __heap_base;
+}

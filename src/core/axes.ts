@@ -1,0 +1,73 @@
+import type { Axes3, Box3, Shape3, VoxelArray } from "./volume.js";
+
+type ArrayConstructor<T> = new (length: number) => T;
+
+function sameKind<T extends VoxelArray>(source: T, length: number): T {
+  return new (source.constructor as ArrayConstructor<T>)(length);
+}
+
+/** `result[i] = values[axes[i]]`: how shapes and spacings follow a transposition. */
+export function permute<T>(values: readonly [T, T, T], axes: Axes3): [T, T, T] {
+  return [values[axes[0]] as T, values[axes[1]] as T, values[axes[2]] as T];
+}
+
+/** The permutation that undoes `axes`. */
+export function inverseAxes(axes: Axes3): Axes3 {
+  return [axes.indexOf(0), axes.indexOf(1), axes.indexOf(2)];
+}
+
+/**
+ * NumPy's `transpose(axes)` made contiguous: `result.shape[i] = shape[axes[i]]`.
+ * Returns `data` itself for the identity.
+ */
+export function transpose<T extends VoxelArray>(data: T, shape: Shape3, axes: Axes3): T {
+  if (axes[0] === 0 && axes[1] === 1 && axes[2] === 2) return data;
+  const strides = [shape[1] * shape[2], shape[2], 1] as const;
+  const [n0, n1, n2] = permute(shape, axes);
+  const [s0, s1, s2] = permute(strides as unknown as [number, number, number], axes);
+  const result = sameKind(data, data.length);
+  let out = 0;
+  for (let i = 0; i < n0; i++) {
+    for (let j = 0; j < n1; j++) {
+      const start = i * s0 + j * s1;
+      if (s2 === 1) {
+        result.set(data.subarray(start, start + n2) as never, out);
+        out += n2;
+      } else {
+        for (let k = 0, from = start; k < n2; k++, from += s2) result[out++] = data[from] as number;
+      }
+    }
+  }
+  return result;
+}
+
+/** Shape of a box. */
+export function boxShape(box: Box3): Shape3 {
+  return [box[0][1] - box[0][0], box[1][1] - box[1][0], box[2][1] - box[2][0]];
+}
+
+/** A copy of the voxels inside `box`. */
+export function crop<T extends VoxelArray>(data: T, shape: Shape3, box: Box3): T {
+  const [n0, n1, n2] = boxShape(box);
+  const result = sameKind(data, n0 * n1 * n2);
+  let out = 0;
+  for (let i = box[0][0]; i < box[0][1]; i++) {
+    for (let j = box[1][0]; j < box[1][1]; j++) {
+      const row = (i * shape[1] + j) * shape[2] + box[2][0];
+      result.set(data.subarray(row, row + n2) as never, out);
+      out += n2;
+    }
+  }
+  return result;
+}
+
+/** Writes `part` (of the box's shape) into `whole` at `box`. */
+export function paste<T extends VoxelArray>(whole: T, shape: Shape3, part: T, box: Box3): void {
+  const [, n1, n2] = boxShape(box);
+  for (let i = box[0][0]; i < box[0][1]; i++) {
+    for (let j = box[1][0]; j < box[1][1]; j++) {
+      const from = ((i - box[0][0]) * n1 + (j - box[1][0])) * n2;
+      whole.set(part.subarray(from, from + n2) as never, (i * shape[1] + j) * shape[2] + box[2][0]);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { instantiate } from "@assemblyscript/loader";
+import { loadKernelBytes } from "#wasm";
+import { NnprepError } from "../core/errors.js";
+import { Window } from "./window.js";
+
+/** Where the kernels come from, when not from beside the package's own modules. */
+export interface InitOptions {
+  /** Bytes or compiled module of `nnprep/kernels.wasm`. */
+  readonly wasm?: BufferSource | WebAssembly.Module;
+}
+
+interface Machine {
+  readonly exports: Record<string, unknown>;
+  readonly window: Window;
+}
+
+let machine: Machine | undefined;
+let starting: Promise<void> | undefined;
+
+async function start(options: InitOptions): Promise<void> {
+  const source = options.wasm ?? (await loadKernelBytes());
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+  const { exports } = await instantiate(source as WebAssembly.Module, { env: { memory } });
+  const raw = exports as unknown as Record<string, unknown>;
+  const base = (raw.windowBase as () => number)();
+  machine = { exports: raw, window: new Window(memory, base) };
+}
+
+/**
+ * Loads the kernels. Call it once before any synchronous function of this package; the asynchronous ones call it
+ * themselves. Further calls return the same promise.
+ */
+export function init(options: InitOptions = {}): Promise<void> {
+  starting ??= start(options).catch((error) => {
+    starting = undefined;
+    throw error;
+  });
+  return starting;
+}
+
+/** The exports and the scratch memory, for the wrappers in `kernels/`; each names the exports it uses. */
+export function kernels<E>(): { readonly exports: E; readonly window: Window } {
+  if (machine === undefined) {
+    throw new NnprepError("NOT_INITIALIZED", "the kernels are not loaded yet: await init() first");
+  }
+  return machine as unknown as { exports: E; window: Window };
+}

@@ -1,0 +1,40 @@
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+
+/** Tests that run in both Node and Chromium: they may not touch files, processes or workers. */
+const universal = ["test/core/**/*.test.ts", "test/kernels/**/*.test.ts", "test/steps/**/*.test.ts", "test/io/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/browser/**"], environment: "node" } },
+      {
+        test: {
+          name: "chromium",
+          include: [...universal, "test/browser/**/*.test.ts"],
+          exclude: ["test/**/*.node.test.ts"],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+                args: [
+                  "--no-sandbox",
+                  "--disable-gpu",
+                  "--disable-quic",
+                  "--no-first-run",
+                  "--disable-background-networking",
+                  "--disable-component-update",
+                  "--disable-sync",
+                ],
+              },
+            }),
+            instances: [{ browser: "chromium" }],
+          },
+        },
+      },
+    ],
+  },
+});

@@ -2,7 +2,12 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 
 /** Tests that run in both Node and Chromium: they may not touch files, processes or workers. */
-const universal = ["test/core/**/*.test.ts", "test/kernels/**/*.test.ts", "test/steps/**/*.test.ts", "test/io/**/*.test.ts"];
+const universal = [
+  "test/core/**/*.test.ts",
+  "test/kernels/**/*.test.ts",
+  "test/steps/**/*.test.ts",
+  "test/io/**/*.test.ts",
+];
 
 export default defineConfig({
   test: {

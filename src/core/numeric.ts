@@ -21,22 +21,20 @@ export function median(values: ArrayLike<number>): number {
   return n % 2 === 1 ? (s[half] as number) : ((s[half - 1] as number) + (s[half] as number)) / 2;
 }
 
-/** Ranks (0-based) of the two order statistics that `numpy.percentile(..., q)` interpolates, and the weight of the upper. */
-export function percentilePosition(
-  count: number,
-  q: number,
-  precision: "float32" | "float64",
-): { low: number; high: number; weight: number } {
-  const f = precision === "float32" ? Math.fround : (x: number) => x;
-  const position = f((count - 1) * f(f(q) / 100));
+/**
+ * Ranks (0-based) of the two order statistics that `numpy.percentile(..., q)` interpolates, and the weight of the
+ * upper. The position is float64 for float32 input too (NumPy 2.4.6).
+ */
+export function percentilePosition(count: number, q: number): { low: number; high: number; weight: number } {
+  const position = (count - 1) * (q / 100);
   const low = Math.min(Math.floor(position), count - 1);
-  return { low, high: Math.min(low + 1, count - 1), weight: f(position - low) };
+  return { low, high: Math.min(low + 1, count - 1), weight: position - low };
 }
 
 /**
  * NumPy's linear interpolation between two order statistics (semantics of `numpy.percentile`, method "linear").
- * With "float32" every operation rounds to float32, as NumPy 2 does for float32 input with a Python float `q`;
- * with "float64" the difference is taken in float64, as NumPy 1 does.
+ * With "float32" every operation and the weight round to float32, as NumPy 2.4 does for float32 input with a Python
+ * float `q`; with "float64" the difference is taken in float64, as NumPy 1 does.
  */
 export function interpolateOrderStatistics(
   low: number,
@@ -46,12 +44,12 @@ export function interpolateOrderStatistics(
 ): number {
   const f = precision === "float32" ? Math.fround : (x: number) => x;
   const difference = f(high - low);
-  return weight < 0.5 ? f(low + f(difference * weight)) : f(high - f(difference * f(1 - weight)));
+  return weight < 0.5 ? f(low + f(difference * f(weight))) : f(high - f(difference * f(1 - weight)));
 }
 
 /** `numpy.percentile` of a short list in float64, method "linear". */
 export function percentile(values: ArrayLike<number>, q: number): number {
   const s = sorted(values);
-  const { low, high, weight } = percentilePosition(s.length, q, "float64");
+  const { low, high, weight } = percentilePosition(s.length, q);
   return interpolateOrderStatistics(s[low] as number, s[high] as number, weight, "float64");
 }

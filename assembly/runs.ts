@@ -1,0 +1,45 @@
+/**
+ * Runs of a binary row. A row is bytes, 0 or not; 64 of them become one word, and every place where the word
+ * differs from itself shifted by one voxel is a start or an end, in turn:
+ *
+ *     voxels       0 0 1 1 1 0 1
+ *     transitions      2     5 6 7        = runs [2, 5), [6, 7)
+ *
+ * A transition is a u32, a run a pair of them.
+ */
+
+/** Bit i is set where byte i of the 64 bytes at `address` is not 0. */
+function bits64(address: usize): u64 {
+  const zero = i8x16.splat(0);
+  const a = <u64>(<u32>i8x16.bitmask(i8x16.ne(v128.load(address), zero)));
+  const b = <u64>(<u32>i8x16.bitmask(i8x16.ne(v128.load(address, 16), zero)));
+  const c = <u64>(<u32>i8x16.bitmask(i8x16.ne(v128.load(address, 32), zero)));
+  const d = <u64>(<u32>i8x16.bitmask(i8x16.ne(v128.load(address, 48), zero)));
+  return a | (b << 16) | (c << 32) | (d << 48);
+}
+
+/**
+ * Writes the transitions of the `length` bytes at `row` to `out`, at most `length + 1` of them, and returns the
+ * address after the last. `flip` is 0 for the runs of set voxels and all ones for those of unset voxels.
+ * Reads up to 63 bytes beyond the row.
+ */
+export function writeRowRuns(row: usize, length: i32, flip: u64, out: usize): usize {
+  let carry: u64 = 0;
+  for (let x = 0; x < length; x += 64) {
+    let bits = bits64(row + <usize>x) ^ flip;
+    const rest = length - x;
+    if (rest < 64) bits &= ((<u64>1) << (<u64>rest)) - 1;
+    let changes = bits ^ ((bits << 1) | carry);
+    carry = bits >> 63;
+    while (changes !== 0) {
+      store<u32>(out, <u32>x + <u32>ctz(changes));
+      out += 4;
+      changes &= changes - 1;
+    }
+  }
+  if (carry !== 0) {
+    store<u32>(out, <u32>length);
+    out += 4;
+  }
+  return out;
+}

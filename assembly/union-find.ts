@@ -1,0 +1,69 @@
+/**
+ * Disjoint sets of runs. A node is 8 bytes: u32 parent, u32 voxels of the run. A parent is never greater than its
+ * node, so the root of a set is its smallest id: when ids are given in raster order, roots come in the raster order of
+ * the sets' first voxels, and one forward pass resolves every node.
+ */
+
+export function parentOf(nodes: usize, id: u32): u32 {
+  return load<u32>(nodes + ((<usize>id) << 3));
+}
+
+export function setParent(nodes: usize, id: u32, parent: u32): void {
+  store<u32>(nodes + ((<usize>id) << 3), parent);
+}
+
+export function voxelsOf(nodes: usize, id: u32): u32 {
+  return load<u32>(nodes + ((<usize>id) << 3), 4);
+}
+
+export function addNode(nodes: usize, id: u32, parent: u32, voxels: u32): void {
+  store<u64>(nodes + ((<usize>id) << 3), ((<u64>voxels) << 32) | <u64>parent);
+}
+
+/** Root of a node; halves the path on the way. */
+function find(nodes: usize, id: u32): u32 {
+  let parent = parentOf(nodes, id);
+  while (parent !== id) {
+    const grandparent = parentOf(nodes, parent);
+    setParent(nodes, id, grandparent);
+    id = grandparent;
+    parent = parentOf(nodes, id);
+  }
+  return id;
+}
+
+export function unite(nodes: usize, a: u32, b: u32): void {
+  if (parentOf(nodes, a) === parentOf(nodes, b)) return;
+  const rootA = find(nodes, a);
+  const rootB = find(nodes, b);
+  if (rootA < rootB) setParent(nodes, rootB, rootA);
+  else if (rootB < rootA) setParent(nodes, rootA, rootB);
+}
+
+/**
+ * Unites the runs of row `a` with those of row `b` that share a voxel position (`reach` 0) or also lie one voxel
+ * beside it (`reach` 1). Rows are transitions `[begin, end)`; their runs have the ids from `firstA` and `firstB` on.
+ */
+export function uniteRows(
+  nodes: usize,
+  a: usize,
+  endA: usize,
+  firstA: u32,
+  b: usize,
+  endB: usize,
+  firstB: u32,
+  reach: u32,
+): void {
+  while (a < endA && b < endB) {
+    const stopA = load<u32>(a, 4);
+    const stopB = load<u32>(b, 4);
+    if (load<u32>(a) < stopB + reach && load<u32>(b) < stopA + reach) unite(nodes, firstA, firstB);
+    if (stopA < stopB) {
+      a += 8;
+      firstA++;
+    } else {
+      b += 8;
+      firstB++;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { boxShape, crop } from "../core/axes.js";
+import { NnprepError } from "../core/errors.js";
+import { type Box3, type CaseArrays, checkLength, formatShape, type Shape3 } from "../core/volume.js";
+import { fillHoles } from "../kernels/fill-holes.js";
+import { boundingBox, markOutside, nonzeroUnion } from "../kernels/nonzero.js";
+
+/** A case whose label is there. */
+export interface LabelledCaseArrays extends CaseArrays {
+  readonly label: Int16Array;
+}
+
+export interface CroppedCase {
+  /** Copies; label -1 marks voxels outside the non-zero mask. */
+  readonly arrays: LabelledCaseArrays;
+  /** Where the arrays lay in the uncropped grid. */
+  readonly box: Box3;
+  /** Ascending labels of the cropped case, -1 and smaller ones included: nnU-Net's property `classes`. */
+  readonly classes: number[];
+}
+
+/**
+ * Voxels that are not 0 in some channel, with holes filled: `create_nonzero_mask` of nnU-Net 1.7.1.
+ *
+ * @returns 1 or 0 per voxel, C order
+ */
+export function nonzeroMask(channels: readonly Float32Array[], shape: Shape3): Uint8Array {
+  const mask = nonzeroUnion(channels, shape);
+  return fillHoles(mask, shape, mask);
+}
+
+/**
+ * Crops a case to the bounding box of its non-zero mask, as `ImageCropper.crop` of nnU-Net 1.7.1 does: label 0 becomes
+ * -1 outside the mask, labels below -1 become 0, labels outside the box are lost. A case without a label gets one that
+ * is 0 inside the mask and -1 outside.
+ *
+ * @throws NnprepError EMPTY_IMAGE if every voxel of every channel is 0, SHAPE_MISMATCH, INVALID_ARGUMENT
+ */
+export function cropToNonzero(arrays: CaseArrays): CroppedCase {
+  const { channels, label, shape } = arrays;
+  if (label !== null) checkLength("label", label, shape);
+  const mask = nonzeroMask(channels, shape);
+  const box = boundingBox(mask, shape);
+  if (box === null) {
+    throw new NnprepError(
+      "EMPTY_IMAGE",
+      `every voxel of the image of shape ${formatShape(shape)} is 0, so there is nothing to crop to; check the file or leave the case out`,
+      { shape: [...shape], channels: channels.length },
+    );
+  }
+  const inside = crop(mask, shape, box);
+  const cropped = label === null ? new Int16Array(inside.length) : crop(label, shape, box);
+  const classes = markOutside(cropped, inside);
+  return {
+    arrays: { channels: channels.map((c) => crop(c, shape, box)), label: cropped, shape: boxShape(box) },
+    box,
+    classes,
+  };
+}

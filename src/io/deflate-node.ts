@@ -1,0 +1,73 @@
+import * as zlib from "node:zlib";
+import { crc32 as ownCrc32 } from "./crc32.js";
+import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
+
+/** Beyond this the output is collected in pieces: Node's buffers end at 4 GiB. */
+const LARGEST_PIECE = 1 << 30;
+/** Room past the expected end, so that zlib also reads the trailer and checks it in the same call. */
+const SLACK = 64;
+
+/** CRC-32 of gzip and zip. `previous` is the CRC of the bytes before these. (Node has its own from 20.15 on.) */
+export function crc32(bytes: Uint8Array, previous = 0): number {
+  return zlib.crc32 === undefined ? ownCrc32(bytes, previous) : zlib.crc32(bytes, previous);
+}
+
+/**
+ * Inflates a gzip stream given in pieces, to at most `limit` bytes; `capacity` is the length that is expected.
+ * Rejects with any Error when the stream is truncated or corrupt.
+ */
+export async function inflateGzip(chunks: readonly Uint8Array[], capacity: number, limit: number): Promise<Inflated> {
+  try {
+    return await inflateNatively(chunks, Math.min(capacity, limit), limit);
+  } catch (error) {
+    // zlib itself skips zeros after the last member, but not other bytes.
+    if ((error as Error).message !== "incorrect header check") throw error;
+    return inflateMembers(chunks.length === 1 ? chunks[0] : new Uint8Array(Buffer.concat(chunks)), limit);
+  }
+}
+
+function inflateNatively(chunks: readonly Uint8Array[], capacity: number, limit: number): Promise<Inflated> {
+  return new Promise((resolve, reject) => {
+    const chunkSize = Math.min(Math.max(capacity + SLACK, 8192), LARGEST_PIECE);
+    const gunzip = zlib.createGunzip({ chunkSize });
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let total = 0;
+    const finish = (complete: boolean) => {
+      const length = Math.min(total, limit);
+      // One piece is the rule: it is handed on as it is, without a copy.
+      const bytes = parts.length === 1 ? parts[0].subarray(0, length) : joinParts(parts, length);
+      resolve({ bytes, complete });
+    };
+    gunzip.on("data", (part: Buffer<ArrayBuffer>) => {
+      parts.push(new Uint8Array(part.buffer, part.byteOffset, part.length));
+      total += part.length;
+      if (total > limit) {
+        gunzip.destroy();
+        finish(false);
+      }
+    });
+    gunzip.on("error", reject);
+    gunzip.on("end", () => finish(true));
+    for (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; at += LARGEST_PIECE) gunzip.write(chunk.subarray(at, at + LARGEST_PIECE));
+    }
+    gunzip.end();
+  });
+}
+
+/** Compresses the bytes of all pieces into one gzip member, given in pieces too. `level` 1 (fast) to 9. */
+export function deflateGzip(chunks: readonly Uint8Array[], level: number): Promise<Uint8Array<ArrayBuffer>[]> {
+  return new Promise((resolve, reject) => {
+    const gzip = zlib.createGzip({ level, chunkSize: 1 << 20 });
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    gzip.on("data", (part: Buffer<ArrayBuffer>) => {
+      parts.push(new Uint8Array(part.buffer, part.byteOffset, part.length));
+    });
+    gzip.on("error", reject);
+    gzip.on("end", () => resolve(parts));
+    for (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; at += LARGEST_PIECE) gzip.write(chunk.subarray(at, at + LARGEST_PIECE));
+    }
+    gzip.end();
+  });
+}

@@ -1,0 +1,87 @@
+import { Gzip } from "fflate";
+import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
+
+export { crc32 } from "./crc32.js";
+
+/** Bytes that are handed to a stream at once. */
+const PIECE = 1 << 20;
+
+/** The pieces, cut into slices that a stream takes without blocking the page for long. */
+function* slices(chunks: readonly Uint8Array[]): Generator<Uint8Array<ArrayBuffer>> {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += PIECE) yield chunk.subarray(at, at + PIECE) as Uint8Array<ArrayBuffer>;
+  }
+}
+
+function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const iterator = slices(chunks);
+  return new ReadableStream({
+    pull(controller) {
+      const { done, value } = iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+  });
+}
+
+/**
+ * Inflates a gzip stream given in pieces, to at most `limit` bytes; `capacity` is the length that is expected.
+ * Rejects with any Error when the stream is truncated or corrupt.
+ */
+export async function inflateGzip(chunks: readonly Uint8Array[], capacity: number, limit: number): Promise<Inflated> {
+  if (typeof DecompressionStream === "function") {
+    try {
+      return await inflateNatively(chunks, Math.min(capacity, limit), limit);
+    } catch {
+      // Several members, or bytes after the last one: engines refuse both. The slow way tells them from corruption.
+    }
+  }
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  return inflateMembers(chunks.length === 1 ? chunks[0] : joinParts(chunks, length), limit);
+}
+
+async function inflateNatively(chunks: readonly Uint8Array[], capacity: number, limit: number): Promise<Inflated> {
+  const reader = streamOf(chunks).pipeThrough(new DecompressionStream("gzip")).getReader();
+  const result = new Uint8Array(capacity);
+  const beyond: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (total + value.length <= capacity) {
+      result.set(value, total);
+    } else {
+      const fits = Math.max(0, capacity - total);
+      result.set(value.subarray(0, fits), total);
+      beyond.push(value.subarray(fits));
+    }
+    total += value.length;
+    if (total > limit) {
+      reader.cancel().catch(() => undefined);
+      return { bytes: joinParts([result, ...beyond], limit), complete: false };
+    }
+  }
+  if (total <= capacity) return { bytes: result.subarray(0, total), complete: true };
+  return { bytes: joinParts([result, ...beyond], total), complete: true };
+}
+
+/**
+ * Compresses the bytes of all pieces into one gzip member, given in pieces too. The platform's own compressor has no
+ * levels; `level` counts only where there is none.
+ */
+export async function deflateGzip(chunks: readonly Uint8Array[], level: number): Promise<Uint8Array<ArrayBuffer>[]> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  if (typeof CompressionStream === "function") {
+    const reader = streamOf(chunks).pipeThrough(new CompressionStream("gzip")).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return parts;
+      parts.push(value);
+    }
+  }
+  const gzip = new Gzip({ level: level as 1, mtime: 0 }, (part) => parts.push(part as Uint8Array<ArrayBuffer>));
+  for (const slice of slices(chunks)) gzip.push(slice);
+  gzip.push(new Uint8Array(0), true);
+  return parts;
+}

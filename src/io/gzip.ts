@@ -1,0 +1,161 @@
+import { Gunzip } from "fflate";
+import { deflateGzip, inflateGzip } from "#deflate";
+import { NnprepError } from "../core/errors.js";
+import { joinParts } from "./gzip-members.js";
+
+/** Nothing that deflates to `n` bytes inflates to more than 1032 times as many. */
+const LARGEST_RATIO = 1032;
+
+/** Level that images are written with: 6 saves 5 % for 70 % more time. */
+export const IMAGE_LEVEL = 1;
+
+export interface GunzipOptions {
+  /**
+   * Number of bytes the caller has use for. Inflating stops there; what follows is ignored.
+   * Fewer bytes are no error here: the caller compares.
+   */
+  readonly expectedByteLength?: number;
+  /** More bytes than this are an error (default 4 GiB). */
+  readonly maximumByteLength?: number;
+}
+
+/** Whether the bytes begin like a gzip stream. */
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes.length >= 3 && bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8;
+}
+
+/** The most bytes that a gzip stream of this length can hold. */
+export function largestInflatedLength(compressedByteLength: number): number {
+  return compressedByteLength * LARGEST_RATIO;
+}
+
+/**
+ * Inflates gzip: one member or several, with anything after the last one ignored (as zlib's `gzread` does).
+ * CRC and length are checked. Throws CORRUPT_FILE when the stream is truncated or damaged, or longer than
+ * `maximumByteLength`; never holds more than the limit plus a few MB.
+ */
+export async function gunzip(bytes: Uint8Array, options: GunzipOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const maximum = options.maximumByteLength ?? 2 ** 32;
+  const limit = Math.min(options.expectedByteLength ?? maximum, maximum);
+  const { bytes: inflated, complete } = await inflate([bytes], options.expectedByteLength ?? lengthHint(bytes), limit);
+  if (!complete && limit !== options.expectedByteLength) {
+    throw new NnprepError(
+      "CORRUPT_FILE",
+      `gzip stream inflates to more than ${limit} bytes, which is the most that is allowed here`,
+      { found: `more than ${limit}`, expected: limit },
+    );
+  }
+  return inflated;
+}
+
+async function inflate(chunks: readonly Uint8Array[], expected: number, limit: number) {
+  let compressed = 0;
+  for (const chunk of chunks) compressed += chunk.length;
+  if (!isGzip(chunks[0])) {
+    throw new NnprepError("CORRUPT_FILE", "not a gzip stream: it does not begin with the bytes 1f 8b 08", {
+      found: compressed === 0 ? "no bytes" : Array.from(chunks[0].subarray(0, 3)),
+    });
+  }
+  try {
+    return await inflateGzip(chunks, Math.min(expected, largestInflatedLength(compressed), limit), limit);
+  } catch (error) {
+    throw new NnprepError(
+      "CORRUPT_FILE",
+      `gzip stream is truncated or damaged (${compressed} bytes: ${(error as Error).message}); copy or export the file again`,
+      { byteLength: compressed, reason: (error as Error).message },
+    );
+  }
+}
+
+/** Length of a single member, from its last four bytes: a hint, not to be trusted. */
+function lengthHint(bytes: Uint8Array): number {
+  if (bytes.length < 18) return 0;
+  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
+}
+
+/** Compresses into one gzip member. `level` 1 (fast) to 9; browsers have only one level and ignore it. */
+export async function gzip(bytes: Uint8Array, level = IMAGE_LEVEL): Promise<Uint8Array<ArrayBuffer>> {
+  return join(await deflateGzip([bytes], level));
+}
+
+/** The same for bytes in several pieces. */
+export async function gzipChunks(chunks: readonly Uint8Array[], level = IMAGE_LEVEL): Promise<Uint8Array<ArrayBuffer>> {
+  return join(await deflateGzip(chunks, level));
+}
+
+function join(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  return joinParts(
+    parts,
+    parts.reduce((sum, part) => sum + part.length, 0),
+  );
+}
+
+/**
+ * The first `byteLength` bytes of what a gzip stream holds, or as many as there are. The stream itself may be cut off:
+ * the first few kB of a file are enough for its header.
+ */
+export function gunzipPrefix(bytes: Uint8Array, byteLength: number): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  const stream = new Gunzip((part) => {
+    parts.push(part);
+    total += part.length;
+  });
+  try {
+    for (let at = 0; at < bytes.length && total < byteLength; at += 512) stream.push(bytes.subarray(at, at + 512));
+  } catch (error) {
+    if (total === 0) {
+      throw new NnprepError("CORRUPT_FILE", `gzip stream is damaged at its beginning (${(error as Error).message})`);
+    }
+  }
+  return joinParts(parts, Math.min(total, byteLength));
+}
+
+/** A deflate stream without header or trailer, as zip holds it, with its CRC-32 and the length before compression. */
+export interface RawDeflated {
+  readonly chunks: readonly Uint8Array[];
+  readonly crc: number;
+  readonly byteLength: number;
+}
+
+const HEADER_LENGTH = 10;
+const TRAILER_LENGTH = 8;
+
+/** Compresses the bytes of all pieces for a zip member; the CRC is the one that the gzip coder computes anyway. */
+export async function deflateRaw(chunks: readonly Uint8Array[], level: number): Promise<RawDeflated> {
+  const parts = await deflateGzip(chunks, level);
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  const body: Uint8Array[] = [];
+  const trailer = new Uint8Array(TRAILER_LENGTH);
+  let at = 0;
+  for (const part of parts) {
+    const from = Math.max(0, HEADER_LENGTH - at);
+    const to = Math.min(part.length, total - TRAILER_LENGTH - at);
+    if (to > from) body.push(part.subarray(from, to));
+    for (let i = Math.max(0, to); i < part.length; i++) trailer[at + i - (total - TRAILER_LENGTH)] = part[i];
+    at += part.length;
+  }
+  const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  return { chunks: body, crc: new DataView(trailer.buffer).getUint32(0, true), byteLength };
+}
+
+/** Inflates a zip member and checks its CRC-32 and length. Throws CORRUPT_FILE. */
+export async function inflateRaw(
+  deflated: Uint8Array,
+  crc: number,
+  byteLength: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const header = new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+  const trailer = new Uint8Array(TRAILER_LENGTH);
+  new DataView(trailer.buffer).setUint32(0, crc, true);
+  new DataView(trailer.buffer).setUint32(4, byteLength >>> 0, true);
+  const { bytes, complete } = await inflate([header, deflated, trailer], byteLength, byteLength);
+  if (!complete || bytes.length !== byteLength) {
+    throw new NnprepError(
+      "CORRUPT_FILE",
+      `zip member inflates to ${complete ? bytes.length : `more than ${byteLength}`} bytes, but its entry says ${byteLength}`,
+      { found: bytes.length, expected: byteLength },
+    );
+  }
+  return bytes;
+}

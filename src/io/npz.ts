@@ -1,0 +1,92 @@
+import { NnprepError } from "../core/errors.js";
+import type { NdArray, NdArrayData } from "../core/python.js";
+import { joinParts } from "./gzip-members.js";
+import { bytesOf, dtypeName, formatNpyHeader, parseNpy } from "./npy.js";
+import { formatZip, parseZip } from "./zip.js";
+
+/** Members are only stored, deflated at level 1, or deflated at level 6 (what NumPy itself uses). */
+export type NpzCompression = "none" | "fast" | "best";
+
+const LEVELS: Readonly<Record<NpzCompression, number>> = { none: 0, fast: 1, best: 6 };
+
+/** An array whose elements lie in several typed arrays of one type, one after the other in C order. */
+export interface ArrayInChunks {
+  readonly chunks: readonly NdArrayData[];
+  readonly shape: readonly number[];
+}
+
+export type NpzArrays =
+  | ReadonlyMap<string, NdArray | ArrayInChunks>
+  | Readonly<Record<string, NdArray | ArrayInChunks>>;
+
+/** Reads what `numpy.savez` and `numpy.savez_compressed` write; keys without ".npy". CRCs are checked. */
+export async function readNpz(bytes: Uint8Array): Promise<Map<string, NdArray>> {
+  const arrays = new Map<string, NdArray>();
+  for (const entry of parseZip(bytes)) {
+    if (entry.name.endsWith(".npy")) arrays.set(entry.name.slice(0, -4), parseNpy(await entry.read()));
+  }
+  return arrays;
+}
+
+/** The array under one key, and none of the others. Throws CORRUPT_FILE when there is no such key. */
+export async function readNpzArray(bytes: Uint8Array, key: string): Promise<NdArray> {
+  const entries = parseZip(bytes);
+  const entry = entries.find(({ name }) => name === `${key}.npy`);
+  if (entry === undefined) {
+    const found = entries.map(({ name }) => name.replace(/\.npy$/, ""));
+    throw new NnprepError("CORRUPT_FILE", `no array "${key}" in the archive, found: ${found.join(", ") || "nothing"}`, {
+      found,
+      expected: key,
+    });
+  }
+  return parseNpy(await entry.read());
+}
+
+/**
+ * Writes a `.npz` that `numpy.load` reads. Memory: the compressed bytes twice for a moment;
+ * use `writeNpzPieces` to write big archives without that.
+ */
+export async function writeNpz(
+  arrays: NpzArrays,
+  options: { readonly compression: NpzCompression },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces = await writeNpzPieces(arrays, options);
+  const byteLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (byteLength > 2 ** 32 - 1) {
+    throw new NnprepError(
+      "OUT_OF_MEMORY",
+      `npz archive of ${byteLength} bytes does not fit into one array of less than 4 GiB; compress it or write it in pieces`,
+      { byteLength },
+    );
+  }
+  return joinParts(pieces, byteLength);
+}
+
+/** The same archive as a list of pieces, to be written to a file one after the other; uncompressed data are not copied. */
+export async function writeNpzPieces(
+  arrays: NpzArrays,
+  { compression }: { readonly compression: NpzCompression },
+): Promise<Uint8Array[]> {
+  const named = arrays instanceof Map ? [...arrays] : Object.entries(arrays);
+  const members = named.map(([key, array]: [string, NdArray | ArrayInChunks]) => {
+    const parts = "chunks" in array ? array.chunks : [array.data];
+    const dtype = checkChunks(key, parts, array.shape);
+    return { name: `${key}.npy`, chunks: [formatNpyHeader(dtype, array.shape), ...parts.map(bytesOf)] };
+  });
+  return formatZip(members, LEVELS[compression]);
+}
+
+/** The one dtype of the chunks; throws unless they are of one type and have as many elements as the shape. */
+function checkChunks(key: string, chunks: readonly NdArrayData[], shape: readonly number[]): string {
+  const types = new Set(chunks.map(dtypeName));
+  const found = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const expected = shape.reduce((a, b) => a * b, 1);
+  if (types.size !== 1 || found !== expected) {
+    throw new NnprepError(
+      "SHAPE_MISMATCH",
+      `array "${key}": ${chunks.length} pieces of dtype ${[...types].join(", ") || "none"} with ${found} elements cannot have the shape (${shape.join(", ")})`,
+      { found, expected },
+    );
+  }
+  return [...types][0];
+}

@@ -1,0 +1,277 @@
+import { crc32 } from "#deflate";
+import { NnprepError } from "../core/errors.js";
+import { deflateRaw, inflateRaw, largestInflatedLength } from "./gzip.js";
+
+/*
+ * The zip container as NumPy writes and reads it: members stored or deflated, sizes known beforehand, zip64 where a
+ * size or an offset needs it. After PKWARE's APPNOTE 6.3.10. (fflate's reader checks no CRC and its writer knows no
+ * zip64.)
+ */
+
+const LOCAL_HEADER = 0x04034b50;
+const CENTRAL_HEADER = 0x02014b50;
+const END_OF_CENTRAL = 0x06054b50;
+const ZIP64_END = 0x06064b50;
+const ZIP64_LOCATOR = 0x07064b50;
+const ZIP64_EXTRA = 1;
+/** 1980-01-01 00:00, the first date that zip knows: the same members give the same bytes on every day. */
+const CONSTANT_DATE = 0x0021;
+const STORED = 0;
+const DEFLATED = 8;
+/** A field of 32 bits with this value says: look into the zip64 extra field. */
+const IN_ZIP64 = 0xffffffff;
+const UTF8_NAME = 0x0800;
+const ENCRYPTED = 1;
+
+/** A member to write: its bytes in as many pieces as there are. */
+export interface ZipMember {
+  readonly name: string;
+  readonly chunks: readonly Uint8Array[];
+}
+
+interface Entry {
+  readonly name: Uint8Array;
+  readonly method: number;
+  readonly crc: number;
+  readonly compressed: number;
+  readonly byteLength: number;
+  readonly offset: number;
+}
+
+/**
+ * Writes a zip archive; the result is a list of pieces, to be written one after the other.
+ * `level` 0 stores, 1 to 9 deflate. `zip64` "always" is for tests: it is used by itself where it is needed.
+ */
+export async function formatZip(
+  members: Iterable<ZipMember>,
+  level: number,
+  zip64: "where needed" | "always" = "where needed",
+): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  const entries: Entry[] = [];
+  const threshold = zip64 === "always" ? 0 : IN_ZIP64;
+  let offset = 0;
+  const append = (piece: Uint8Array) => {
+    pieces.push(piece);
+    offset += piece.length;
+  };
+  for (const { name, chunks } of members) {
+    const body = level === 0 ? store(chunks) : await deflateRaw(chunks, level);
+    const compressed = body.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const entry: Entry = {
+      name: new TextEncoder().encode(name),
+      method: level === 0 ? STORED : DEFLATED,
+      crc: body.crc,
+      compressed,
+      byteLength: body.byteLength,
+      offset,
+    };
+    entries.push(entry);
+    append(localHeader(entry, threshold));
+    for (const chunk of body.chunks) append(chunk);
+  }
+  const start = offset;
+  for (const entry of entries) append(centralHeader(entry, threshold));
+  append(endOfCentral(entries.length, start, offset - start, threshold));
+  return pieces;
+}
+
+function store(chunks: readonly Uint8Array[]): { chunks: readonly Uint8Array[]; crc: number; byteLength: number } {
+  let crc = 0;
+  let byteLength = 0;
+  for (const chunk of chunks) {
+    crc = crc32(chunk, crc);
+    byteLength += chunk.length;
+  }
+  return { chunks, crc, byteLength };
+}
+
+/** Fields that local and central header share, from "version needed" on. */
+function putCommon(view: DataView, at: number, entry: Entry, wide: boolean, extraLength: number): void {
+  view.setUint16(at, wide ? 45 : 20, true);
+  view.setUint16(at + 2, entry.name.some((byte) => byte > 127) ? UTF8_NAME : 0, true);
+  view.setUint16(at + 4, entry.method, true);
+  view.setUint16(at + 8, CONSTANT_DATE, true);
+  view.setUint32(at + 10, entry.crc, true);
+  view.setUint32(at + 14, wide ? IN_ZIP64 : entry.compressed, true);
+  view.setUint32(at + 18, wide ? IN_ZIP64 : entry.byteLength, true);
+  view.setUint16(at + 22, entry.name.length, true);
+  view.setUint16(at + 24, extraLength, true);
+}
+
+function putSizes(view: DataView, at: number, entry: Entry, length: number): void {
+  view.setUint16(at, ZIP64_EXTRA, true);
+  view.setUint16(at + 2, length, true);
+  view.setBigUint64(at + 4, BigInt(entry.byteLength), true);
+  view.setBigUint64(at + 12, BigInt(entry.compressed), true);
+  if (length === 24) view.setBigUint64(at + 20, BigInt(entry.offset), true);
+}
+
+function localHeader(entry: Entry, threshold: number): Uint8Array {
+  const wide = entry.byteLength >= threshold || entry.compressed >= threshold;
+  const header = new Uint8Array(30 + entry.name.length + (wide ? 20 : 0));
+  const view = new DataView(header.buffer);
+  view.setUint32(0, LOCAL_HEADER, true);
+  putCommon(view, 4, entry, wide, wide ? 20 : 0);
+  header.set(entry.name, 30);
+  if (wide) putSizes(view, 30 + entry.name.length, entry, 16);
+  return header;
+}
+
+function centralHeader(entry: Entry, threshold: number): Uint8Array {
+  const wide = entry.byteLength >= threshold || entry.compressed >= threshold || entry.offset >= threshold;
+  const header = new Uint8Array(46 + entry.name.length + (wide ? 28 : 0));
+  const view = new DataView(header.buffer);
+  view.setUint32(0, CENTRAL_HEADER, true);
+  view.setUint16(4, wide ? 45 : 20, true);
+  putCommon(view, 6, entry, wide, wide ? 28 : 0);
+  view.setUint32(42, wide ? IN_ZIP64 : entry.offset, true);
+  header.set(entry.name, 46);
+  if (wide) putSizes(view, 46 + entry.name.length, entry, 24);
+  return header;
+}
+
+function endOfCentral(count: number, start: number, length: number, threshold: number): Uint8Array {
+  const wide = start >= threshold || length >= threshold || count >= Math.min(threshold, 0xffff);
+  const end = new Uint8Array(22 + (wide ? 76 : 0));
+  const view = new DataView(end.buffer);
+  if (wide) {
+    view.setUint32(0, ZIP64_END, true);
+    view.setBigUint64(4, 44n, true);
+    view.setUint16(12, 45, true);
+    view.setUint16(14, 45, true);
+    view.setBigUint64(24, BigInt(count), true);
+    view.setBigUint64(32, BigInt(count), true);
+    view.setBigUint64(40, BigInt(length), true);
+    view.setBigUint64(48, BigInt(start), true);
+    view.setUint32(56, ZIP64_LOCATOR, true);
+    view.setBigUint64(64, BigInt(start + length), true);
+    view.setUint32(72, 1, true);
+  }
+  const at = end.length - 22;
+  view.setUint32(at, END_OF_CENTRAL, true);
+  view.setUint16(at + 8, wide ? 0xffff : count, true);
+  view.setUint16(at + 10, wide ? 0xffff : count, true);
+  view.setUint32(at + 12, wide ? IN_ZIP64 : length, true);
+  view.setUint32(at + 16, wide ? IN_ZIP64 : start, true);
+  return end;
+}
+
+/** A member as the archive's directory lists it. */
+export interface ZipEntry {
+  readonly name: string;
+  /** Length before compression. */
+  readonly byteLength: number;
+  /** Inflates the member and checks its CRC-32. */
+  read(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepError {
+  return new NnprepError("CORRUPT_FILE", `${message}; the archive is truncated or damaged`, detail);
+}
+
+/** The members of a zip archive, in the order of its directory. Nothing is inflated before `read` is called. */
+export function parseZip(bytes: Uint8Array): ZipEntry[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { count, start, end } = findDirectory(view);
+  const entries: ZipEntry[] = [];
+  let at = start;
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > end || view.getUint32(at, true) !== CENTRAL_HEADER) {
+      throw corrupt(`zip directory ends after ${i} of ${count} members`, { found: i, expected: count });
+    }
+    const nameLength = view.getUint16(at + 28, true);
+    const extraLength = view.getUint16(at + 30, true);
+    if (at + 46 + nameLength + extraLength > end) throw corrupt(`zip directory entry ${i} is cut off`);
+    const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
+    entries.push(readEntry(bytes, view, at, name, at + 46 + nameLength, extraLength));
+    at += 46 + nameLength + extraLength + view.getUint16(at + 32, true);
+  }
+  return entries;
+}
+
+function findDirectory(view: DataView): { count: number; start: number; end: number } {
+  const lowest = Math.max(0, view.byteLength - 22 - 0xffff);
+  let at = view.byteLength - 22;
+  while (at >= lowest && view.getUint32(at, true) !== END_OF_CENTRAL) at--;
+  if (at < lowest || at < 0) {
+    throw corrupt(`no zip directory in ${view.byteLength} bytes`, { byteLength: view.byteLength });
+  }
+  let count = view.getUint16(at + 10, true);
+  let length = view.getUint32(at + 12, true);
+  let start = view.getUint32(at + 16, true);
+  if (at >= 20 && view.getUint32(at - 20, true) === ZIP64_LOCATOR) {
+    const end64 = Number(view.getBigUint64(at - 12, true));
+    if (end64 + 56 > at || view.getUint32(end64, true) !== ZIP64_END)
+      throw corrupt("zip64 directory is not where it should be");
+    count = Number(view.getBigUint64(end64 + 32, true));
+    length = Number(view.getBigUint64(end64 + 40, true));
+    start = Number(view.getBigUint64(end64 + 48, true));
+  }
+  if (start + length > at)
+    throw corrupt(`zip directory should end at byte ${start + length}, after its own trailer at ${at}`);
+  return { count, start, end: start + length };
+}
+
+function readEntry(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  name: string,
+  extraAt: number,
+  extraLength: number,
+): ZipEntry {
+  const flags = view.getUint16(at + 8, true);
+  const method = view.getUint16(at + 10, true);
+  const crc = view.getUint32(at + 16, true);
+  const sizes = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
+  applyZip64(view, extraAt, extraAt + extraLength, sizes);
+  const [byteLength, compressed, offset] = sizes;
+  const read = async () => {
+    if (flags & ENCRYPTED || (method !== STORED && method !== DEFLATED)) {
+      throw new NnprepError(
+        "UNSUPPORTED",
+        `zip member "${name}" is ${flags & ENCRYPTED ? "encrypted" : `compressed by method ${method}`}; stored and deflated members can be read`,
+        { member: name, method },
+      );
+    }
+    if (offset + 30 > bytes.length || view.getUint32(offset, true) !== LOCAL_HEADER) {
+      throw corrupt(`zip member "${name}" is not at byte ${offset}`, { member: name });
+    }
+    const start = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
+    if (start + compressed > bytes.length) {
+      throw corrupt(`zip member "${name}" should end at byte ${start + compressed} of ${bytes.length}`, {
+        member: name,
+      });
+    }
+    const body = bytes.subarray(start, start + compressed);
+    if (method === DEFLATED) {
+      if (byteLength > largestInflatedLength(compressed)) {
+        throw corrupt(`zip member "${name}" promises ${byteLength} bytes out of ${compressed}`, { member: name });
+      }
+      return inflateRaw(body, crc, byteLength);
+    }
+    if (crc32(body) !== crc || compressed !== byteLength) {
+      throw corrupt(`zip member "${name}": CRC or length is wrong`, { member: name });
+    }
+    return new Uint8Array(body);
+  };
+  return { name, byteLength, read };
+}
+
+/** Replaces those of [length, compressed length, offset] that say "see zip64". */
+function applyZip64(view: DataView, from: number, to: number, sizes: number[]): void {
+  for (let at = from; at + 4 <= to; ) {
+    const end = Math.min(to, at + 4 + view.getUint16(at + 2, true));
+    if (view.getUint16(at, true) === ZIP64_EXTRA) {
+      let field = at + 4;
+      for (let i = 0; i < sizes.length; i++) {
+        if (sizes[i] === IN_ZIP64 && field + 8 <= end) {
+          sizes[i] = Number(view.getBigUint64(field, true));
+          field += 8;
+        }
+      }
+    }
+    at = at + 4 + view.getUint16(at + 2, true);
+  }
+}

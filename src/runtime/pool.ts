@@ -1,0 +1,158 @@
+import workerpool from "workerpool";
+import { NnprepError, type PlainError } from "../core/errors.js";
+
+/** What is known of a job before it runs, for the report when its worker dies. */
+export interface JobNote {
+  /** What the job works on, for messages: a case identifier. */
+  readonly name: string;
+  /** Bytes that the job was expected to need. */
+  readonly memoryBytes?: number;
+}
+
+export interface PoolSettings {
+  /** Module that calls `serveWorker`: an absolute path in Node, a URL in a browser. */
+  readonly script: string;
+  /** Jobs that run at the same time. */
+  readonly workers: number;
+  /** Processes survive each other's end; Web Workers are what a browser has. */
+  readonly kind: "process" | "web";
+}
+
+/** How a result travels: errors as plain values, because cloning takes class and code away. */
+type Answer = { readonly value: unknown } | { readonly plain: PlainError } | { readonly text: string };
+
+/** Milliseconds that a stopped worker gets to leave by itself. */
+const GRACE_MS = 100;
+const UNSTARTED = "Worker is terminated";
+
+/**
+ * A pool of workers that each run one job at a time. A worker that dies fails its own job only (`WORKER_DIED`);
+ * the next job starts a new worker.
+ */
+export class WorkerPool {
+  readonly workers: number;
+  readonly #pool: workerpool.Pool;
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+  #stopped: NnprepError | undefined;
+
+  constructor(settings: PoolSettings) {
+    this.workers = settings.workers;
+    this.#free = settings.workers;
+    this.#pool = workerpool.pool(settings.script, {
+      maxWorkers: settings.workers,
+      workerType: settings.kind,
+      workerTerminateTimeout: GRACE_MS,
+      forkOpts: { serialization: "advanced" },
+      workerOpts: { type: "module" },
+    });
+  }
+
+  /**
+   * Runs `method` of the worker module with one structured-cloneable argument.
+   * @throws NnprepError with the worker's own code, `WORKER_DIED` or `ABORTED`.
+   */
+  async run<T>(method: string, argument: unknown, note: JobNote): Promise<T> {
+    await this.#acquire();
+    try {
+      return await this.#send<T>(method, argument, note);
+    } finally {
+      this.#free++;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Fails running and waiting jobs with `ABORTED` and ends the workers. */
+  async stop(): Promise<void> {
+    this.#stopped ??= new NnprepError("ABORTED", "stopped before it was done; what is finished is kept");
+    for (const wake of this.#waiting.splice(0)) wake();
+    await this.#end(true);
+  }
+
+  /** Ends the workers once they are idle. */
+  async close(): Promise<void> {
+    await this.#end(false);
+  }
+
+  async #acquire(): Promise<void> {
+    while (this.#free === 0 && this.#stopped === undefined) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#free--;
+  }
+
+  async #send<T>(method: string, argument: unknown, note: JobNote): Promise<T> {
+    // A worker that died while idle is noticed only when the next job is sent to it: that job never started.
+    for (let attempt = 0; ; attempt++) {
+      if (this.#stopped !== undefined) throw this.#stopped;
+      try {
+        return unwrap<T>((await this.#pool.exec(method, [argument])) as Answer);
+      } catch (error) {
+        if (error instanceof NnprepError) throw error;
+        if (this.#stopped !== undefined) throw this.#stopped;
+        const message = error instanceof Error ? error.message : String(error);
+        if (message === UNSTARTED && attempt <= this.workers) continue;
+        if (/terminated|ERR_IPC|EPIPE|Worker error/i.test(message)) throw workerDied(message, note);
+        throw error;
+      }
+    }
+  }
+
+  async #end(force: boolean): Promise<void> {
+    // The library waits for ever for the end of a worker that is already gone, hence the second bound.
+    const ended = Promise.resolve(this.#pool.terminate(force, 20 * GRACE_MS) as unknown as PromiseLike<unknown>);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const bound = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, 30 * GRACE_MS);
+    });
+    await Promise.race([ended.catch(() => undefined), bound]);
+    clearTimeout(timer);
+  }
+}
+
+function unwrap<T>(answer: Answer): T {
+  if ("plain" in answer) throw NnprepError.fromPlain(answer.plain);
+  if ("text" in answer) throw new Error(answer.text);
+  return answer.value as T;
+}
+
+function workerDied(message: string, note: JobNote): NnprepError {
+  const signal = /signalCode: `(SIG\w+)`/.exec(message)?.[1];
+  const exitCode = /exitCode: `(\d+)`/.exec(message)?.[1];
+  const how = signal !== undefined ? `by ${signal}` : `with exit code ${exitCode ?? "unknown"}`;
+  const need =
+    note.memoryBytes === undefined
+      ? ""
+      : `; this case was expected to need about ${Math.ceil(note.memoryBytes / 2 ** 20)} MiB`;
+  return new NnprepError(
+    "WORKER_DIED",
+    `the worker of case ${note.name} ended ${how} before it was done${need}. A process that is killed has often run ` +
+      "out of memory: try again with fewer workers. The other cases are not affected",
+    { case: note.name, signal: signal ?? null, exitCode: exitCode ?? null, memoryBytes: note.memoryBytes ?? null },
+  );
+}
+
+/** An error in a form that survives a worker boundary. */
+function toAnswer(error: unknown): Answer {
+  if (error instanceof NnprepError) return { plain: error.toPlain() };
+  if (error instanceof RangeError && /allocation|array length|array buffer/i.test(error.message)) {
+    const full = new NnprepError("OUT_OF_MEMORY", `the engine could not allocate memory (${error.message})`);
+    return { plain: full.toPlain() };
+  }
+  return { text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+/** The worker's side: offers `methods`, each with one argument, to the pool that started it. */
+export function serveWorker(methods: Readonly<Record<string, (argument: never) => unknown>>): void {
+  const wrapped: Record<string, (argument: unknown) => Promise<Answer>> = {};
+  for (const [name, method] of Object.entries(methods)) {
+    wrapped[name] = async (argument) => {
+      try {
+        return { value: await method(argument as never) };
+      } catch (error) {
+        return toAnswer(error);
+      }
+    };
+  }
+  workerpool.worker(wrapped);
+}

@@ -1,0 +1,136 @@
+import { NnprepError } from "../core/errors.js";
+import type { JobNote } from "../runtime/pool.js";
+
+/** One case to be worked on, with what the task needs to know of it. */
+export interface CaseJob {
+  readonly identifier: string;
+  /** Structured-cloneable argument of the task. */
+  readonly argument: unknown;
+  /** Bytes that the job will need, by estimate. */
+  readonly memoryBytes?: number;
+}
+
+/** What a task returned, and what it took. */
+export interface Measured<R> {
+  readonly value: R;
+  readonly seconds: number;
+  /** Largest resident memory of the worker while it ran this case; null where it cannot be known. */
+  readonly peakMemoryBytes: number | null;
+}
+
+/** Result of one case: a value or an error, never both. */
+export type CaseOutcome<R> =
+  | ({ readonly identifier: string; readonly ok: true } & Measured<R>)
+  | { readonly identifier: string; readonly ok: false; readonly error: Error };
+
+/** Runs single jobs somewhere: in this thread or in workers. */
+export interface Executor {
+  /** Jobs that may run at the same time. */
+  readonly workers: number;
+  run<R>(task: string, argument: unknown, note: JobNote): Promise<Measured<R>>;
+  /** Ends running jobs at once; they fail with `ABORTED`. */
+  stop(): Promise<void>;
+  /** Ends the workers once they are idle. */
+  close(): Promise<void>;
+}
+
+/** How far a stage is: one call when it starts (`done` 0) and one after each case. */
+export interface Progress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  /** The case that was finished last. */
+  readonly identifier?: string;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Cases at the same time, if fewer than the executor has workers. */
+  readonly workers?: number | undefined;
+  /** Bytes that the cases at work may need together, by estimate; one case is always let in. Default: no limit. */
+  readonly memoryBudgetBytes?: number | undefined;
+}
+
+/**
+ * Runs one task over many cases. A case that fails does not stop the others. Outcomes come in the order of `jobs`,
+ * whatever the number of workers.
+ *
+ * @throws NnprepError ABORTED when the signal fires; then no case is still running.
+ */
+export async function runCases<R>(
+  executor: Executor,
+  task: string,
+  stage: string,
+  jobs: readonly CaseJob[],
+  options: RunOptions = {},
+): Promise<CaseOutcome<R>[]> {
+  const { signal, onProgress } = options;
+  throwIfAborted(signal);
+  const stop = () => void executor.stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  const gate = new Gate(options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY);
+  const outcomes: CaseOutcome<R>[] = new Array(jobs.length);
+  let done = 0;
+  let next = 0;
+  onProgress?.({ stage, done, total: jobs.length });
+  const lane = async () => {
+    while (next < jobs.length && signal?.aborted !== true) {
+      const index = next++;
+      const job = jobs[index] as CaseJob;
+      const need = job.memoryBytes ?? 0;
+      await gate.enter(need);
+      outcomes[index] = await runCase<R>(executor, task, job);
+      gate.leave(need);
+      onProgress?.({ stage, done: ++done, total: jobs.length, identifier: job.identifier });
+    }
+  };
+  const lanes = Math.min(options.workers ?? executor.workers, executor.workers, jobs.length);
+  try {
+    await Promise.all(Array.from({ length: lanes }, lane));
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+  throwIfAborted(signal);
+  return outcomes;
+}
+
+async function runCase<R>(executor: Executor, task: string, job: CaseJob): Promise<CaseOutcome<R>> {
+  const { identifier, memoryBytes } = job;
+  try {
+    const note = memoryBytes === undefined ? { name: identifier } : { name: identifier, memoryBytes };
+    const measured = await executor.run<R>(task, job.argument, note);
+    return { identifier, ok: true, ...measured };
+  } catch (error) {
+    return { identifier, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+/** @throws NnprepError ABORTED */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new NnprepError("ABORTED", "stopped before it was done; what is finished is kept, run it again to go on");
+}
+
+/** Lets jobs in while the sum of their estimates fits; a job that fits nowhere runs alone. */
+class Gate {
+  #used = 0;
+  #inside = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(readonly budget: number) {}
+
+  async enter(need: number): Promise<void> {
+    while (this.#inside > 0 && this.#used + need > this.budget) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#inside++;
+    this.#used += need;
+  }
+
+  leave(need: number): void {
+    this.#inside--;
+    this.#used -= need;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

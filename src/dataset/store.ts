@@ -1,0 +1,17 @@
+/** Where files are read and written: a folder or memory. Paths are relative, with "/" between their parts. */
+export interface Store {
+  /** What messages and documents call a file: an absolute path for a folder. */
+  location(path: string): string;
+  /** @throws NnprepError FILE_NOT_FOUND */
+  read(path: string): Promise<Uint8Array>;
+  /**
+   * Writes a whole file, given in one or several pieces, or nothing: the final name never holds half a file.
+   * @throws NnprepError CANNOT_WRITE
+   */
+  write(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void>;
+  exists(path: string): Promise<boolean>;
+  /** Names of the files directly in a folder ("" for the root), sorted; none when there is no such folder. */
+  list(folder?: string): Promise<string[]>;
+  /** Removes a file if it is there. */
+  remove(path: string): Promise<void>;
+}

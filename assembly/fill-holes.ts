@@ -1,5 +1,5 @@
 import { writeRowRuns } from "./runs";
-import { addNode, parentOf, setParent, uniteRows } from "./union-find";
+import { addNode, nodeValue, parentOf, setParent, uniteRows } from "./union-find";
 
 /**
  * Hole filling on runs: the runs of unset voxels are united with their face neighbours, those at a face of the volume
@@ -28,6 +28,7 @@ export function enterBackground(
   let out = runs;
   let begin = runs;
   let rowId = id;
+  let rowStart: u32 = 0;
   store<u32>(rowEnds, 0);
   for (let row = 0; row < rows; row++) {
     const lastBegin = begin;
@@ -36,7 +37,9 @@ export function enterBackground(
     rowId = id;
     out = writeRowRuns(mask, length, ~(<u64>0), begin);
     const outside = open || row === 0 || row === rows - 1;
-    for (let run = begin; run < out; run += 8, id++) addNode(nodes, id, outside ? 0 : id, 0);
+    for (let run = begin; run < out; run += 8, id++) {
+      addNode(nodes, id, outside ? 0 : id, rowStart + load<u32>(run));
+    }
     if (!outside && out > begin) {
       if (load<u32>(begin) === 0) setParent(nodes, rowId, 0);
       if (load<u32>(out - 4) === <u32>length) setParent(nodes, id - 1, 0);
@@ -49,6 +52,7 @@ export function enterBackground(
     }
     store<u32>(rowEnds + ((<usize>row) << 2), <u32>(out - runs), 4);
     mask += <usize>length;
+    rowStart += <u32>length;
   }
   return id;
 }
@@ -64,17 +68,14 @@ export function resolveHoles(nodes: usize, from: u32, to: u32): u32 {
   return holes;
 }
 
-/** Sets the holes of one slice to 1. `runs` is scratch for the transitions of a row. */
-export function paintHoles(mask: usize, rows: i32, length: i32, runs: usize, nodes: usize, id: u32): void {
-  for (let row = 0; row < rows; row++) {
-    const end = writeRowRuns(mask, length, ~(<u64>0), runs);
-    for (let run = runs; run < end; run += 8, id++) {
-      if (parentOf(nodes, id) === 0) continue;
-      let voxel = mask + <usize>load<u32>(run);
-      const stop = mask + <usize>load<u32>(run, 4);
-      for (; voxel + 16 <= stop; voxel += 16) v128.store(voxel, i8x16.splat(1));
-      for (; voxel < stop; voxel++) store<u8>(voxel, 1);
-    }
-    mask += <usize>length;
+/** Sets the holes of one slice, whose nodes are `[from, to)`, to 1. */
+export function paintHoles(mask: usize, length: i32, nodes: usize, from: u32, to: u32): void {
+  for (let id = from; id < to; id++) {
+    if (parentOf(nodes, id) === 0) continue;
+    const start = nodeValue(nodes, id);
+    const rowEnd = mask + <usize>((start / <u32>length + 1) * <u32>length);
+    let voxel = mask + <usize>start;
+    do store<u8>(voxel++, 1);
+    while (voxel < rowEnd && load<u8>(voxel) === 0);
   }
 }

@@ -1,5 +1,9 @@
 export * from "./fill-holes";
+export * from "./moments";
 export * from "./nonzero";
+export * from "./normalize";
+export * from "./pairwise";
+export * from "./select";
 
 /** First address that the module itself does not use: the scratch window starts here. */
 export function windowBase(): usize {

@@ -1,5 +1,6 @@
 /**
- * Disjoint sets of runs. A node is 8 bytes: u32 parent, u32 voxels of the run. A parent is never greater than its
+ * Disjoint sets of runs. A node is 8 bytes: u32 parent, and a u32 value that the user of the
+ * sets is free to choose. A parent is never greater than its
  * node, so the root of a set is its smallest id: when ids are given in raster order, roots come in the raster order of
  * the sets' first voxels, and one forward pass resolves every node.
  */
@@ -12,12 +13,12 @@ export function setParent(nodes: usize, id: u32, parent: u32): void {
   store<u32>(nodes + ((<usize>id) << 3), parent);
 }
 
-export function voxelsOf(nodes: usize, id: u32): u32 {
+export function nodeValue(nodes: usize, id: u32): u32 {
   return load<u32>(nodes + ((<usize>id) << 3), 4);
 }
 
-export function addNode(nodes: usize, id: u32, parent: u32, voxels: u32): void {
-  store<u64>(nodes + ((<usize>id) << 3), ((<u64>voxels) << 32) | <u64>parent);
+export function addNode(nodes: usize, id: u32, parent: u32, value: u32): void {
+  store<u64>(nodes + ((<usize>id) << 3), ((<u64>value) << 32) | <u64>parent);
 }
 
 /** Root of a node; halves the path on the way. */

@@ -17,8 +17,11 @@ interface FillHolesExports {
     previousId: number,
   ): number;
   resolveHoles(nodes: number, from: number, to: number): number;
-  paintHoles(mask: number, rows: number, length: number, runs: number, nodes: number, id: number): void;
+  paintHoles(mask: number, length: number, nodes: number, from: number, to: number): void;
 }
+
+/** Above this share of hole runs among a slice's voxels the slice goes through the window again. */
+const FEW = 1 / 64;
 
 /**
  * Sets every voxel that cannot reach the outside of the volume over faces of unset voxels, as
@@ -35,38 +38,57 @@ export function fillHoles(
 ): Uint8Array {
   checkLength("mask", mask, shape);
   checkLength("destination", destination, shape);
-  if (destination !== mask) destination.set(mask);
   const [slices, rows, length] = shape;
-  if (slices < 3 || rows < 3 || length < 3) return destination;
+  if (slices < 3 || rows < 3 || length < 3) {
+    if (destination !== mask) destination.set(mask);
+    return destination;
+  }
+  const voxels = rows * length;
   const { exports, window } = kernels<FillHolesExports>();
   const { firstIds, ...at } = scanRuns(window, mask, shape, 1, (slice, firstId, to) => {
+    if (destination !== mask) destination.set(mask.subarray(slice * voxels, (slice + 1) * voxels), slice * voxels);
     const open = slice === 0 || slice === slices - 1;
-    const { mask, runs, rowEnds, previousRuns, previousEnds, nodes, previousId } = to;
-    if (slice === 0) window.u32(nodes, 2).fill(0);
+    if (slice === 0) window.u32(to.nodes, 2).fill(0);
     const next = exports.enterBackground(
-      mask,
+      to.mask,
       rows,
       length,
       open,
-      runs,
-      rowEnds,
-      previousRuns,
-      previousEnds,
-      nodes,
+      to.runs,
+      to.rowEnds,
+      to.previousRuns,
+      to.previousEnds,
+      to.nodes,
       firstId,
-      previousId,
+      to.previousId,
     );
     return next >>> 0;
   });
-  const voxels = rows * length;
   for (let slice = 0; slice < slices; slice++) {
-    const firstId = firstIds[slice] as number;
-    if (exports.resolveHoles(at.nodes, firstId, firstIds[slice + 1] as number) === 0) continue;
+    const from = firstIds[slice] as number;
+    const to = firstIds[slice + 1] as number;
+    const holes = exports.resolveHoles(at.nodes, from, to);
+    if (holes === 0) continue;
     const part = destination.subarray(slice * voxels, (slice + 1) * voxels);
-    const view = window.u8(at.mask, voxels);
-    view.set(part);
-    exports.paintHoles(at.mask, rows, length, at.runs, at.nodes, firstId);
-    part.set(view);
+    if (holes < FEW * voxels) {
+      paintFew(part, length, window.u32(at.nodes + 8 * from, 2 * (to - from)));
+    } else {
+      const view = window.u8(at.mask, voxels);
+      view.set(part);
+      exports.paintHoles(at.mask, length, at.nodes, from, to);
+      part.set(view);
+    }
   }
   return destination;
+}
+
+/** Sets the holes of one slice to 1 where it lies. `nodes` holds pairs of parent and start. */
+function paintFew(slice: Uint8Array, length: number, nodes: Uint32Array): void {
+  for (let node = 0; node < nodes.length; node += 2) {
+    if (nodes[node] === 0) continue;
+    let voxel = nodes[node + 1] as number;
+    const rowEnd = (Math.floor(voxel / length) + 1) * length;
+    do slice[voxel++] = 1;
+    while (voxel < rowEnd && slice[voxel] === 0);
+  }
 }

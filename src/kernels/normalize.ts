@@ -1,0 +1,59 @@
+import { NnprepError } from "../core/errors.js";
+import { kernels } from "../runtime/instantiate.js";
+import { forEachTile, TILE } from "./tile.js";
+
+interface NormalizeExports {
+  clipAndScale(values: number, count: number, low: number, high: number, mean: number, sd: number): void;
+  clearUnlabelled(values: number, labels: number, count: number): void;
+}
+
+/** Scalars of `(clip(x, low, high) - mean) / sd`; each is rounded to float32 first. */
+export interface Scaling {
+  /** Lower bound; without it nothing is clipped below. */
+  readonly low?: number;
+  /** Upper bound; without it nothing is clipped above. */
+  readonly high?: number;
+  readonly mean: number;
+  readonly sd: number;
+}
+
+/**
+ * `(clip(x, low, high) - mean) / sd`, each operation rounded to float32: bit by bit what NumPy 2 computes for a float32
+ * array and Python floats or float32 scalars. NaN stays NaN, a bound that is NaN makes everything NaN, and `sd` 0 gives
+ * infinities and NaN.
+ *
+ * @param label where given, voxels with a label below 0 become 0
+ * @param destination may be `values` itself
+ * @throws NnprepError SHAPE_MISMATCH
+ */
+export function clipAndScale(
+  values: Float32Array,
+  scaling: Scaling,
+  label: Int16Array | null = null,
+  destination: Float32Array = new Float32Array(values.length),
+): Float32Array {
+  for (const [name, array] of Object.entries({ label: label ?? values, destination })) {
+    if (array.length !== values.length) {
+      throw new NnprepError("SHAPE_MISMATCH", `${name} has ${array.length} voxels, the image ${values.length}`, {
+        found: array.length,
+        expected: values.length,
+      });
+    }
+  }
+  const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY, sd } = scaling;
+  const mean = Number.isNaN(low) || Number.isNaN(high) ? Number.NaN : scaling.mean;
+  const { exports, window } = kernels<NormalizeExports>();
+  const [tile, labels] = window.reserve(4 * TILE, 2 * TILE) as [number, number];
+  const view = window.f32(tile, TILE);
+  const labelView = window.i16(labels, TILE);
+  forEachTile(values.length, (start, length) => {
+    view.set(values.subarray(start, start + length));
+    exports.clipAndScale(tile, length, low, high, mean, sd);
+    if (label !== null) {
+      labelView.set(label.subarray(start, start + length));
+      exports.clearUnlabelled(tile, labels, length);
+    }
+    destination.set(length === TILE ? view : view.subarray(0, length), start);
+  });
+  return destination;
+}

@@ -1,0 +1,127 @@
+import { NnprepError } from "../core/errors.js";
+import { interpolateOrderStatistics, percentilePosition } from "../core/numeric.js";
+import { kernels } from "../runtime/instantiate.js";
+import { forEachTile, TILE } from "./tile.js";
+
+interface SelectExports {
+  countUpper(values: number, count: number, tables: number): number;
+  countLower(values: number, count: number, a: number, b: number, c: number, d: number, tables: number): void;
+}
+
+/** Values of 16 bits of a key. */
+const BINS = 65536;
+/** Bins that one reading of the voxels can look into. */
+const BINS_PER_READ = 4;
+const UNUSED = -1;
+
+/**
+ * The values that stand at the given 0-based ranks in ascending order, without sorting or copying the array: one
+ * reading counts the upper 16 bits of an order-preserving key, another one per four bins that hold a rank counts the
+ * lower 16. -0 counts, and comes out, as 0. If any value is NaN all results are NaN, as in NumPy's `percentile` and
+ * `median`.
+ *
+ * @throws NnprepError INVALID_ARGUMENT if a rank is no index of `values`
+ */
+export function orderStatistics(values: Float32Array, ranks: readonly number[]): Float32Array {
+  for (const rank of ranks) {
+    if (!Number.isInteger(rank) || rank < 0 || rank >= values.length) {
+      throw new NnprepError(
+        "INVALID_ARGUMENT",
+        `rank ${rank} found; ${values.length} values have the ranks below that`,
+        {
+          found: rank,
+          expected: values.length,
+        },
+      );
+    }
+  }
+  const result = new Float32Array(ranks.length);
+  if (ranks.length === 0) return result;
+  const { exports, window } = kernels<SelectExports>();
+  const [tile, tables] = window.reserve(4 * TILE, 4 * BINS * BINS_PER_READ) as [number, number];
+  const view = window.f32(tile, TILE);
+  const counts = window.u32(tables, BINS * BINS_PER_READ);
+  const read = (count: (length: number) => void): void => {
+    counts.fill(0);
+    forEachTile(values.length, (start, length) => {
+      view.set(values.subarray(start, start + length));
+      count(length);
+    });
+  };
+
+  let nan = false;
+  read((length) => {
+    if (exports.countUpper(tile, length, tables) !== 0) nan = true;
+  });
+  if (nan) return result.fill(Number.NaN);
+  const upper = counts.subarray(0, BINS);
+  for (let bin = 0; bin < BINS; bin++) (upper[bin] as number) += counts[BINS + bin] as number;
+  const places = ranks.map((rank) => findRank(upper, rank));
+
+  const bins = [...new Set(places.map((place) => place.bin))];
+  for (let first = 0; first < bins.length; first += BINS_PER_READ) {
+    const some = bins.slice(first, first + BINS_PER_READ);
+    const [a, b = UNUSED, c = UNUSED, d = UNUSED] = some as [number];
+    read((length) => exports.countLower(tile, length, a, b, c, d, tables));
+    places.forEach((place, i) => {
+      const table = some.indexOf(place.bin);
+      if (table < 0) return;
+      const lower = findRank(counts.subarray(table * BINS, (table + 1) * BINS), place.rest);
+      result[i] = valueOfKey(place.bin * BINS + lower.bin);
+    });
+  }
+  return result;
+}
+
+/** The bin that holds a rank, and its rank within the bin. */
+function findRank(counts: Uint32Array, rank: number): { bin: number; rest: number } {
+  let rest = rank;
+  let bin = 0;
+  while (rest >= (counts[bin] as number)) rest -= counts[bin++] as number;
+  return { bin, rest };
+}
+
+const keyBits = new Uint32Array(1);
+const keyValue = new Float32Array(keyBits.buffer);
+
+function valueOfKey(key: number): number {
+  keyBits[0] = key >= 0x80000000 ? key - 0x80000000 : ~key;
+  return keyValue[0] as number;
+}
+
+/**
+ * `numpy.percentile(values, q)` for every `q` in 0 .. 100, method "linear", bit by bit: with "float32" as NumPy 2.4 has
+ * it for a float32 array and Python floats, with "float64" for the array widened to float64. NaN if there are no values
+ * or one of them is NaN.
+ *
+ * @throws NnprepError INVALID_ARGUMENT if a `q` lies outside 0 .. 100
+ */
+export function percentiles(
+  values: Float32Array,
+  qs: readonly number[],
+  precision: "float32" | "float64" = "float32",
+): number[] {
+  for (const q of qs) {
+    if (!(q >= 0 && q <= 100)) {
+      throw new NnprepError("INVALID_ARGUMENT", `percentile ${q} found, expected one from 0 to 100`, { found: q });
+    }
+  }
+  if (values.length === 0) return qs.map(() => Number.NaN);
+  const positions = qs.map((q) => percentilePosition(values.length, q));
+  const statistics = orderStatistics(
+    values,
+    positions.flatMap(({ low, high }) => [low, high]),
+  );
+  return positions.map(({ weight }, i) =>
+    interpolateOrderStatistics(statistics[2 * i] as number, statistics[2 * i + 1] as number, weight, precision),
+  );
+}
+
+/** `numpy.median` of a float32 array: the mean of the two middle values, in float32; NaN without values. */
+export function medianFloat32(values: Float32Array): number {
+  const count = values.length;
+  if (count === 0) return Number.NaN;
+  const [low, high] = orderStatistics(values, [Math.floor((count - 1) / 2), Math.floor(count / 2)]);
+  if (count % 2 === 1) return low as number;
+  return Math.fround(Math.fround((low as number) + (high as number)) / 2);
+}

@@ -7,6 +7,7 @@ import type {
   IntensityProperties,
   IntensityStatistics,
 } from "../../documents/fingerprint.js";
+import { intensityStatistics } from "../../steps/intensity.js";
 import { sortIdentifiers } from "./layout.js";
 
 /** What the fingerprint takes from one cropped case; sizes and spacing slowest axis first, not transposed. */
@@ -36,7 +37,7 @@ export function needsIntensityProperties(dataset: Pick<DatasetJson, "modality">)
 export function analyzeDataset(
   dataset: Pick<DatasetJson, "modality" | "labels">,
   cases: readonly CaseSummary[],
-  measure: MeasureIntensities,
+  measure: MeasureIntensities = intensityStatistics,
 ): DatasetProperties {
   const byIdentifier = new Map(cases.map((c) => [c.identifier, c]));
   if (byIdentifier.size !== cases.length) {

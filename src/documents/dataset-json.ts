@@ -98,11 +98,14 @@ export function parseDatasetJson(content: Uint8Array | string, file = "dataset.j
   } catch (cause) {
     throw invalid(file, `not valid JSON (${(cause as Error).message}); correct the file with a JSON checker`);
   }
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    throw invalid(file, "expected an object with modality, labels and training at the top, found another JSON value");
+  }
   const parsed = v.safeParse(schema, raw);
   if (!parsed.success) {
     const issues = parsed.issues.map(describeIssue);
     const list = issues.map(({ key, text }) => (key === "" ? text : `${key}: ${text}`)).join("; ");
-    const isVersion2 = typeof raw === "object" && raw !== null && "channel_names" in raw;
+    const isVersion2 = "channel_names" in raw;
     const hint = isVersion2
       ? ". This looks like a dataset.json of nnU-Net v2; v1 expects modality and labels by number"
       : "";

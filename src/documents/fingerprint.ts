@@ -1,4 +1,4 @@
-import { NdArray, PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
+import { NdArray, PyDict, PyTuple, type PyValue } from "../core/python.js";
 import type { Shape3, Vec3 } from "../core/volume.js";
 import {
   float64Array,
@@ -56,7 +56,7 @@ const STATISTICS = ["median", "mean", "sd", "mn", "mx", "percentile_99_5", "perc
 
 /** NumPy 2 gives float32 scalars for float32 voxels, and Python's nan without voxels. */
 function fromStatistic(value: number): PyValue {
-  if (Number.isNaN(value)) return new PyFloat(value);
+  if (Number.isNaN(value)) return value;
   return Math.fround(value) === value
     ? new NdArray(Float32Array.of(value), [])
     : new NdArray(Float64Array.of(value), []);

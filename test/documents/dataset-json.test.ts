@@ -57,7 +57,7 @@ test("identifiers with underscores and digits", () => {
 
 test.each([
   ["not json", '{"name": ', "not valid JSON"],
-  ["an array", "[]", "expected Object, found Array"],
+  ["an array", "[]", "expected an object with modality"],
 ] as const)("broken: %s", (_, text, message) => {
   expect(() => parseDatasetJson(text, "a/dataset.json")).toThrowError(message);
   expect(() => parseDatasetJson(text, "a/dataset.json")).toThrowError("a/dataset.json: ");
@@ -71,7 +71,10 @@ test.each([
   [{ labels: { background: 0 } }, 'labels.background: expected a whole number as key, found "background"'],
   [{ labels: { "0": "b", "00": "c" } }, "labels: the number 0 appears twice"],
   [{ training: [{ image: "x.nii.gz" }] }, 'training.0.label: expected "label", found undefined'],
-  [{ training: [{ image: "x.mha", label: "x.nii.gz" }] }, 'training.0.image: expected a path that ends in "ID.nii.gz", found "x.mha"'],
+  [
+    { training: [{ image: "x.mha", label: "x.nii.gz" }] },
+    'training.0.image: expected a path that ends in "ID.nii.gz", found "x.mha"',
+  ],
   [{ test: [{ image: "x.nii.gz" }] }, "test.0: expected string, found Object"],
   [{ numTraining: "3" }, 'numTraining: expected number, found "3"'],
   [{ modality: undefined, channel_names: { "0": "CT" } }, "looks like a dataset.json of nnU-Net v2"],

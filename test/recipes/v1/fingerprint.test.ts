@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { NdArray, PyDict, PyFloat, PyTuple, type PyValue } from "../../../src/core/python.js";
 import { parseDatasetJson } from "../../../src/documents/dataset-json.js";
 import {
@@ -13,7 +13,10 @@ import { plansFromPython, plansToPython } from "../../../src/documents/plans.js"
 import { formatPickle, parsePickle } from "../../../src/io/pickle.js";
 import { analyzeDataset, type CaseSummary } from "../../../src/recipes/v1/fingerprint.js";
 import { planExperiment2d, planExperiment3d } from "../../../src/recipes/v1/plan.js";
+import { init } from "../../../src/runtime/instantiate.js";
 import { decode, type GoldenArray } from "../../golden.js";
+
+beforeAll(() => init());
 
 type Vec = [number, number, number];
 

@@ -1,5 +1,5 @@
 import { writeRowRuns } from "./runs";
-import { addNode, nodeValue, parentOf, setParent, uniteRows } from "./union-find";
+import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious } from "./union-find";
 
 /**
  * Hole filling on runs: the runs of unset voxels are united with their face neighbours, those at a face of the volume
@@ -46,9 +46,7 @@ export function enterBackground(
     }
     if (row > 0) uniteRows(nodes, begin, out, rowId, lastBegin, begin, lastId, 0);
     if (previousRuns !== 0) {
-      const from = load<u32>(previousEnds + ((<usize>row) << 2));
-      const to = load<u32>(previousEnds + ((<usize>row) << 2), 4);
-      uniteRows(nodes, begin, out, rowId, previousRuns + from, previousRuns + to, previousId + (from >> 3), 0);
+      uniteWithPrevious(nodes, begin, out, rowId, previousRuns, previousEnds, previousId, row, 0);
     }
     store<u32>(rowEnds + ((<usize>row) << 2), <u32>(out - runs), 4);
     mask += <usize>length;

@@ -1,4 +1,5 @@
 export * from "./fill-holes";
+export * from "./label";
 export * from "./moments";
 export * from "./nonzero";
 export * from "./normalize";

@@ -68,3 +68,24 @@ export function uniteRows(
     }
   }
 }
+
+/**
+ * Unites a row of the current slice with row `row` of the slice before, whose transitions and row ends (byte offsets,
+ * one more than rows) lie at `runs` and `rowEnds` and whose ids start at `firstId`.
+ */
+export function uniteWithPrevious(
+  nodes: usize,
+  begin: usize,
+  end: usize,
+  rowId: u32,
+  runs: usize,
+  rowEnds: usize,
+  firstId: u32,
+  row: i32,
+  reach: u32,
+): void {
+  const entry = rowEnds + ((<usize>row) << 2);
+  const from = load<u32>(entry);
+  const to = load<u32>(entry, 4);
+  uniteRows(nodes, begin, end, rowId, runs + from, runs + to, firstId + (from >> 3), reach);
+}

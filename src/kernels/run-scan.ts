@@ -22,8 +22,8 @@ export interface RunScan {
   /** Room for the runs of a slice. */
   readonly runs: number;
   readonly nodes: number;
-  /** First byte after the nodes. */
-  readonly end: number;
+  /** Reserves more buffers and leaves the above where they are; views taken before are lost. */
+  readonly reserveMore: (...byteLengths: number[]) => number[];
 }
 
 /**
@@ -46,12 +46,14 @@ export function scanRuns(
   let capacity = 0;
   let next = firstId;
   let previousId = 0;
+  let lengths: number[] = [];
   let addresses: number[] = [];
   for (let slice = 0; slice < slices; slice++) {
     if (next + mostRuns > capacity) {
       capacity = next + Math.max(mostRuns, Math.min(next >> 1, 1 << 20));
       // The nodes come last, so that reserving again leaves everything where it is.
-      addresses = window.reserve(voxels, runBytes, endBytes, runBytes, endBytes, capacity * NODE_BYTES);
+      lengths = [voxels, runBytes, endBytes, runBytes, endBytes, capacity * NODE_BYTES];
+      addresses = window.reserve(...lengths);
     }
     const [maskAt, runsA, endsA, runsB, endsB, nodes] = addresses as [number, number, number, number, number, number];
     const even = slice % 2 === 0;
@@ -71,5 +73,6 @@ export function scanRuns(
   }
   firstIds[slices] = next;
   const [maskAt, runs, , , , nodes] = addresses as [number, number, number, number, number, number];
-  return { firstIds, mask: maskAt, runs, nodes, end: nodes + next * NODE_BYTES };
+  const reserveMore = (...more: number[]): number[] => window.reserve(...lengths, ...more).slice(lengths.length);
+  return { firstIds, mask: maskAt, runs, nodes, reserveMore };
 }

@@ -1,0 +1,162 @@
+import { writeRowRuns } from "./runs";
+import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious } from "./union-find";
+
+/**
+ * Enters the set runs of one slice of `rows` x `length` mask bytes; a node's value is the number of voxels of its run.
+ * With `reach` 0 voxels touch over faces only, with 1 over edges and corners too. The other arguments are those of
+ * `enterBackground`. Returns the next free id.
+ */
+export function enterForeground(
+  mask: usize,
+  rows: i32,
+  length: i32,
+  reach: u32,
+  runs: usize,
+  rowEnds: usize,
+  previousRuns: usize,
+  previousEnds: usize,
+  nodes: usize,
+  firstId: u32,
+  previousId: u32,
+): u32 {
+  let id = firstId;
+  let out = runs;
+  let begin = runs;
+  let rowId = id;
+  store<u32>(rowEnds, 0);
+  for (let row = 0; row < rows; row++) {
+    const lastBegin = begin;
+    const lastId = rowId;
+    begin = out;
+    rowId = id;
+    out = writeRowRuns(mask, length, 0, begin);
+    for (let run = begin; run < out; run += 8, id++) addNode(nodes, id, id, load<u32>(run, 4) - load<u32>(run));
+    if (out > begin) {
+      if (row > 0) uniteRows(nodes, begin, out, rowId, lastBegin, begin, lastId, reach);
+      if (previousRuns !== 0) {
+        const from = reach !== 0 && row > 0 ? row - 1 : row;
+        const to = reach !== 0 && row < rows - 1 ? row + 1 : row;
+        for (let other = from; other <= to; other++) {
+          uniteWithPrevious(nodes, begin, out, rowId, previousRuns, previousEnds, previousId, other, reach);
+        }
+      }
+    }
+    store<u32>(rowEnds + ((<usize>row) << 2), <u32>(out - runs), 4);
+    mask += <usize>length;
+  }
+  return id;
+}
+
+/**
+ * Replaces the parents of the nodes `[from, to)` by the numbers of their components, from `count + 1` on in the order
+ * of the roots; all nodes before are done already. Returns the count after.
+ */
+export function numberComponents(nodes: usize, from: u32, to: u32, count: u32): u32 {
+  for (let id = from; id < to; id++) {
+    const parent = parentOf(nodes, id);
+    setParent(nodes, id, parent === id ? ++count : parentOf(nodes, parent));
+  }
+  return count;
+}
+
+/** Adds the voxels of the numbered nodes `[from, to)` to `sizes` (u32 per number). */
+export function sumVoxels(nodes: usize, from: u32, to: u32, sizes: usize): void {
+  for (let id = from; id < to; id++) {
+    const size = sizes + ((<usize>parentOf(nodes, id)) << 2);
+    store<u32>(size, load<u32>(size) + nodeValue(nodes, id));
+  }
+}
+
+/** Replaces the numbers of the nodes `[from, to)` by their entries in `table` (u32 per number). */
+export function renumber(nodes: usize, from: u32, to: u32, table: usize): void {
+  for (let id = from; id < to; id++) {
+    setParent(nodes, id, load<u32>(table + ((<usize>parentOf(nodes, id)) << 2)));
+  }
+}
+
+/** Writes `number` to the u32 from `from` up to `to`. */
+function fillNumbers(from: usize, to: usize, number: u32): void {
+  const four = i32x4.splat(number);
+  for (; from + 16 <= to; from += 16) v128.store(from, four);
+  for (; from < to; from += 4) store<u32>(from, number);
+}
+
+/**
+ * Writes the numbers of `rows` rows of mask bytes to `labels` (u32), 0 where the mask is not set. `id` is the node of
+ * their first run; returns that of the row after. `runs` is scratch for one row.
+ */
+export function paintLabels(
+  mask: usize,
+  rows: i32,
+  length: i32,
+  runs: usize,
+  nodes: usize,
+  id: u32,
+  labels: usize,
+): u32 {
+  for (let row = 0; row < rows; row++) {
+    const end = writeRowRuns(mask, length, 0, runs);
+    let painted = labels;
+    for (let run = runs; run < end; run += 8, id++) {
+      const start = labels + ((<usize>load<u32>(run)) << 2);
+      const stop = labels + ((<usize>load<u32>(run, 4)) << 2);
+      fillNumbers(painted, start, 0);
+      fillNumbers(start, stop, parentOf(nodes, id));
+      painted = stop;
+    }
+    mask += <usize>length;
+    labels += (<usize>length) << 2;
+    fillNumbers(painted, labels, 0);
+  }
+  return id;
+}
+
+/** Clears the runs of one slice whose number is 0. `id` is the node of its first run, `runs` scratch for one row. */
+export function clearRuns(mask: usize, rows: i32, length: i32, runs: usize, nodes: usize, id: u32): void {
+  for (let row = 0; row < rows; row++) {
+    const end = writeRowRuns(mask, length, 0, runs);
+    for (let run = runs; run < end; run += 8, id++) {
+      if (parentOf(nodes, id) !== 0) continue;
+      const stop = mask + <usize>load<u32>(run, 4);
+      for (let voxel = mask + <usize>load<u32>(run); voxel < stop; voxel++) store<u8>(voxel, 0);
+    }
+    mask += <usize>length;
+  }
+}
+
+function lower(address: usize, value: i32): void {
+  if (value < load<i32>(address)) store<i32>(address, value);
+}
+
+function raise(address: usize, value: i32): void {
+  if (value > load<i32>(address)) store<i32>(address, value);
+}
+
+/**
+ * Widens the boxes (six i32 per number: low and high of each axis, half open) by the runs of one slice. `id` is the
+ * node of its first run, `runs` scratch for one row.
+ */
+export function widenBoxes(
+  mask: usize,
+  slice: i32,
+  rows: i32,
+  length: i32,
+  runs: usize,
+  nodes: usize,
+  id: u32,
+  boxes: usize,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const end = writeRowRuns(mask, length, 0, runs);
+    for (let run = runs; run < end; run += 8, id++) {
+      const box = boxes + <usize>parentOf(nodes, id) * 24;
+      lower(box, slice);
+      raise(box + 4, slice + 1);
+      lower(box + 8, row);
+      raise(box + 12, row + 1);
+      lower(box + 16, load<i32>(run));
+      raise(box + 20, load<i32>(run, 4));
+    }
+    mask += <usize>length;
+  }
+}

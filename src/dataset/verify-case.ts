@@ -219,16 +219,15 @@ function checkLabelValues({ file, volume }: ReadFile, expected: readonly number[
 export function axisCodesOf(direction: Geometry["direction"]): string {
   // Positive towards left, posterior, superior; nibabel's matrix runs towards right and anterior.
   const letters = ["LR", "PA", "SI"];
-  const taken = new Set<number>();
-  return [0, 1, 2]
-    .map((column) => {
-      let best = -1;
-      for (let row = 0; row < 3; row++) {
-        const size = Math.abs(direction[row * 3 + column]!);
-        if (!taken.has(row) && (best < 0 || size > Math.abs(direction[best * 3 + column]!))) best = row;
-      }
-      taken.add(best);
-      return letters[best]![direction[best * 3 + column]! >= 0 ? 0 : 1];
-    })
-    .join("");
+  const size = (row: number, column: number) => Math.abs(direction[row * 3 + column]!);
+  const strength = (column: number) => Math.max(size(0, column), size(1, column), size(2, column));
+  const codes = ["", "", ""];
+  const free = [0, 1, 2];
+  // The clearest axis chooses first, so that oblique axes never claim the same side.
+  for (const column of [0, 1, 2].sort((a, b) => strength(b) - strength(a))) {
+    const row = free.reduce((best, next) => (size(next, column) > size(best, column) ? next : best));
+    free.splice(free.indexOf(row), 1);
+    codes[column] = letters[row]![direction[row * 3 + column]! >= 0 ? 0 : 1]!;
+  }
+  return codes.join("");
 }

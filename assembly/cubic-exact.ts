@@ -1,0 +1,147 @@
+/*
+ * The cubic B-spline in the reference's own order of operations (scipy.ndimage 1.17: ni_splines.c and
+ * NI_ZoomShift with 12 samples of edge padding), for voxels whose float32 rounding the fast path cannot decide.
+ * Every product and sum stands where the reference has it; do not rearrange.
+ */
+
+const Z: f64 = -0.2679491924311227;
+const GAIN: f64 = (1.0 - Z) * (1.0 - 1.0 / Z);
+
+/** One row of float32 widened to float64, its first and last sample repeated `left` and `right` times. */
+export function padRow(input: usize, count: i32, left: i32, right: i32, output: usize): void {
+  const first = <f64>load<f32>(input);
+  const last = <f64>load<f32>(input + ((<usize>(count - 1)) << 2));
+  for (let i = 0; i < left; i++) {
+    store<f64>(output, first);
+    output += 8;
+  }
+  for (let i = 0; i < count; i++) {
+    store<f64>(output, <f64>load<f32>(input));
+    input += 4;
+    output += 8;
+  }
+  for (let i = 0; i < right; i++) {
+    store<f64>(output, last);
+    output += 8;
+  }
+}
+
+/**
+ * Prefilters `lanes` (even) interleaved lines of `count` samples in place. `fromEdge` says that the lines begin at the
+ * padded array's own edge, where the start value is the mirrored sum; otherwise they begin in steady state.
+ * `zn` is z to the length of the whole padded line, or 0 where the line's far end is too far away to matter.
+ */
+export function filterLines(line: usize, count: i32, lanes: i32, fromEdge: i32, zn: f64): void {
+  const stride = (<usize>lanes) << 3;
+  const gain = f64x2.splat(GAIN);
+  const z = f64x2.splat(Z);
+  const zN = f64x2.splat(zn);
+  const startScale = f64x2.splat(fromEdge ? Z / (1.0 - zn * zn) : 1.0 / (1.0 - Z));
+  const endScale = f64x2.splat(Z / (Z - 1.0));
+  for (let lane: usize = 0; lane < stride; lane += 16) {
+    const first = line + lane;
+    const last = first + <usize>(count - 1) * stride;
+    for (let at = first; at <= last; at += stride) v128.store(at, f64x2.mul(v128.load(at), gain));
+
+    const c0 = v128.load(first);
+    let previous: v128;
+    if (fromEdge) {
+      let sum = f64x2.add(c0, f64x2.mul(zN, v128.load(last)));
+      let power = Z;
+      let mirrored = last - stride;
+      for (let at = first + stride; at <= last; at += stride) {
+        const term = f64x2.add(v128.load(at), f64x2.mul(zN, v128.load(mirrored)));
+        sum = f64x2.add(sum, f64x2.mul(f64x2.splat(power), term));
+        power *= Z;
+        mirrored -= stride;
+      }
+      previous = f64x2.add(f64x2.mul(sum, startScale), c0);
+    } else {
+      previous = f64x2.mul(c0, startScale);
+    }
+    v128.store(first, previous);
+    for (let at = first + stride; at <= last; at += stride) {
+      previous = f64x2.add(v128.load(at), f64x2.mul(z, previous));
+      v128.store(at, previous);
+    }
+    previous = f64x2.mul(previous, endScale);
+    v128.store(last, previous);
+    // Counted, because an address before the first line could be negative.
+    for (let i = count - 2, at = last - stride; i >= 0; i--, at -= stride) {
+      previous = f64x2.mul(z, f64x2.sub(previous, v128.load(at)));
+      v128.store(at, previous);
+    }
+  }
+}
+
+/** `filterLines` for one line of neighbouring samples. */
+export function filterRow(line: usize, count: i32, fromEdge: i32, zn: f64): void {
+  const last = line + ((<usize>(count - 1)) << 3);
+  for (let at = line; at <= last; at += 8) store<f64>(at, load<f64>(at) * GAIN);
+  const c0 = load<f64>(line);
+  let previous: f64;
+  if (fromEdge) {
+    let sum = c0 + zn * load<f64>(last);
+    let power = Z;
+    let mirrored = last - 8;
+    for (let at = line + 8; at <= last; at += 8) {
+      sum += power * (load<f64>(at) + zn * load<f64>(mirrored));
+      power *= Z;
+      mirrored -= 8;
+    }
+    previous = sum * (Z / (1.0 - zn * zn)) + c0;
+  } else {
+    previous = c0 / (1.0 - Z);
+  }
+  store<f64>(line, previous);
+  for (let at = line + 8; at <= last; at += 8) {
+    previous = load<f64>(at) + Z * previous;
+    store<f64>(at, previous);
+  }
+  previous *= Z / (Z - 1.0);
+  store<f64>(last, previous);
+  for (let at = last - 8; at >= line; at -= 8) {
+    previous = Z * (previous - load<f64>(at));
+    store<f64>(at, previous);
+  }
+}
+
+/**
+ * Sum over 4x4x4 taps in C order of ((coefficient * w0) * w1) * w2. `first` is the first tap; planes and rows are
+ * `planeStride` and `rowStride` bytes apart; `weights0` ... are the addresses of four weights each.
+ */
+export function sumTaps3(
+  first: usize,
+  planeStride: usize,
+  rowStride: usize,
+  weights0: usize,
+  weights1: usize,
+  weights2: usize,
+): f64 {
+  let sum: f64 = 0;
+  for (let i: usize = 0; i < 4; i++) {
+    const w0 = load<f64>(weights0 + (i << 3));
+    for (let j: usize = 0; j < 4; j++) {
+      const w1 = load<f64>(weights1 + (j << 3));
+      const row = first + i * planeStride + j * rowStride;
+      sum += load<f64>(row) * w0 * w1 * load<f64>(weights2);
+      sum += load<f64>(row, 8) * w0 * w1 * load<f64>(weights2, 8);
+      sum += load<f64>(row, 16) * w0 * w1 * load<f64>(weights2, 16);
+      sum += load<f64>(row, 24) * w0 * w1 * load<f64>(weights2, 24);
+    }
+  }
+  return sum;
+}
+
+/** The same in a plane: sum over 4x4 taps of (coefficient * w1) * w2. */
+export function sumTaps2(first: usize, rowStride: usize, weights1: usize, weights2: usize): f64 {
+  let sum: f64 = 0;
+  for (let j: usize = 0; j < 4; j++) {
+    const w1 = load<f64>(weights1 + (j << 3));
+    const row = first + j * rowStride;
+    for (let k: usize = 0; k < 4; k++) {
+      sum += load<f64>(row + (k << 3)) * w1 * load<f64>(weights2 + (k << 3));
+    }
+  }
+  return sum;
+}

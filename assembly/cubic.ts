@@ -1,0 +1,395 @@
+/*
+ * Cubic B-spline resampling along one axis, prefilter and evaluation fused.
+ *
+ * The interpolating spline has the coefficients  c = g * (anticausal * causal) x  with one pole z
+ * (Unser, Aldroubi, Eden: B-spline signal processing, IEEE TSP 1993). The gain g is left to the caller, who puts it
+ * into the weights. A line of n samples lives in scratch with a halo of 2 on both sides:
+ *
+ *   scratch:  c[-2] c[-1] | c[0] ... c[n-1] | c[n] c[n+1]        (one vector of lanes per coefficient)
+ *
+ * The reference pads 12 samples with the edge value and mirrors the padded line. Edge extension to infinity has a
+ * closed form, and the mirrored line adds only  z^(25+i) * (c[0] - x[0]/g)  to c[i], i samples from the edge; both are
+ * written out below, so no padding is needed and the coefficients agree to rounding.
+ */
+
+/** sqrt(3) - 2, correctly rounded; the literal SciPy uses. */
+const Z: f64 = -0.2679491924311227;
+const GAIN: f64 = (1.0 - Z) * (1.0 - 1.0 / Z);
+const INVERSE_GAIN: f64 = 1.0 / GAIN;
+/** z^23, where the mirror correction of c[-2] starts. */
+const Z4: f64 = Z * Z * Z * Z;
+const Z23: f64 = Z4 * Z4 * Z4 * Z4 * Z4 * Z * Z * Z;
+/** Coefficients on each side that the mirror correction can change in the last bit. */
+const CORRECTED: i32 = 10;
+
+/** Bytes of one coefficient of a tile of 16 lanes. */
+const ROW: usize = 128;
+/** Bytes of an entry of the table of taps: four weights, then the first tap's index relative to c[-2]. */
+const ENTRY: usize = 40;
+
+// @ts-expect-error: decorator
+@inline
+function coefficient(scratch: usize, i: i32): usize {
+  return scratch + (<usize>(i + 2)) * ROW;
+}
+
+/**
+ * Turns x[0..n-1] in scratch (16 lanes a sample, from coefficient index 0) into c[-2..n+1].
+ * Two runs over the tile: forwards with 8 independent chains, backwards with 8.
+ */
+function filterTile(scratch: usize, n: i32): void {
+  const z = f64x2.splat(Z);
+  const scaleStart = f64x2.splat(1.0 / (1.0 - Z));
+  const first = coefficient(scratch, 0);
+  const last = coefficient(scratch, n - 1);
+
+  // The edge samples are needed after they have been overwritten: keep them in the halo.
+  const keepFirst = coefficient(scratch, -2);
+  const keepLast = coefficient(scratch, n + 1);
+  memory.copy(keepFirst, first, ROW);
+  memory.copy(keepLast, last, ROW);
+
+  let p0 = f64x2.mul(v128.load(first, 0), scaleStart);
+  let p1 = f64x2.mul(v128.load(first, 16), scaleStart);
+  let p2 = f64x2.mul(v128.load(first, 32), scaleStart);
+  let p3 = f64x2.mul(v128.load(first, 48), scaleStart);
+  let p4 = f64x2.mul(v128.load(first, 64), scaleStart);
+  let p5 = f64x2.mul(v128.load(first, 80), scaleStart);
+  let p6 = f64x2.mul(v128.load(first, 96), scaleStart);
+  let p7 = f64x2.mul(v128.load(first, 112), scaleStart);
+  v128.store(first, p0, 0);
+  v128.store(first, p1, 16);
+  v128.store(first, p2, 32);
+  v128.store(first, p3, 48);
+  v128.store(first, p4, 64);
+  v128.store(first, p5, 80);
+  v128.store(first, p6, 96);
+  v128.store(first, p7, 112);
+  for (let at = first + ROW; at <= last; at += ROW) {
+    p0 = f64x2.add(v128.load(at, 0), f64x2.mul(z, p0));
+    p1 = f64x2.add(v128.load(at, 16), f64x2.mul(z, p1));
+    p2 = f64x2.add(v128.load(at, 32), f64x2.mul(z, p2));
+    p3 = f64x2.add(v128.load(at, 48), f64x2.mul(z, p3));
+    p4 = f64x2.add(v128.load(at, 64), f64x2.mul(z, p4));
+    p5 = f64x2.add(v128.load(at, 80), f64x2.mul(z, p5));
+    p6 = f64x2.add(v128.load(at, 96), f64x2.mul(z, p6));
+    p7 = f64x2.add(v128.load(at, 112), f64x2.mul(z, p7));
+    v128.store(at, p0, 0);
+    v128.store(at, p1, 16);
+    v128.store(at, p2, 32);
+    v128.store(at, p3, 48);
+    v128.store(at, p4, 64);
+    v128.store(at, p5, 80);
+    v128.store(at, p6, 96);
+    v128.store(at, p7, 112);
+  }
+
+  // c[n-1+j] = -z * (R / (1 - z) + D * z^j / (1 - z^2)) with R = x[n-1] / (1 - z), D = p[n-1] - R
+  const decay = f64x2.splat(1.0 / (1.0 - Z * Z));
+  const minusZ = f64x2.splat(-Z);
+  for (let lane: usize = 0; lane < ROW; lane += 16) {
+    const r = f64x2.mul(v128.load(keepLast + lane), scaleStart);
+    const steady = f64x2.mul(r, scaleStart);
+    const d = f64x2.mul(f64x2.sub(v128.load(last + lane), r), decay);
+    const dz = f64x2.mul(d, z);
+    v128.store(last + ROW + lane, f64x2.mul(minusZ, f64x2.add(steady, dz)));
+    // c[n+1] shares its place with the kept edge sample: it is written last, when nothing needs the sample.
+    v128.store(last + lane, f64x2.mul(minusZ, f64x2.add(steady, d)));
+  }
+
+  p0 = v128.load(last, 0);
+  p1 = v128.load(last, 16);
+  p2 = v128.load(last, 32);
+  p3 = v128.load(last, 48);
+  p4 = v128.load(last, 64);
+  p5 = v128.load(last, 80);
+  p6 = v128.load(last, 96);
+  p7 = v128.load(last, 112);
+  for (let at = last - ROW; at >= first; at -= ROW) {
+    p0 = f64x2.mul(z, f64x2.sub(p0, v128.load(at, 0)));
+    p1 = f64x2.mul(z, f64x2.sub(p1, v128.load(at, 16)));
+    p2 = f64x2.mul(z, f64x2.sub(p2, v128.load(at, 32)));
+    p3 = f64x2.mul(z, f64x2.sub(p3, v128.load(at, 48)));
+    p4 = f64x2.mul(z, f64x2.sub(p4, v128.load(at, 64)));
+    p5 = f64x2.mul(z, f64x2.sub(p5, v128.load(at, 80)));
+    p6 = f64x2.mul(z, f64x2.sub(p6, v128.load(at, 96)));
+    p7 = f64x2.mul(z, f64x2.sub(p7, v128.load(at, 112)));
+    v128.store(at, p0, 0);
+    v128.store(at, p1, 16);
+    v128.store(at, p2, 32);
+    v128.store(at, p3, 48);
+    v128.store(at, p4, 64);
+    v128.store(at, p5, 80);
+    v128.store(at, p6, 96);
+    v128.store(at, p7, 112);
+  }
+
+  // c[n+1], then c[-1] = z (c[0] - L), c[-2] = z (c[-1] - L) with L = x[0] / (1 - z), then the mirror corrections.
+  const inverseGain = f64x2.splat(INVERSE_GAIN);
+  const corrected = min(n + 4, CORRECTED);
+  for (let lane: usize = 0; lane < ROW; lane += 16) {
+    const xFirst = v128.load(keepFirst + lane);
+    const xLast = v128.load(keepLast + lane);
+    const r = f64x2.mul(xLast, scaleStart);
+    const beyond = v128.load(last + ROW + lane); // c[n] = -z (steady + dz)
+    const steady = f64x2.mul(r, f64x2.splat(-Z / (1.0 - Z)));
+    v128.store(keepLast + lane, f64x2.add(steady, f64x2.mul(z, f64x2.sub(beyond, steady))));
+    const l = f64x2.mul(xFirst, scaleStart);
+    const c0 = v128.load(first + lane);
+    const before = f64x2.mul(z, f64x2.sub(c0, l));
+    v128.store(first - ROW + lane, before);
+    v128.store(keepFirst + lane, f64x2.mul(z, f64x2.sub(before, l)));
+
+    let left = f64x2.mul(f64x2.splat(Z23), f64x2.sub(c0, f64x2.mul(xFirst, inverseGain)));
+    let right = f64x2.mul(f64x2.splat(Z23), f64x2.sub(v128.load(last + lane), f64x2.mul(xLast, inverseGain)));
+    let atLeft = keepFirst + lane;
+    let atRight = keepLast + lane;
+    for (let i = 0; i < corrected; i++) {
+      v128.store(atLeft, f64x2.add(v128.load(atLeft), left));
+      v128.store(atRight, f64x2.add(v128.load(atRight), right));
+      left = f64x2.mul(left, z);
+      right = f64x2.mul(right, z);
+      atLeft += ROW;
+      atRight -= ROW;
+    }
+  }
+}
+
+// @ts-expect-error: decorator
+@inline
+function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
+  return f64x2.add(
+    f64x2.add(f64x2.mul(w0, v128.load(tap)), f64x2.mul(w1, v128.load(tap, 128))),
+    f64x2.add(f64x2.mul(w2, v128.load(tap, 256)), f64x2.mul(w3, v128.load(tap, 384))),
+  );
+}
+
+/**
+ * Columns: resamples along the rows of `input` (n rows of `inputStride` bytes), 16 float64 lanes at a time.
+ * `lanes` must be a multiple of 16 (rows are padded). Output: m rows of `outputStride` bytes, float64.
+ */
+export function cubicColumns(
+  input: usize,
+  inputStride: usize,
+  n: i32,
+  lanes: i32,
+  table: usize,
+  m: i32,
+  scratch: usize,
+  output: usize,
+  outputStride: usize,
+): void {
+  for (let lane = 0; lane < lanes; lane += 16) {
+    gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
+    filterTile(scratch, n);
+    let out = output + ((<usize>lane) << 3);
+    for (let k = 0; k < m; k++) {
+      const entry = table + <usize>k * ENTRY;
+      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
+      const w0 = v128.load64_splat(entry, 0);
+      const w1 = v128.load64_splat(entry, 8);
+      const w2 = v128.load64_splat(entry, 16);
+      const w3 = v128.load64_splat(entry, 24);
+      v128.store(out, combine(tap, w0, w1, w2, w3), 0);
+      v128.store(out, combine(tap + 16, w0, w1, w2, w3), 16);
+      v128.store(out, combine(tap + 32, w0, w1, w2, w3), 32);
+      v128.store(out, combine(tap + 48, w0, w1, w2, w3), 48);
+      v128.store(out, combine(tap + 64, w0, w1, w2, w3), 64);
+      v128.store(out, combine(tap + 80, w0, w1, w2, w3), 80);
+      v128.store(out, combine(tap + 96, w0, w1, w2, w3), 96);
+      v128.store(out, combine(tap + 112, w0, w1, w2, w3), 112);
+      out += outputStride;
+    }
+  }
+}
+
+// @ts-expect-error: decorator
+@inline
+function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize): void {
+  let to = coefficient(scratch, 0);
+  for (let i = 0; i < n; i++) {
+    v128.store(to, v128.load(input, 0), 0);
+    v128.store(to, v128.load(input, 16), 16);
+    v128.store(to, v128.load(input, 32), 32);
+    v128.store(to, v128.load(input, 48), 48);
+    v128.store(to, v128.load(input, 64), 64);
+    v128.store(to, v128.load(input, 80), 80);
+    v128.store(to, v128.load(input, 96), 96);
+    v128.store(to, v128.load(input, 112), 112);
+    input += inputStride;
+    to += ROW;
+  }
+}
+
+/**
+ * The last pass: like `cubicColumns`, but rounds to float32 and clips to [low, high]. A value v within its tolerance t
+ * of a rounding tie (float32(v - t) differs from float32(v + t), after the clip) is in doubt: its row k and lane are
+ * appended to `doubts` as two i32, and its float64 value to `doubtValues`. Returns how many there are.
+ * `tolerances` holds one f64 per (group of 16 lanes, block of the input axis); `blockOf` the block (i32) of each k.
+ * Where that is too coarse (far tails of the spline), the tolerance is `sharpness` (f64 per lane) times the magnitude
+ * of the terms of v itself.
+ */
+export function cubicColumnsRounded(
+  input: usize,
+  inputStride: usize,
+  n: i32,
+  lanes: i32,
+  table: usize,
+  m: i32,
+  scratch: usize,
+  output: usize,
+  outputStride: usize,
+  low: f32,
+  high: f32,
+  tolerances: usize,
+  blocks: i32,
+  blockOf: usize,
+  sharpness: usize,
+  doubts: usize,
+  doubtValues: usize,
+): i32 {
+  let count = 0;
+  const lowest = f32x4.splat(low);
+  const highest = f32x4.splat(high);
+  for (let lane = 0; lane < lanes; lane += 16) {
+    gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
+    filterTile(scratch, n);
+    let out = output + ((<usize>lane) << 2);
+    const tolerance = tolerances + (((<usize>(lane >> 4)) * <usize>blocks) << 3);
+    for (let k = 0; k < m; k++) {
+      const entry = table + <usize>k * ENTRY;
+      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
+      const w0 = v128.load64_splat(entry, 0);
+      const w1 = v128.load64_splat(entry, 8);
+      const w2 = v128.load64_splat(entry, 16);
+      const w3 = v128.load64_splat(entry, 24);
+      const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
+      let different = i32x4.splat(0);
+      for (let quad: usize = 0; quad < 4; quad++) {
+        const a = combine(tap + (quad << 5), w0, w1, w2, w3);
+        const b = combine(tap + (quad << 5) + 16, w0, w1, w2, w3);
+        const below = clip(f64x2.sub(a, t), f64x2.sub(b, t), lowest, highest);
+        const above = clip(f64x2.add(a, t), f64x2.add(b, t), lowest, highest);
+        different = v128.or(different, v128.xor(below, above));
+        v128.store(out + (quad << 4), below);
+      }
+      if (v128.any_true(different)) {
+        const coarse = f64x2.extract_lane(t, 0);
+        for (let j = 0; j < 16; j++) {
+          const at = tap + ((<usize>j) << 3);
+          const a = load<f64>(entry, 0) * load<f64>(at);
+          const b = load<f64>(entry, 8) * load<f64>(at, 128);
+          const c = load<f64>(entry, 16) * load<f64>(at, 256);
+          const d = load<f64>(entry, 24) * load<f64>(at, 384);
+          const v = a + b + (c + d);
+          // On a source sample the terms of v are rounding errors themselves and say nothing of their size.
+          const sharp = load<f64>(sharpness + ((<usize>(lane + j)) << 3));
+          const fine = sharp * (abs(a) + abs(b) + (abs(c) + abs(d)));
+          const tol = sharp < 1e-3 ? min<f64>(coarse, fine) : coarse;
+          store<f32>(out + ((<usize>j) << 2), min<f32>(max<f32>(<f32>v, low), high));
+          const below = min<f32>(max<f32>(<f32>(v - tol), low), high);
+          const above = min<f32>(max<f32>(<f32>(v + tol), low), high);
+          if (below != above) {
+            const place = doubts + ((<usize>count) << 3);
+            store<i32>(place, k);
+            store<i32>(place, lane + j, 4);
+            store<f64>(doubtValues + ((<usize>count) << 3), v);
+            count++;
+          }
+        }
+      }
+      out += outputStride;
+    }
+  }
+  return count;
+}
+
+// @ts-expect-error: decorator
+@inline
+function clip(a: v128, b: v128, lowest: v128, highest: v128): v128 {
+  const pair = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
+  return f32x4.pmin(highest, f32x4.pmax(lowest, pair));
+}
+
+/**
+ * Rows: resamples along the last axis. `input` holds `rows` rows of n float32 (stride `inputStride` bytes), `output`
+ * gets rows of m float64 (stride `outputStride` bytes). 16 rows at a time, transposed on the way in and out, so that
+ * the recursion runs along the lanes; both buffers must have room for rows rounded up to 16.
+ */
+export function cubicRows(
+  input: usize,
+  inputStride: usize,
+  rows: i32,
+  n: i32,
+  table: usize,
+  m: i32,
+  scratch: usize,
+  output: usize,
+  outputStride: usize,
+): void {
+  for (let row = 0; row < rows; row += 16) {
+    const from = input + <usize>row * inputStride;
+    for (let pair = 0; pair < 8; pair++) {
+      const even = from + (<usize>(pair << 1)) * inputStride;
+      const odd = even + inputStride;
+      let to = coefficient(scratch, 0) + ((<usize>pair) << 4);
+      let i = 0;
+      for (; i < n - 3; i += 4) {
+        const a = v128.load(even + ((<usize>i) << 2));
+        const b = v128.load(odd + ((<usize>i) << 2));
+        const low = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+        const high = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+        v128.store(to, f64x2.promote_low_f32x4(low));
+        v128.store(to, f64x2.promote_low_f32x4(v128.shuffle<f64>(low, low, 1, 1)), 128);
+        v128.store(to, f64x2.promote_low_f32x4(high), 256);
+        v128.store(to, f64x2.promote_low_f32x4(v128.shuffle<f64>(high, high, 1, 1)), 384);
+        to += 512;
+      }
+      for (; i < n; i++) {
+        store<f64>(to, <f64>load<f32>(even + ((<usize>i) << 2)));
+        store<f64>(to, <f64>load<f32>(odd + ((<usize>i) << 2)), 8);
+        to += ROW;
+      }
+    }
+    filterTile(scratch, n);
+    const out = output + <usize>row * outputStride;
+    let k = 0;
+    for (; k < m - 1; k += 2) {
+      const entryA = table + <usize>k * ENTRY;
+      const entryB = entryA + ENTRY;
+      const tapA = scratch + <usize>load<i32>(entryA, 32) * ROW;
+      const tapB = scratch + <usize>load<i32>(entryB, 32) * ROW;
+      const a0 = v128.load64_splat(entryA, 0);
+      const a1 = v128.load64_splat(entryA, 8);
+      const a2 = v128.load64_splat(entryA, 16);
+      const a3 = v128.load64_splat(entryA, 24);
+      const b0 = v128.load64_splat(entryB, 0);
+      const b1 = v128.load64_splat(entryB, 8);
+      const b2 = v128.load64_splat(entryB, 16);
+      const b3 = v128.load64_splat(entryB, 24);
+      let to = out + ((<usize>k) << 3);
+      for (let lane: usize = 0; lane < ROW; lane += 16) {
+        const a = combine(tapA + lane, a0, a1, a2, a3);
+        const b = combine(tapB + lane, b0, b1, b2, b3);
+        v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
+        v128.store(to + outputStride, v128.shuffle<f64>(a, b, 1, 3));
+        to += outputStride << 1;
+      }
+    }
+    if (k < m) {
+      const entry = table + <usize>k * ENTRY;
+      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
+      const w0 = v128.load64_splat(entry, 0);
+      const w1 = v128.load64_splat(entry, 8);
+      const w2 = v128.load64_splat(entry, 16);
+      const w3 = v128.load64_splat(entry, 24);
+      let to = out + ((<usize>k) << 3);
+      for (let lane: usize = 0; lane < ROW; lane += 16) {
+        const a = combine(tap + lane, w0, w1, w2, w3);
+        store<f64>(to, f64x2.extract_lane(a, 0));
+        store<f64>(to + outputStride, f64x2.extract_lane(a, 1));
+        to += outputStride << 1;
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/** Where each output sample of an axis takes its values from. */
+export interface CubicTaps {
+  /** Index of the first of four taps in the line without padding, -2 ... n - 2. */
+  readonly first: Int32Array;
+  /** Four weights per output sample. */
+  readonly weights: Float64Array;
+}
+
+/** Sampling position of output sample k of m on a line of n: `(k + 0.5) * (n / m) - 0.5`, in this order. */
+export function position(k: number, n: number, m: number): number {
+  return (k + 0.5) * (n / m) - 0.5;
+}
+
+/** The reference pads each axis by this much before it takes the fraction of a position. */
+export const PADDING = 12;
+
+/** Taps and weights of the cubic spline, fraction and weights computed as scipy.ndimage.zoom does (1.17). */
+export function cubicTaps(n: number, m: number): CubicTaps {
+  const first = new Int32Array(m);
+  const weights = new Float64Array(4 * m);
+  for (let k = 0; k < m; k++) {
+    const u = position(k, n, m) + PADDING;
+    const floor = Math.floor(u);
+    const x = u - floor;
+    const y = 1 - x;
+    const w1 = (x * x * (x - 2) * 3 + 4) / 6;
+    const w2 = (y * y * (y - 2) * 3 + 4) / 6;
+    const w0 = (y * y * y) / 6;
+    first[k] = floor - 1 - PADDING;
+    weights.set([w0, w1, w2, 1 - w0 - w1 - w2], 4 * k);
+  }
+  return { first, weights };
+}
+
+/** Index of the nearest sample, ties up, as scipy.ndimage with order 0 and mode "nearest" chooses it. */
+export function nearestIndices(n: number, m: number): Int32Array {
+  return Int32Array.from({ length: m }, (_, k) => Math.min(Math.max(Math.floor(position(k, n, m) + 0.5), 0), n - 1));
+}
+
+/** Two taps per output sample of linear interpolation: clamped indices and their weights (scipy.ndimage, order 1). */
+export interface LinearTaps {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  /** Two weights per output sample. */
+  readonly weights: Float64Array;
+}
+
+export function linearTaps(n: number, m: number): LinearTaps {
+  const low = new Int32Array(m);
+  const high = new Int32Array(m);
+  const weights = new Float64Array(2 * m);
+  for (let k = 0; k < m; k++) {
+    const u = position(k, n, m);
+    const floor = Math.floor(u);
+    low[k] = Math.min(Math.max(floor, 0), n - 1);
+    high[k] = Math.min(Math.max(floor + 1, 0), n - 1);
+    const w = 1 - (u - floor);
+    weights[2 * k] = w;
+    weights[2 * k + 1] = 1 - w;
+  }
+  return { low, high, weights };
+}
+
+/** Bytes of an entry of the table that `storeLinearTaps` writes. */
+export const LINEAR_ENTRY = 24;
+
+/** The table the linear kernels read: two weights (f64), two indices (i32) per output sample. */
+export function storeLinearTaps(taps: LinearTaps, f64: Float64Array, i32: Int32Array): void {
+  for (let k = 0; k < taps.low.length; k++) {
+    f64[3 * k] = taps.weights[2 * k] as number;
+    f64[3 * k + 1] = taps.weights[2 * k + 1] as number;
+    i32[6 * k + 4] = taps.low[k] as number;
+    i32[6 * k + 5] = taps.high[k] as number;
+  }
+}
+
+/** Output rows in runs whose source rows fit `mostRows`, with the source rows `[from, to)` that each run needs. */
+export function rowRuns(taps: LinearTaps, mostRows: number): { rows: [number, number]; source: [number, number] }[] {
+  const runs: { rows: [number, number]; source: [number, number] }[] = [];
+  const m = taps.low.length;
+  for (let first = 0; first < m; ) {
+    const from = taps.low[first] as number;
+    let last = first + 1;
+    while (last < m && (taps.high[last] as number) + 1 - from <= mostRows && last - first < mostRows) last++;
+    runs.push({ rows: [first, last], source: [from, (taps.high[last - 1] as number) + 1] });
+    first = last;
+  }
+  return runs;
+}

@@ -1,0 +1,93 @@
+import type { Shape3 } from "../core/volume.js";
+import { BLOCK, type Extent } from "./extent.js";
+import { position } from "./taps.js";
+
+/** |z| of the cubic spline's pole: how fast a sample's influence decays per voxel. */
+export const DECAY = 2 - Math.sqrt(3);
+
+/**
+ * Largest difference between the fast and the reference's order of operations, relative to the largest
+ * `|x| * DECAY^distance` over the source voxels. Measured: see test/kernels/cubic.test.ts.
+ */
+export const RELATIVE_ERROR = 3e-15;
+
+/**
+ * Decay over one block of 4 voxels, and over the 3 between the nearest taps of blocks with one between them. Slower
+ * than the spline's own, because the rounding errors of a tail grow with its length while its values decay.
+ */
+const DECAY_OF_BLOCK = 0.3 * 0.3 * 0.3 * 0.3;
+const DECAY_OF_GAP = 0.3 * 0.3 * 0.3;
+
+/** Spreads the magnitudes along one axis in place: neighbours whole, farther blocks decayed. */
+function spread(values: Float64Array, count: number, stride: number, start: number, scratch: Float64Array): void {
+  for (let i = 0; i < count; i++) scratch[i + 2] = values[start + i * stride] as number;
+  scratch[0] = scratch[1] = scratch[count + 2] = scratch[count + 3] = 0;
+  let carried = 0;
+  for (let i = 0; i < count; i++) {
+    const near = Math.max(scratch[i + 1] as number, scratch[i + 2] as number, scratch[i + 3] as number);
+    const far = Math.max(scratch[i] as number, scratch[i + 4] as number) * DECAY_OF_GAP;
+    carried = Math.max(carried * DECAY_OF_BLOCK, near, far);
+    values[start + i * stride] = carried;
+  }
+  carried = 0;
+  for (let i = count - 1; i >= 0; i--) {
+    carried = Math.max(carried * DECAY_OF_BLOCK, values[start + i * stride] as number);
+    values[start + i * stride] = carried;
+  }
+}
+
+/** Magnitudes that reach each block, decayed by distance; `axes` are those the spline runs along. */
+export function envelope(extent: Extent, axes: readonly number[]): Float64Array {
+  const [b0, b1, b2] = extent.blocks;
+  const values = Float64Array.from(extent.magnitudes);
+  const scratch = new Float64Array(Math.max(b0, b1, b2) + 4);
+  const strides = [b1 * b2, b2, 1];
+  for (const axis of axes) {
+    const count = extent.blocks[axis] as number;
+    const stride = strides[axis] as number;
+    for (let start = 0; start < values.length; start++) {
+      if (Math.floor(start / stride) % count === 0) spread(values, count, stride, start, scratch);
+    }
+  }
+  return values;
+}
+
+/** Block of the source axis under each output sample. */
+export function blockOfSample(n: number, m: number): Int32Array {
+  return Int32Array.from({ length: m }, (_, k) =>
+    Math.floor(Math.min(Math.max(Math.floor(position(k, n, m)), 0), n - 1) / BLOCK),
+  );
+}
+
+/**
+ * For each group of 16 samples of an output row, the largest envelope under it:
+ * one value per (block of axis 0, block of axis 1, group).
+ */
+export function envelopeOfGroups(values: Float64Array, blocks: Shape3, n2: number, m2: number): Float64Array {
+  const groups = Math.ceil(m2 / 16);
+  const blockOf = blockOfSample(n2, m2);
+  const rows = blocks[0] * blocks[1];
+  const result = new Float64Array(rows * groups);
+  for (let group = 0; group < groups; group++) {
+    const from = blockOf[group * 16] as number;
+    const to = blockOf[Math.min(group * 16 + 15, m2 - 1)] as number;
+    for (let row = 0; row < rows; row++) {
+      let largest = 0;
+      for (let b = from; b <= to; b++) largest = Math.max(largest, values[row * blocks[2] + b] as number);
+      result[row * groups + group] = largest;
+    }
+  }
+  return result;
+}
+
+/**
+ * How far the terms of an interpolated value understate the terms it was made of, per output sample of an axis: near
+ * a source sample the spline's tails cancel to that sample's own value, and only their rounding errors remain.
+ */
+export function cancellation(n: number, m: number): Float64Array {
+  return Float64Array.from({ length: m }, (_, k) => {
+    const u = position(k, n, m);
+    const fraction = Math.abs(u - Math.round(u));
+    return 4 / Math.max(fraction, 1e-12);
+  });
+}

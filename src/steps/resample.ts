@@ -1,0 +1,139 @@
+import { inverseAxes, permute, transpose } from "../core/axes.js";
+import { NnprepError } from "../core/errors.js";
+import { roundHalfEven } from "../core/numeric.js";
+import { type Axes3, formatShape, type Shape3, sameShape, type Vec3 } from "../core/volume.js";
+import { resizeCubic, resizeCubicSlices } from "../kernels/cubic.js";
+import { resizeLinear } from "../kernels/linear.js";
+import { resizeLabels } from "../kernels/linear-labels.js";
+import { resizeNearest } from "../kernels/nearest.js";
+
+/** A volume is anisotropic when its largest spacing exceeds the smallest by more than this factor (nnU-Net 1.7.1). */
+export const ANISOTROPY_THRESHOLD = 3;
+
+/** Spline order in all axes, or within slices: nearest, linear, cubic. */
+export type ImageOrder = 0 | 1 | 3;
+/** Order for labels: 1 resamples one-hot volumes linearly (nnU-Net's default), 0 takes the nearest voxel. */
+export type LabelOrder = 0 | 1;
+
+/**
+ * Shape after resampling from `spacing` to `target` (mm per axis, the frame of `shape`): quotient first, then product,
+ * ties to even, as nnU-Net's `resample_patient`.
+ *
+ * @throws NnprepError INVALID_ARGUMENT when an axis would have no voxel left
+ */
+export function resampledShape(shape: Shape3, spacing: Vec3, target: Vec3): Shape3 {
+  const result = [0, 1, 2].map((axis) =>
+    roundHalfEven(((spacing[axis] as number) / (target[axis] as number)) * (shape[axis] as number)),
+  ) as unknown as Shape3;
+  if (!result.every((n) => Number.isSafeInteger(n) && n >= 1)) {
+    throw new NnprepError(
+      "INVALID_ARGUMENT",
+      `resampling shape ${formatShape(shape)} from ${spacing.join(" x ")} mm to ${target.join(" x ")} mm would give shape ${formatShape(result)}, but every axis needs at least one voxel; check the spacings`,
+      { shape: [...shape], spacing: [...spacing], target: [...target], found: [...result] },
+    );
+  }
+  return result;
+}
+
+function isAnisotropic(spacing: Vec3): boolean {
+  return Math.max(...spacing) / Math.min(...spacing) > ANISOTROPY_THRESHOLD;
+}
+
+function coarsestAxes(spacing: Vec3): number[] {
+  const largest = Math.max(...spacing);
+  return [0, 1, 2].filter((axis) => largest / (spacing[axis] as number) === 1);
+}
+
+/**
+ * The axis that is resampled on its own (nearest) while the slices across it are resampled in plane, or null when all
+ * three are resampled together. Source: nnU-Net 1.7.1 `resample_patient`; two or three equally coarse axes mean null.
+ *
+ * @param force true: always (by the original spacing); false: never; null: when either spacing is anisotropic
+ */
+export function separateAxis(original: Vec3, target: Vec3, force: boolean | null = null): number | null {
+  if (force === false) return null;
+  let axes: number[];
+  if (force === true || isAnisotropic(original)) axes = coarsestAxes(original);
+  else if (isAnisotropic(target)) axes = coarsestAxes(target);
+  else return null;
+  return axes.length === 1 ? (axes[0] as number) : null;
+}
+
+/** The permutation that brings `axis` to the front and keeps the order of the others. */
+function axisFirst(axis: number): Axes3 {
+  return [axis, ...[0, 1, 2].filter((a) => a !== axis)] as unknown as Axes3;
+}
+
+/** Runs `resample` with `axis` in front, where slices are contiguous, and turns the result back. */
+function withAxisFirst<T extends Float32Array | Int16Array>(
+  data: T,
+  shape: Shape3,
+  newShape: Shape3,
+  axis: number,
+  resample: (data: T, shape: Shape3, newShape: Shape3) => T,
+): T {
+  const forward = axisFirst(axis);
+  const turned = permute(newShape as [number, number, number], forward) as Shape3;
+  const result = resample(
+    transpose(data, shape, forward),
+    permute(shape as [number, number, number], forward) as Shape3,
+    turned,
+  );
+  return transpose(result, turned, inverseAxes(forward));
+}
+
+function resizeImage(data: Float32Array, shape: Shape3, newShape: Shape3, order: ImageOrder): Float32Array {
+  if (order === 3) return resizeCubic(data, shape, newShape);
+  if (order === 1) return resizeLinear(data, shape, newShape);
+  return resizeNearest(data, shape, newShape);
+}
+
+function resizeSlices(data: Float32Array, shape: Shape3, newShape: Shape3, order: ImageOrder): Float32Array {
+  if (order === 3) return resizeCubicSlices(data, shape, [newShape[1], newShape[2]]);
+  if (order === 1) return resizeLinear(data, shape, newShape, true);
+  return resizeNearest(data, shape, newShape);
+}
+
+/**
+ * Resamples one channel as nnU-Net 1.7.1's `resample_data_or_seg` does, equal to it in every float32 bit. An unchanged
+ * shape returns `data` itself.
+ *
+ * @param data voxels of `shape`, C order
+ * @param axis the axis from `separateAxis`: its slices are resampled in plane with `order`, then it takes the nearest
+ */
+export function resampleImage(
+  data: Float32Array,
+  shape: Shape3,
+  newShape: Shape3,
+  axis: number | null,
+  order: ImageOrder = 3,
+): Float32Array {
+  if (sameShape(shape, newShape)) return data;
+  if (axis === null) return resizeImage(data, shape, newShape, order);
+  return withAxisFirst(data, shape, newShape, axis, (turned, from, to) => {
+    const between: Shape3 = [from[0], to[1], to[2]];
+    const slices = resizeSlices(turned, from, between, order);
+    return from[0] === to[0] ? slices : resizeNearest(slices, between, to);
+  });
+}
+
+/**
+ * Resamples a label as nnU-Net 1.7.1 does (`resize_segmentation`), equal in every voxel. An unchanged shape returns
+ * `label` itself. The rule `label < -1 -> 0` is the caller's.
+ */
+export function resampleLabel(
+  label: Int16Array,
+  shape: Shape3,
+  newShape: Shape3,
+  axis: number | null,
+  order: LabelOrder = 1,
+): Int16Array {
+  if (sameShape(shape, newShape)) return label;
+  if (order === 0) return resizeNearest(label, shape, newShape);
+  if (axis === null) return resizeLabels(label, shape, newShape);
+  return withAxisFirst(label, shape, newShape, axis, (turned, from, to) => {
+    const between: Shape3 = [from[0], to[1], to[2]];
+    const slices = resizeLabels(turned, from, between, true);
+    return from[0] === to[0] ? slices : resizeNearest(slices, between, to);
+  });
+}

@@ -1,0 +1,38 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { NnprepError } from "../../src/core/errors.js";
+import type { Shape3, Vec3 } from "../../src/core/volume.js";
+import { init } from "../../src/runtime/instantiate.js";
+import { resampledShape, resampleImage, resampleLabel, separateAxis } from "../../src/steps/resample.js";
+import patients from "../golden/resample/patients.json";
+import { countDifferences, decode, type GoldenArray } from "../golden.js";
+
+beforeAll(() => init());
+
+describe.each(patients)("$original -> $target mm, force $force", (golden) => {
+  const original = golden.original as unknown as Vec3;
+  const target = golden.target as unknown as Vec3;
+  const shape = (golden.data as GoldenArray).shape as unknown as Shape3;
+  test("is what resample_patient gives", () => {
+    const newShape = resampledShape(shape, original, target);
+    expect([...newShape]).toEqual(golden.expectedData.shape);
+    const axis = separateAxis(original, target, golden.force);
+    const data = resampleImage(decode<Float32Array>(golden.data), shape, newShape, axis);
+    expect(countDifferences(data, decode(golden.expectedData))).toBe(0);
+    const label = resampleLabel(decode<Int16Array>(golden.label), shape, newShape, axis);
+    expect(countDifferences(label, decode(golden.expectedLabel))).toBe(0);
+  });
+});
+
+test("an unchanged shape returns the input untouched", () => {
+  const data = new Float32Array(8);
+  expect(resampleImage(data, [2, 2, 2], [2, 2, 2], null)).toBe(data);
+});
+
+test("shapes round half to even", () => {
+  expect(resampledShape([1, 3, 5], [1, 1, 1], [2 / 3, 2, 2])).toEqual([2, 2, 2]);
+});
+
+test("an axis that would vanish is refused", () => {
+  expect(() => resampledShape([1, 10, 10], [1, 1, 1], [5, 1, 1])).toThrow(NnprepError);
+  expect(() => resampledShape([1, 10, 10], [1, 1, 1], [5, 1, 1])).toThrow(/shape \(0, 10, 10\)/);
+});

@@ -41,16 +41,15 @@ export function filterLines(line: usize, count: i32, lanes: i32, fromEdge: i32, 
   for (let lane: usize = 0; lane < stride; lane += 16) {
     const first = line + lane;
     const last = first + <usize>(count - 1) * stride;
-    for (let at = first; at <= last; at += stride) v128.store(at, f64x2.mul(v128.load(at), gain));
-
-    const c0 = v128.load(first);
+    const c0 = f64x2.mul(v128.load(first), gain);
     let previous: v128;
     if (fromEdge) {
-      let sum = f64x2.add(c0, f64x2.mul(zN, v128.load(last)));
+      let sum = f64x2.add(c0, f64x2.mul(zN, f64x2.mul(v128.load(last), gain)));
       let power = Z;
       let mirrored = last - stride;
       for (let at = first + stride; at <= last; at += stride) {
-        const term = f64x2.add(v128.load(at), f64x2.mul(zN, v128.load(mirrored)));
+        const far = f64x2.mul(zN, f64x2.mul(v128.load(mirrored), gain));
+        const term = f64x2.add(f64x2.mul(v128.load(at), gain), far);
         sum = f64x2.add(sum, f64x2.mul(f64x2.splat(power), term));
         power *= Z;
         mirrored -= stride;
@@ -61,7 +60,7 @@ export function filterLines(line: usize, count: i32, lanes: i32, fromEdge: i32, 
     }
     v128.store(first, previous);
     for (let at = first + stride; at <= last; at += stride) {
-      previous = f64x2.add(v128.load(at), f64x2.mul(z, previous));
+      previous = f64x2.add(f64x2.mul(v128.load(at), gain), f64x2.mul(z, previous));
       v128.store(at, previous);
     }
     previous = f64x2.mul(previous, endScale);

@@ -1,9 +1,9 @@
 import type { Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import type { Doubt, Doubts } from "./doubts.js";
-import type { Extent } from "./extent.js";
+import { BLOCK, type Extent } from "./extent.js";
 import { type CubicTaps, cubicTaps, PADDING, position } from "./taps.js";
-import { DECAY, RELATIVE_ERROR } from "./tolerance.js";
+import { DECAY } from "./tolerance.js";
 
 /** What is resampled; `planar` when the first axis is not (slices of their own). */
 export interface CubicJob {
@@ -29,73 +29,69 @@ interface ExactExports {
 }
 
 const Z = -0.2679491924311227;
-/** Samples on each side after which a recursion started in steady state has the reference's very bits. */
-const REACH = 44;
-/** Lines up to this length are filtered whole. */
-const WHOLE_LINE = 160;
+/**
+ * Samples on each side after which a recursion started in steady state has the reference's very bits: a difference
+ * shrinks to the last bit within 27, and each further sample removes the last bit in three cases of four.
+ */
+const REACH = 40;
 /** Coefficients that a window may hold, so that it stays within the scratch memory. */
 const WINDOW_VOXELS = 5 << 20;
-/** Rounding errors of decaying tails grow with the distance from where they start. */
-const ERROR_PER_VOXEL = 1.5e-15;
-/** How far a source voxel can matter at all in float32: DECAY^80 is below its smallest number over its largest ordinary data. */
+/** How far a source voxel can matter at all: DECAY^80 takes ordinary data below the smallest float32. */
 const FARTHEST = 80;
 
-function undecided(value: number, tolerance: number, { low, high }: Extent): boolean {
-  const clip = (v: number) => Math.min(Math.max(Math.fround(v), low), high);
-  return clip(value - tolerance) !== clip(value + tolerance);
-}
-
 /**
- * The second, sharper look at a voxel in doubt: the error is bounded by the magnitudes around it, each decayed by its
- * distance. Returns the distance of the decisive voxel, or -1 when the rounding is certain after all.
+ * City-block distance from a voxel in doubt to the source block that decides its value there, magnitudes decayed by
+ * distance: in the far tail of the spline that may lie outside the ordinary reach.
  */
-function decisiveDistance(job: CubicJob, doubt: Doubt, extent: Extent): number {
-  const { data, shape, newShape, planar } = job;
-  const c0 = planar ? 0 : Math.round(position(doubt.k0, shape[0], newShape[0]));
-  const c1 = Math.round(position(doubt.k1, shape[1], newShape[1]));
-  const c2 = Math.round(position(doubt.k2, shape[2], newShape[2]));
-  const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
+function decisiveDistance(job: CubicJob, doubt: Doubt, { blocks, magnitudes, low, high }: Extent): number {
+  const { shape, newShape, planar } = job;
+  const at = [doubt.k0, doubt.k1, doubt.k2].map((k, axis) =>
+    planar && axis === 0 ? 0 : Math.round(position(k, shape[axis] as number, newShape[axis] as number)),
+  ) as [number, number, number];
+  const home = at.map((x, axis) => Math.min(Math.max(x, 0), (shape[axis] as number) - 1) >> 2);
+  const largest = Math.max(Math.abs(low), Math.abs(high));
   let reached = 0;
   let decisive = 0;
-  let decay = 1;
-  for (let distance = 0; distance <= FARTHEST; distance++) {
-    if (largest * decay <= reached) break;
-    const magnitude = largestAtDistance(data, shape, planar, c0, c1, c2, distance);
-    if (magnitude * decay > reached) {
-      reached = magnitude * decay;
-      decisive = distance;
+  for (let shell = 0; shell <= FARTHEST / BLOCK; shell++) {
+    if (largest * decayOver(BLOCK * (shell - 1)) <= reached) break;
+    for (
+      let b0 = Math.max(0, (home[0] as number) - shell);
+      b0 <= Math.min(blocks[0] - 1, (home[0] as number) + shell);
+      b0++
+    ) {
+      for (
+        let b1 = Math.max(0, (home[1] as number) - shell);
+        b1 <= Math.min(blocks[1] - 1, (home[1] as number) + shell);
+        b1++
+      ) {
+        const inside = Math.abs(b0 - (home[0] as number)) < shell && Math.abs(b1 - (home[1] as number)) < shell;
+        const step = inside && shell > 0 ? 2 * shell : 1;
+        for (let b2 = (home[2] as number) - shell; b2 <= (home[2] as number) + shell; b2 += step) {
+          if (b2 < 0 || b2 >= blocks[2]) continue;
+          const distance = blockDistance(at[0], b0) + blockDistance(at[1], b1) + blockDistance(at[2], b2);
+          const magnitude = (magnitudes[(b0 * blocks[1] + b1) * blocks[2] + b2] as number) * decayOver(distance);
+          if (magnitude > reached) {
+            reached = magnitude;
+            decisive = distance;
+          }
+        }
+      }
     }
-    // Taps lie up to two voxels from the position's nearest voxel on every axis: the first shells count whole.
-    if (distance >= 2) decay *= DECAY;
-    const tolerance = reached * (RELATIVE_ERROR + ERROR_PER_VOXEL * decisive);
-    if (distance >= 3 && undecided(doubt.value, tolerance, extent)) return decisive;
   }
-  return undecided(doubt.value, reached * (RELATIVE_ERROR + ERROR_PER_VOXEL * decisive), extent) ? decisive : -1;
+  return Math.min(decisive, FARTHEST);
 }
 
-/** Largest magnitude at the given city-block distance. */
-function largestAtDistance(
-  data: Float32Array,
-  shape: Shape3,
-  planar: boolean,
-  c0: number,
-  c1: number,
-  c2: number,
-  distance: number,
-): number {
-  const [n0, n1, n2] = shape;
-  let largest = 0;
-  const reach0 = planar ? 0 : distance;
-  for (let i0 = Math.max(0, c0 - reach0); i0 <= Math.min(n0 - 1, c0 + reach0); i0++) {
-    const left1 = distance - Math.abs(i0 - c0);
-    for (let i1 = Math.max(0, c1 - left1); i1 <= Math.min(n1 - 1, c1 + left1); i1++) {
-      const left2 = left1 - Math.abs(i1 - c1);
-      const row = (i0 * n1 + i1) * n2;
-      if (c2 - left2 >= 0 && c2 - left2 < n2) largest = Math.max(largest, Math.abs(data[row + c2 - left2] as number));
-      if (c2 + left2 >= 0 && c2 + left2 < n2) largest = Math.max(largest, Math.abs(data[row + c2 + left2] as number));
-    }
-  }
-  return largest;
+/** Distance along one axis from a voxel to the nearest voxel of a block. */
+function blockDistance(at: number, block: number): number {
+  return Math.max(0, block * BLOCK - at, at - (block * BLOCK + BLOCK - 1));
+}
+
+const DECAYS = Float64Array.from({ length: 3 * FARTHEST + 4 * BLOCK });
+DECAYS[0] = 1;
+for (let i = 1; i < DECAYS.length; i++) DECAYS[i] = (DECAYS[i - 1] as number) * DECAY;
+
+function decayOver(distance: number): number {
+  return distance < 0 ? 1 : (DECAYS[Math.min(distance, DECAYS.length - 1)] as number);
 }
 
 /** Half-open range of a padded line. */
@@ -107,7 +103,6 @@ interface Span {
 /** Part of a padded line around taps `first` ... `last + 3` (indices without padding). */
 function spanAround(first: number, last: number, n: number, reach: number): Span {
   const padded = n + 2 * PADDING;
-  if (padded <= WHOLE_LINE) return { from: 0, to: padded };
   return {
     from: Math.max(0, first + PADDING - reach),
     to: Math.min(padded, last + PADDING + 4 + reach),
@@ -154,7 +149,6 @@ export function repairDoubts(job: CubicJob, doubts: Doubts, extent: Extent, outp
   const byPlane = new Map<number, Group[]>();
   for (const doubt of few) {
     const distance = decisiveDistance(job, doubt, extent);
-    if (distance < 0) continue;
     const key = taps[0].first[doubt.k0] as number;
     const groups = byPlane.get(key) ?? [];
     byPlane.set(key, groups);
@@ -282,7 +276,7 @@ function openWindow(
   window.f64(weights1, newShape[1] * 4).set(taps[1].weights);
   window.f64(weights2, newShape[2] * 4).set(taps[2].weights);
 
-  filterFirstAxis(job, group.first[0], planes, [span0, span1, span2], width, { strip, samples, volume });
+  filterFirstAxis(job, group, planes, [span1, span2], width, { strip, samples, volume });
   const rowBytes = width * 8;
   const planeBytes = height * rowBytes;
   for (let plane = 0; plane < planes; plane++) {
@@ -312,12 +306,15 @@ function openWindow(
   };
 }
 
-/** Fills the window's planes with coefficients of the first axis (or the samples themselves when it has none). */
+/**
+ * Fills the window's planes with coefficients of the first axis (or the samples themselves when it has none). A line
+ * that lies d away from the taps counts with DECAY^d only, so its own filter may start d later.
+ */
 function filterFirstAxis(
   job: CubicJob,
-  first0: number,
+  group: Group,
   planes: number,
-  [span0, span1, span2]: readonly [Span, Span, Span],
+  [span1, span2]: readonly [Span, Span],
   width: number,
   { strip, samples, volume }: { strip: number; samples: number; volume: number },
 ): void {
@@ -329,16 +326,18 @@ function filterFirstAxis(
   const count2 = inside(span2.to - 1, n2) + 1 - from2;
   const left = Math.max(PADDING - span2.from, 0);
   const right = span2.to - span2.from - left - count2;
-  const depth = span0.to - span0.from;
   const height = span1.to - span1.from;
   const rowBytes = width * 8;
-  const zn = endPower(span0, n0);
   const bytes = window.u8(0, window.byteLength);
+  const sample = window.f32(samples, count2);
   let previous = -1;
   for (let row = 0; row < height; row++) {
     const i1 = inside(span1.from + row, n1);
     const to = volume + row * rowBytes;
-    if (i1 === previous) {
+    const taps = span1.from + row - PADDING;
+    const away = Math.max(0, group.first[1] - taps, taps - group.last[1] - 3);
+    const span0 = spanAround(group.first[0], group.last[0], n0, Math.max(4, group.reach - away));
+    if (i1 === previous && !planar) {
       for (let plane = 0; plane < planes; plane++) {
         const at = to + plane * height * rowBytes;
         bytes.copyWithin(at, at - rowBytes, at);
@@ -346,16 +345,20 @@ function filterFirstAxis(
       continue;
     }
     previous = i1;
-    for (let i = 0; i < depth; i++) {
-      const i0 = planar ? 0 : inside(span0.from + i, n0);
-      const start = (i0 * n1 + i1) * n2 + from2;
-      window.f32(samples, count2).set(data.subarray(start, start + count2));
-      exports.padRow(samples, count2, left, right, planar ? to : strip + i * rowBytes);
+    if (planar) {
+      sample.set(data.subarray(i1 * n2 + from2, i1 * n2 + from2 + count2));
+      exports.padRow(samples, count2, left, right, to);
+      continue;
     }
-    if (planar) continue;
-    exports.filterLines(strip, depth, width, span0.from === 0 ? 1 : 0, zn);
+    const depth = span0.to - span0.from;
+    for (let i = 0; i < depth; i++) {
+      const start = (inside(span0.from + i, n0) * n1 + i1) * n2 + from2;
+      sample.set(data.subarray(start, start + count2));
+      exports.padRow(samples, count2, left, right, strip + i * rowBytes);
+    }
+    exports.filterLines(strip, depth, width, span0.from === 0 ? 1 : 0, endPower(span0, n0));
     for (let plane = 0; plane < planes; plane++) {
-      const from = strip + (first0 + PADDING - span0.from + plane) * rowBytes;
+      const from = strip + (group.first[0] + PADDING - span0.from + plane) * rowBytes;
       bytes.copyWithin(to + plane * height * rowBytes, from, from + rowBytes);
     }
   }

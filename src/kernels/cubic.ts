@@ -1,5 +1,6 @@
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
+import { withScratch } from "../runtime/scratch.js";
 import { repairDoubts } from "./cubic-repair.js";
 import { Doubts } from "./doubts.js";
 import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
@@ -334,17 +335,16 @@ export function resizeCubic(
   const [m0, m1, m2] = newShape;
   const width = padToLanes(m2);
   const tiles = tilesOfPlane(m1, width, n0 * 8 + m0 * 4);
-  const store = new Float64Array(n0 * m1 * width);
-
-  const extent = resizePlanes(data, shape, newShape, (i0, lane, lanes, plane) =>
-    scatterPlane(plane, { lane, lanes, rows: m1, width }, tiles, n0, i0, store),
-  );
-  if (!extent.finite) return output.fill(Number.NaN);
-
-  const tolerances = groupTolerances(extent, [0, 1, 2], n2, m2);
-  const doubts = resizeFirstAxis(store, tiles, shape, newShape, extent, tolerances, output);
-  repairDoubts({ data, shape, newShape, planar: false }, doubts, extent, output);
-  return output;
+  return withScratch(n0 * m1 * width, (store) => {
+    const extent = resizePlanes(data, shape, newShape, (i0, lane, lanes, plane) =>
+      scatterPlane(plane, { lane, lanes, rows: m1, width }, tiles, n0, i0, store),
+    );
+    if (!extent.finite) return output.fill(Number.NaN);
+    const tolerances = groupTolerances(extent, [0, 1, 2], n2, m2);
+    const doubts = resizeFirstAxis(store, tiles, shape, newShape, extent, tolerances, output);
+    repairDoubts({ data, shape, newShape, planar: false }, doubts, extent, output);
+    return output;
+  });
 }
 
 /** The two last axes of every slice; the extent of the volume on the way. */

@@ -28,9 +28,8 @@ const ROW: usize = 128;
 const ENTRY: usize = 40;
 
 // @ts-expect-error: decorator
-@inline
 function coefficient(scratch: usize, i: i32): usize {
-  return scratch + (<usize>(i + 2)) * ROW;
+  return scratch + <usize>(i + 2) * ROW;
 }
 
 /**
@@ -156,7 +155,6 @@ function filterTile(scratch: usize, n: i32): void {
 }
 
 // @ts-expect-error: decorator
-@inline
 function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
   return f64x2.add(
     f64x2.add(f64x2.mul(w0, v128.load(tap)), f64x2.mul(w1, v128.load(tap, 128))),
@@ -204,7 +202,6 @@ export function cubicColumns(
 }
 
 // @ts-expect-error: decorator
-@inline
 function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize): void {
   let to = coefficient(scratch, 0);
   for (let i = 0; i < n; i++) {
@@ -255,7 +252,7 @@ export function cubicColumnsRounded(
     gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
     filterTile(scratch, n);
     let out = output + ((<usize>lane) << 2);
-    const tolerance = tolerances + (((<usize>(lane >> 4)) * <usize>blocks) << 3);
+    const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
     for (let k = 0; k < m; k++) {
       const entry = table + <usize>k * ENTRY;
       const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
@@ -305,7 +302,6 @@ export function cubicColumnsRounded(
 }
 
 // @ts-expect-error: decorator
-@inline
 function clip(a: v128, b: v128, lowest: v128, highest: v128): v128 {
   const pair = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
   return f32x4.pmin(highest, f32x4.pmax(lowest, pair));
@@ -330,7 +326,7 @@ export function cubicRows(
   for (let row = 0; row < rows; row += 16) {
     const from = input + <usize>row * inputStride;
     for (let pair = 0; pair < 8; pair++) {
-      const even = from + (<usize>(pair << 1)) * inputStride;
+      const even = from + <usize>(pair << 1) * inputStride;
       const odd = even + inputStride;
       let to = coefficient(scratch, 0) + ((<usize>pair) << 4);
       let i = 0;

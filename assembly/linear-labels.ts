@@ -22,7 +22,6 @@ function markEqual(a: usize, b: usize, c: usize, d: usize, count: i32, marks: us
 }
 
 // @ts-expect-error: decorator
-@inline
 function label(row: usize, index: usize): i32 {
   return load<i16>(row + (index << 1));
 }

@@ -20,8 +20,9 @@ export async function inflateGzip(chunks: readonly Uint8Array[], capacity: numbe
   try {
     return await inflateNatively(chunks, Math.min(capacity, limit), limit);
   } catch (error) {
-    // zlib itself skips zeros after the last member, but not other bytes.
-    if ((error as Error).message !== "incorrect header check") throw error;
+    // zlib itself skips zeros after the last member, but takes other bytes for a member: a wrong or a short one.
+    const { message } = error as Error;
+    if (message !== "incorrect header check" && message !== "unexpected end of file") throw error;
     return inflateMembers(chunks.length === 1 ? chunks[0] : new Uint8Array(Buffer.concat(chunks)), limit);
   }
 }

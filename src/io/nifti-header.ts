@@ -1,0 +1,249 @@
+import { NIFTI1, NIFTI2 } from "nifti-reader-js";
+import { NnprepError } from "../core/errors.js";
+import type { Geometry, Shape3 } from "../core/volume.js";
+import { gunzipPrefix, isGzip } from "./gzip.js";
+import { geometryOfNifti } from "./nifti-affine.js";
+
+/** The header's own fields, as they stand in the file but for the byte order. Axes in file order x, y, z. */
+export interface NiftiFields {
+  readonly version: 1 | 2;
+  readonly littleEndian: boolean;
+  /** Header and voxels in one file (.nii), not in a pair (.hdr, .img). */
+  readonly singleFile: boolean;
+  readonly dim: readonly number[];
+  readonly pixdim: readonly number[];
+  readonly datatype: number;
+  readonly voxOffset: number;
+  readonly sclSlope: number;
+  readonly sclInter: number;
+  readonly xyztUnits: number;
+  readonly qformCode: number;
+  readonly sformCode: number;
+  /** b, c, d of the unit quaternion. */
+  readonly quatern: readonly [number, number, number];
+  readonly qoffset: readonly [number, number, number];
+  /** Three rows of four. */
+  readonly srow: readonly number[];
+}
+
+/** Voxel types that can be read; NIfTI's 64-bit integers become float64. */
+export type NiftiDtype =
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "float32"
+  | "float64";
+
+/** What is known of a NIfTI file without its voxels. */
+export interface NiftiHeader {
+  readonly version: 1 | 2;
+  readonly littleEndian: boolean;
+  readonly singleFile: boolean;
+  readonly shape: Shape3;
+  /** Type of the voxels in the file. */
+  readonly dtype: NiftiDtype;
+  /** value = stored * slope + inter; slope 1 and inter 0 when the file says nothing of use. */
+  readonly slope: number;
+  readonly inter: number;
+  readonly geometry: Geometry;
+  /** Where the voxels begin in their file, and how many bytes they take. */
+  readonly voxelOffset: number;
+  readonly voxelByteLength: number;
+}
+
+const DTYPES: Readonly<Record<number, readonly [NiftiDtype, number]>> = {
+  2: ["uint8", 1],
+  4: ["int16", 2],
+  8: ["int32", 4],
+  16: ["float32", 4],
+  64: ["float64", 8],
+  256: ["int8", 1],
+  512: ["uint16", 2],
+  768: ["uint32", 4],
+  1024: ["int64", 8],
+  1280: ["uint64", 8],
+};
+
+const REFUSED_DTYPES: Readonly<Record<number, string>> = {
+  0: "unknown",
+  1: "1-bit binary",
+  32: "complex64",
+  128: "RGB colour",
+  1536: "float128",
+  1792: "complex128",
+  2048: "complex256",
+  2304: "RGBA colour",
+};
+
+const NIFTI1_LENGTH = 348;
+const NIFTI2_LENGTH = 540;
+
+/** Bytes that `readNiftiHeader` needs of an uncompressed file. */
+export const NIFTI_HEADER_LENGTH = NIFTI2_LENGTH;
+
+function magicOf(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 3));
+}
+
+/** 1, 2, or 0 when the (uncompressed) bytes do not begin with a NIfTI header. */
+export function niftiVersion(head: Uint8Array): 0 | 1 | 2 {
+  if (head.length >= NIFTI1_LENGTH && ["n+1", "ni1"].includes(magicOf(head, 344))) return 1;
+  if (head.length >= 12 && ["n+2", "ni2"].includes(magicOf(head, 4))) return 2;
+  return 0;
+}
+
+function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepError {
+  return new NnprepError("CORRUPT_FILE", message, detail);
+}
+
+function refuseOther(head: Uint8Array): never {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const size = head.length >= 4 ? [view.getInt32(0, true), view.getInt32(0, false)] : [];
+  if (size.includes(NIFTI1_LENGTH) && head.length >= NIFTI1_LENGTH) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      "Analyze 7.5 header or damaged NIfTI header (348 bytes, but no NIfTI magic); convert the scan to NIfTI",
+      { found: Array.from(head.subarray(344, 348)), expected: "n+1, ni1, n+2 or ni2" },
+    );
+  }
+  throw corrupt(`not a NIfTI file: ${head.length} bytes found without a NIfTI header`, { byteLength: head.length });
+}
+
+/** Reads the fields of a NIfTI-1 or NIfTI-2 header, either byte order, from uncompressed bytes. Throws CORRUPT_FILE. */
+export function parseNiftiFields(head: Uint8Array): NiftiFields {
+  const version = niftiVersion(head);
+  if (version === 0) refuseOther(head);
+  const length = version === 1 ? NIFTI1_LENGTH : NIFTI2_LENGTH;
+  if (head.length < length) throw corrupt(`NIfTI-2 header of 540 bytes is cut off after ${head.length}`);
+  // Only the header proper: the reader's handling of extensions throws on broken ones, and they carry nothing of use.
+  const bytes = new Uint8Array(head.subarray(0, length));
+  const view = new DataView(bytes.buffer);
+  const sizes = [view.getInt32(0, true), view.getInt32(0, false)];
+  if (!sizes.includes(length)) {
+    throw corrupt(`NIfTI-${version} header gives its own length as ${sizes[0]}, ${length} expected`, {
+      found: sizes[0],
+      expected: length,
+    });
+  }
+  const header = version === 1 ? new NIFTI1() : new NIFTI2();
+  header.readHeader(bytes.buffer);
+  const { littleEndian } = header;
+  const wide = (at: number) => Number(view.getBigInt64(at, littleEndian));
+  return {
+    version,
+    littleEndian,
+    singleFile: magicOf(bytes, version === 1 ? 344 : 4)[1] === "+",
+    // nifti-reader-js misreads negative and big-endian 64-bit integers, and overwrites the sform by the qform.
+    dim: version === 1 ? header.dims : Array.from({ length: 8 }, (_, i) => wide(16 + 8 * i)),
+    pixdim: header.pixDims,
+    datatype: header.datatypeCode,
+    voxOffset: version === 1 ? header.vox_offset : wide(168),
+    sclSlope: header.scl_slope,
+    sclInter: header.scl_inter,
+    xyztUnits: header.xyzt_units,
+    qformCode: header.qform_code,
+    sformCode: header.sform_code,
+    quatern: [header.quatern_b, header.quatern_c, header.quatern_d],
+    qoffset: [header.qoffset_x, header.qoffset_y, header.qoffset_z],
+    srow: Array.from({ length: 12 }, (_, i) =>
+      version === 1 ? view.getFloat32(280 + 4 * i, littleEndian) : view.getFloat64(400 + 8 * i, littleEndian),
+    ),
+  };
+}
+
+/** Voxels per axis, slowest first. A plane is a volume of depth 1; further axes may be there with length 1. */
+function shapeOf({ dim }: NiftiFields): Shape3 {
+  const axes = dim[0];
+  const list = `dim = [${dim.join(", ")}]`;
+  if (!(axes >= 1 && axes <= 7)) {
+    throw corrupt(`NIfTI header has ${axes} axes (${list}); 2 or 3 are expected`, { found: [...dim] });
+  }
+  if (axes < 2) {
+    throw new NnprepError("UNSUPPORTED", `one-dimensional NIfTI file (${list}); a volume is expected`, {
+      found: [...dim],
+    });
+  }
+  for (let axis = 1; axis <= Math.min(axes, 3); axis++) {
+    if (!(dim[axis] >= 1)) {
+      throw corrupt(`NIfTI header has ${dim[axis]} voxels along axis ${axis} (${list}); at least 1 is expected`, {
+        found: [...dim],
+      });
+    }
+  }
+  if (dim.slice(4, axes + 1).some((n) => n > 1)) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `NIfTI file of shape (${dim.slice(1, axes + 1).join(", ")}) has more than three axes; write each 3-D volume (channel, time point) to a file of its own`,
+      { found: [...dim] },
+    );
+  }
+  return [axes >= 3 ? dim[3] : 1, dim[2], dim[1]];
+}
+
+function dtypeOf(datatype: number): readonly [NiftiDtype, number] {
+  const dtype = DTYPES[datatype];
+  if (dtype === undefined) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `NIfTI voxels of type ${REFUSED_DTYPES[datatype] ?? "unknown"} (datatype ${datatype}); integers and floats of up to 64 bits can be read`,
+      { found: datatype },
+    );
+  }
+  return dtype;
+}
+
+/** ITK's reading of scl_slope and scl_inter (5.4): what is not finite counts as 0, and a slope of 0 as 1. */
+function scalingOf({ sclSlope, sclInter }: NiftiFields): { slope: number; inter: number } {
+  const slope = Number.isFinite(sclSlope) && Math.abs(sclSlope) >= Number.EPSILON ? sclSlope : 1;
+  const inter = Number.isFinite(sclInter) ? sclInter : 0;
+  const isIdentity = Math.abs(slope - 1) <= Number.EPSILON && Math.abs(inter) <= Number.EPSILON;
+  return isIdentity ? { slope: 1, inter: 0 } : { slope, inter };
+}
+
+function voxelOffsetOf({ version, singleFile, voxOffset }: NiftiFields): number {
+  const offset = Math.trunc(voxOffset);
+  const least = singleFile ? (version === 1 ? 352 : 544) : 0;
+  if (!(offset >= least && offset <= Number.MAX_SAFE_INTEGER)) {
+    throw corrupt(`NIfTI header puts the voxels at byte ${voxOffset}; ${least} or more is expected`, {
+      found: voxOffset,
+      expected: `at least ${least}`,
+    });
+  }
+  return offset;
+}
+
+/** Checks the fields and gives them their meaning. Throws CORRUPT_FILE or UNSUPPORTED. */
+export function interpretNiftiFields(fields: NiftiFields): NiftiHeader {
+  const shape = shapeOf(fields);
+  const [dtype, itemSize] = dtypeOf(fields.datatype);
+  const voxelByteLength = shape[0] * shape[1] * shape[2] * itemSize;
+  if (voxelByteLength > Number.MAX_SAFE_INTEGER) {
+    throw corrupt(`NIfTI header promises ${shape[2]} x ${shape[1]} x ${shape[0]} voxels, more than any file holds`, {
+      found: shape,
+    });
+  }
+  return {
+    version: fields.version,
+    littleEndian: fields.littleEndian,
+    singleFile: fields.singleFile,
+    shape,
+    dtype,
+    ...scalingOf(fields),
+    geometry: geometryOfNifti(fields),
+    voxelOffset: voxelOffsetOf(fields),
+    voxelByteLength,
+  };
+}
+
+/**
+ * Shape, voxel type and geometry of a NIfTI file, without its voxels. The first `NIFTI_HEADER_LENGTH` bytes are
+ * enough, of a gzipped file the first 64 kB. Throws CORRUPT_FILE or UNSUPPORTED.
+ */
+export function readNiftiHeader(bytes: Uint8Array): NiftiHeader {
+  return interpretNiftiFields(parseNiftiFields(isGzip(bytes) ? gunzipPrefix(bytes, NIFTI_HEADER_LENGTH) : bytes));
+}

@@ -1,0 +1,143 @@
+import { NnprepError } from "../core/errors.js";
+import { checkLength, type Geometry, type Volume, type VoxelArray } from "../core/volume.js";
+import { gzipChunks, IMAGE_LEVEL } from "./gzip.js";
+import { joinParts } from "./gzip-members.js";
+
+const HEADER_LENGTH = 348;
+/** Four more bytes say that there are no extensions. */
+const VOXEL_OFFSET = 352;
+/** dim is a signed 16-bit integer. */
+const LONGEST_AXIS = 32767;
+/** NIfTI's code for "coordinates of the scanner", which SimpleITK 2.5 writes for sform and qform alike. */
+const SCANNER_ANATOMICAL = 1;
+/** Millimetres and, because some programs insist on it, seconds. */
+const UNITS = 2 + 8;
+
+function datatypeOf(data: VoxelArray): number {
+  if (data instanceof Uint8Array) return 2;
+  if (data instanceof Int16Array) return 4;
+  if (data instanceof Int32Array) return 8;
+  if (data instanceof Float32Array) return 16;
+  if (data instanceof Float64Array) return 64;
+  if (data instanceof Int8Array) return 256;
+  return data instanceof Uint16Array ? 512 : 768;
+}
+
+/** Direction of the voxel axes in NIfTI's RAS coordinates, row-major, columns x, y, z. */
+function toRas({ direction: d }: Geometry): number[] {
+  return [-d[0], -d[1], -d[2], -d[3], -d[4], -d[5], d[6], d[7], d[8]];
+}
+
+function determinant(m: readonly number[]): number {
+  return m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
+}
+
+/**
+ * The orthogonal matrix nearest to an invertible one, by Newton's iteration for the polar decomposition
+ * (Higham 1986): the mean of the matrix and its inverse transpose.
+ */
+function nearestOrthogonal(matrix: readonly number[]): number[] {
+  let m = [...matrix];
+  for (let step = 0; step < 60; step++) {
+    const det = determinant(m);
+    const cofactors = [0, 1, 2].flatMap((i) =>
+      [0, 1, 2].map((j) => {
+        const [p, q] = [(i + 1) % 3, (i + 2) % 3];
+        const [r, s] = [(j + 1) % 3, (j + 2) % 3];
+        return m[3 * p + r] * m[3 * q + s] - m[3 * p + s] * m[3 * q + r];
+      }),
+    );
+    const next = m.map((x, i) => (x + cofactors[i] / det) / 2);
+    const change = next.reduce((largest, x, i) => Math.max(largest, Math.abs(x - m[i])), 0);
+    m = next;
+    if (change < 1e-15) break;
+  }
+  return m;
+}
+
+/** b, c, d of the unit quaternion of a rotation, and -1 when the z axis had to be turned round to make it one. */
+function quaternionOf(orthogonal: readonly number[]): { quatern: number[]; qfac: number } {
+  const qfac = determinant(orthogonal) < 0 ? -1 : 1;
+  const r = orthogonal.map((x, i) => (i % 3 === 2 ? x * qfac : x));
+  // Four times the square of each component; the largest is the one that is safe to divide by.
+  const squares = [1 + r[0] + r[4] + r[8], 1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8], 1 - r[0] - r[4] + r[8]];
+  const largest = squares.indexOf(Math.max(...squares));
+  const twice = Math.sqrt(squares[largest]);
+  const products = [
+    [twice * twice, r[7] - r[5], r[2] - r[6], r[3] - r[1]],
+    [r[7] - r[5], twice * twice, r[1] + r[3], r[2] + r[6]],
+    [r[2] - r[6], r[1] + r[3], twice * twice, r[5] + r[7]],
+    [r[3] - r[1], r[2] + r[6], r[5] + r[7], twice * twice],
+  ][largest];
+  const quaternion = products.map((x) => x / (2 * twice));
+  const sign = quaternion[0] < 0 ? -1 : 1;
+  return { quatern: quaternion.slice(1).map((x) => sign * x + 0), qfac };
+}
+
+function checkGeometry({ spacingMm, originMm, direction }: Geometry): void {
+  const det = determinant(direction);
+  const finite = [...spacingMm, ...originMm, ...direction].every(Number.isFinite);
+  if (finite && spacingMm.every((s) => s > 0) && Math.abs(det) > 1e-6) return;
+  throw new NnprepError(
+    "INVALID_ARGUMENT",
+    `geometry cannot be written: spacing [${spacingMm.join(", ")}], origin [${originMm.join(", ")}], direction [${direction.join(", ")}]; finite numbers, positive spacing and independent axes are expected`,
+    { spacingMm, originMm, direction },
+  );
+}
+
+/** A NIfTI-1 header of 348 bytes and the 4 after it, little endian. */
+function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
+  const { data, shape, geometry } = volume;
+  checkGeometry(geometry);
+  const header = new Uint8Array(VOXEL_OFFSET);
+  const view = new DataView(header.buffer);
+  const floats = (at: number, values: readonly number[]) => {
+    for (const [i, value] of values.entries()) view.setFloat32(at + 4 * i, value, true);
+  };
+  const ras = toRas(geometry);
+  const { quatern, qfac } = quaternionOf(nearestOrthogonal(ras));
+  const spacing = [geometry.spacingMm[2], geometry.spacingMm[1], geometry.spacingMm[0]].map(Math.fround);
+  const origin = [-geometry.originMm[0], -geometry.originMm[1], geometry.originMm[2]];
+
+  view.setInt32(0, HEADER_LENGTH, true);
+  header[38] = "r".charCodeAt(0); // `regular`, which Analyze 7.5 asked for
+  for (const [i, n] of [3, shape[2], shape[1], shape[0], 1, 1, 1, 1].entries()) view.setInt16(40 + 2 * i, n, true);
+  view.setInt16(70, datatypeOf(data), true);
+  view.setInt16(72, 8 * data.BYTES_PER_ELEMENT, true);
+  floats(76, [qfac, ...spacing]);
+  floats(108, [VOXEL_OFFSET, 1, 0]); // vox_offset, scl_slope, scl_inter
+  header[123] = UNITS;
+  view.setInt16(252, SCANNER_ANATOMICAL, true);
+  view.setInt16(254, SCANNER_ANATOMICAL, true);
+  floats(256, [...quatern, ...origin]);
+  for (let i = 0; i < 3; i++) {
+    const row = [0, 1, 2].map((j) => Math.fround(ras[3 * i + j]) * spacing[j]);
+    floats(280 + 16 * i, [...row, origin[i]]);
+  }
+  header.set([0x6e, 0x2b, 0x31, 0], 344); // "n+1"
+  return header;
+}
+
+/**
+ * Writes a volume as NIfTI-1 (.nii, or .nii.gz with `gzip`): header, spacing, sform and qform as SimpleITK 2.5 writes
+ * them. Spacing and origin are stored in float32; what was read from NIfTI is stored without loss. Axes that are not
+ * at right angles stay as they are in the sform, and the qform holds the nearest rotation.
+ *
+ * Throws INVALID_ARGUMENT for a geometry that makes no sense, UNSUPPORTED for an axis of more than 32767 voxels.
+ */
+export async function formatNifti(
+  volume: Volume,
+  options: { readonly gzip: boolean },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { data, shape } = volume;
+  checkLength("volume", data, shape);
+  if (Math.max(...shape) > LONGEST_AXIS) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `NIfTI-1 holds at most ${LONGEST_AXIS} voxels along an axis; shape is (${shape.join(", ")})`,
+      { found: shape, expected: LONGEST_AXIS },
+    );
+  }
+  const pieces = [formatHeader(volume), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+  return options.gzip ? gzipChunks(pieces, IMAGE_LEVEL) : joinParts(pieces, VOXEL_OFFSET + data.byteLength);
+}

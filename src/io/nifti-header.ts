@@ -87,13 +87,13 @@ const NIFTI2_LENGTH = 540;
 export const NIFTI_HEADER_LENGTH = NIFTI2_LENGTH;
 
 function magicOf(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 3));
+  return String.fromCharCode(...bytes.subarray(at, at + 4));
 }
 
 /** 1, 2, or 0 when the (uncompressed) bytes do not begin with a NIfTI header. */
 export function niftiVersion(head: Uint8Array): 0 | 1 | 2 {
-  if (head.length >= NIFTI1_LENGTH && ["n+1", "ni1"].includes(magicOf(head, 344))) return 1;
-  if (head.length >= 12 && ["n+2", "ni2"].includes(magicOf(head, 4))) return 2;
+  if (head.length >= NIFTI1_LENGTH && ["n+1\0", "ni1\0"].includes(magicOf(head, 344))) return 1;
+  if (head.length >= 12 && ["n+2\0", "ni2\0"].includes(magicOf(head, 4))) return 2;
   return 0;
 }
 

@@ -33,7 +33,7 @@ const Z = -0.2679491924311227;
  * Samples on each side after which a recursion started in steady state has the reference's very bits: a difference
  * shrinks to the last bit within 27, and each further sample removes the last bit in three cases of four.
  */
-const REACH = 40;
+const REACH = 38;
 /** Coefficients that a window may hold, so that it stays within the scratch memory. */
 const WINDOW_VOXELS = 5 << 20;
 /** How far a source voxel can matter at all: DECAY^80 takes ordinary data below the smallest float32. */
@@ -308,7 +308,8 @@ function openWindow(
 
 /**
  * Fills the window's planes with coefficients of the first axis (or the samples themselves when it has none). A line
- * that lies d away from the taps counts with DECAY^d only, so its own filter may start d later.
+ * that lies d away from the taps counts with DECAY^d only: its own filter may start d later, and lines farther away
+ * than the reach are left zero, so that the window is an octahedron and not a box.
  */
 function filterFirstAxis(
   job: CubicJob,
@@ -322,44 +323,39 @@ function filterFirstAxis(
   const [n0, n1, n2] = shape;
   const { exports, window } = kernels<ExactExports>();
   const inside = (padded: number, n: number) => Math.min(Math.max(padded - PADDING, 0), n - 1);
-  const from2 = inside(span2.from, n2);
-  const count2 = inside(span2.to - 1, n2) + 1 - from2;
-  const left = Math.max(PADDING - span2.from, 0);
-  const right = span2.to - span2.from - left - count2;
   const height = span1.to - span1.from;
   const rowBytes = width * 8;
   const bytes = window.u8(0, window.byteLength);
-  const sample = window.f32(samples, count2);
-  let previous = -1;
+  bytes.fill(0, volume, volume + planes * height * rowBytes);
+  const sample = window.f32(samples, n2);
   for (let row = 0; row < height; row++) {
-    const i1 = inside(span1.from + row, n1);
-    const to = volume + row * rowBytes;
-    const taps = span1.from + row - PADDING;
-    const away = Math.max(0, group.first[1] - taps, taps - group.last[1] - 3);
-    const span0 = spanAround(group.first[0], group.last[0], n0, Math.max(4, group.reach - away));
-    if (i1 === previous && !planar) {
-      for (let plane = 0; plane < planes; plane++) {
-        const at = to + plane * height * rowBytes;
-        bytes.copyWithin(at, at - rowBytes, at);
-      }
-      continue;
-    }
-    previous = i1;
+    const tap = span1.from + row - PADDING;
+    const away = Math.max(0, group.first[1] - tap, tap - group.last[1] - 3);
+    const reach = Math.max(planar ? group.reach : 4, group.reach - away);
+    const part = spanAround(group.first[2], group.last[2], n2, reach);
+    const lanes = Math.ceil((part.to - part.from) / 2) * 2;
+    const from2 = inside(part.from, n2);
+    const count2 = inside(part.to - 1, n2) + 1 - from2;
+    const left = Math.max(PADDING - part.from, 0);
+    const right = part.to - part.from - left - count2;
+    const to = volume + row * rowBytes + (part.from - span2.from) * 8;
+    const source = inside(span1.from + row, n1) * n2 + from2;
     if (planar) {
-      sample.set(data.subarray(i1 * n2 + from2, i1 * n2 + from2 + count2));
+      sample.set(data.subarray(source, source + count2));
       exports.padRow(samples, count2, left, right, to);
       continue;
     }
+    const span0 = spanAround(group.first[0], group.last[0], n0, reach);
     const depth = span0.to - span0.from;
     for (let i = 0; i < depth; i++) {
-      const start = (inside(span0.from + i, n0) * n1 + i1) * n2 + from2;
+      const start = inside(span0.from + i, n0) * n1 * n2 + source;
       sample.set(data.subarray(start, start + count2));
-      exports.padRow(samples, count2, left, right, strip + i * rowBytes);
+      exports.padRow(samples, count2, left, right, strip + i * lanes * 8);
     }
-    exports.filterLines(strip, depth, width, span0.from === 0 ? 1 : 0, endPower(span0, n0));
+    exports.filterLines(strip, depth, lanes, span0.from === 0 ? 1 : 0, endPower(span0, n0));
     for (let plane = 0; plane < planes; plane++) {
-      const from = strip + (group.first[0] + PADDING - span0.from + plane) * rowBytes;
-      bytes.copyWithin(to + plane * height * rowBytes, from, from + rowBytes);
+      const from = strip + (group.first[0] + PADDING - span0.from + plane) * lanes * 8;
+      bytes.copyWithin(to + plane * height * rowBytes, from, from + (part.to - part.from) * 8);
     }
   }
 }

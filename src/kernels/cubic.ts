@@ -286,6 +286,10 @@ function copyRows(
 ): void {
   const [m0, m1, m2] = newShape;
   for (let k0 = 0; k0 < m0; k0++) {
+    if (width === m2) {
+      output.set(tile.subarray(k0 * lanes, (k0 + 1) * lanes), k0 * m1 * m2 + lane);
+      continue;
+    }
     for (let at = 0; at < lanes; ) {
       const k1 = Math.floor((lane + at) / width);
       const k2 = lane + at - k1 * width;
@@ -307,8 +311,8 @@ interface GroupTolerances {
   readonly blocks: Shape3;
 }
 
-function groupTolerances(extent: Extent, axes: readonly number[], n2: number, m2: number): GroupTolerances {
-  const values = envelopeOfGroups(envelope(extent, axes), extent.blocks, n2, m2);
+function groupTolerances(extent: Extent, planar: boolean, n2: number, m2: number): GroupTolerances {
+  const values = envelopeOfGroups(envelope(extent, planar), extent.blocks, n2, m2);
   for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * RELATIVE_ERROR;
   return { values, groups: Math.ceil(m2 / LANES), blocks: extent.blocks };
 }
@@ -340,7 +344,7 @@ export function resizeCubic(
       scatterPlane(plane, { lane, lanes, rows: m1, width }, tiles, n0, i0, store),
     );
     if (!extent.finite) return output.fill(Number.NaN);
-    const tolerances = groupTolerances(extent, [0, 1, 2], n2, m2);
+    const tolerances = groupTolerances(extent, false, n2, m2);
     const doubts = resizeFirstAxis(store, tiles, shape, newShape, extent, tolerances, output);
     repairDoubts({ data, shape, newShape, planar: false }, doubts, extent, output);
     return output;
@@ -512,7 +516,7 @@ export function resizeCubicSlices(
       result.fill(Number.NaN);
       continue;
     }
-    const tolerances = groupTolerances(extent, [1, 2], n2, m2);
+    const tolerances = groupTolerances(extent, true, n2, m2);
     window.i32(blockOf, m1).set(blockOfSample(n1, m1));
     const doubts = new Doubts([1, m1, m2]);
     pass.forEachPart((lane, lanes, address, stride) => {

@@ -18,37 +18,52 @@ export const RELATIVE_ERROR = 2e-15;
 const DECAY_OF_BLOCK = 0.3 * 0.3 * 0.3 * 0.3;
 const DECAY_OF_GAP = 0.3 * 0.3 * 0.3;
 
-/** Spreads the magnitudes along one axis in place: neighbours whole, farther blocks decayed. */
-function spread(values: Float64Array, count: number, stride: number, start: number, scratch: Float64Array): void {
-  for (let i = 0; i < count; i++) scratch[i + 2] = values[start + i * stride] as number;
-  scratch[0] = scratch[1] = scratch[count + 2] = scratch[count + 3] = 0;
-  let carried = 0;
-  for (let i = 0; i < count; i++) {
-    const near = Math.max(scratch[i + 1] as number, scratch[i + 2] as number, scratch[i + 3] as number);
-    const far = Math.max(scratch[i] as number, scratch[i + 4] as number) * DECAY_OF_GAP;
-    carried = Math.max(carried * DECAY_OF_BLOCK, near, far);
-    values[start + i * stride] = carried;
-  }
-  carried = 0;
-  for (let i = count - 1; i >= 0; i--) {
-    carried = Math.max(carried * DECAY_OF_BLOCK, values[start + i * stride] as number);
-    values[start + i * stride] = carried;
+/**
+ * Spreads magnitudes along the middle axis of (outer, count, inner) in place: neighbours whole, farther blocks decayed.
+ */
+function spread(values: Float64Array, outer: number, count: number, inner: number): void {
+  const plane = count * inner;
+  const before = values.slice();
+  for (let start = 0; start < outer * plane; start += plane) {
+    for (let i = 0; i < count; i++) {
+      const row = start + i * inner;
+      for (let step = -2; step <= 2; step++) {
+        if (step === 0 || i + step < 0 || i + step >= count) continue;
+        const factor = Math.abs(step) === 1 ? 1 : DECAY_OF_GAP;
+        raise(values, row, before, row + step * inner, inner, factor);
+      }
+    }
+    for (let i = 1; i < count; i++) {
+      raise(values, start + i * inner, values, start + (i - 1) * inner, inner, DECAY_OF_BLOCK);
+    }
+    for (let i = count - 2; i >= 0; i--) {
+      raise(values, start + i * inner, values, start + (i + 1) * inner, inner, DECAY_OF_BLOCK);
+    }
   }
 }
 
-/** Magnitudes that reach each block, decayed by distance; `axes` are those the spline runs along. */
-export function envelope(extent: Extent, axes: readonly number[]): Float64Array {
+/** `values[at + j] = max(values[at + j], source[from + j] * factor)` */
+function raise(
+  values: Float64Array,
+  at: number,
+  source: Float64Array,
+  from: number,
+  count: number,
+  factor: number,
+): void {
+  for (let j = 0; j < count; j++) {
+    const candidate = (source[from + j] as number) * factor;
+    if (candidate > (values[at + j] as number)) values[at + j] = candidate;
+  }
+}
+
+/** Magnitudes that reach each block, decayed by distance; `planar` when the spline does not run along the first axis. */
+export function envelope(extent: Extent, planar: boolean): Float64Array {
   const [b0, b1, b2] = extent.blocks;
   const values = Float64Array.from(extent.magnitudes);
-  const scratch = new Float64Array(Math.max(b0, b1, b2) + 4);
-  const strides = [b1 * b2, b2, 1];
-  for (const axis of axes) {
-    const count = extent.blocks[axis] as number;
-    const stride = strides[axis] as number;
-    for (let start = 0; start < values.length; start++) {
-      if (Math.floor(start / stride) % count === 0) spread(values, count, stride, start, scratch);
-    }
-  }
+  if (!planar) spread(values, 1, b0, b1 * b2);
+  spread(values, b0, b1, b2);
+  spread(values, b0 * b1, b2, 1);
   return values;
 }
 

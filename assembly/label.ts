@@ -74,16 +74,22 @@ export function renumber(nodes: usize, from: u32, to: u32, table: usize): void {
   }
 }
 
-/** Writes `number` to the u32 from `from` up to `to`. */
+/** Writes `number` to the u32 from `from` up to `to`, and to up to 16 of those behind. */
 function fillNumbers(from: usize, to: usize, number: u32): void {
   const four = i32x4.splat(number);
-  for (; from + 16 <= to; from += 16) v128.store(from, four);
-  for (; from < to; from += 4) store<u32>(from, number);
+  do {
+    v128.store(from, four);
+    v128.store(from, four, 16);
+    v128.store(from, four, 32);
+    v128.store(from, four, 48);
+    from += 64;
+  } while (from < to);
 }
 
 /**
  * Writes the numbers of `rows` rows of mask bytes to `labels` (u32), 0 where the mask is not set. `id` is the node of
- * their first run; returns that of the row after. `runs` is scratch for one row.
+ * their first run; returns that of the row after. `runs` is scratch for one row. What is written beyond a run is
+ * overwritten by what follows, and beyond the last row lies the slack of the buffer.
  */
 export function paintLabels(
   mask: usize,

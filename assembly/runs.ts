@@ -21,7 +21,7 @@ function bits64(address: usize): u64 {
 /**
  * Writes the transitions of the `length` bytes at `row` to `out`, at most `length + 1` of them, and returns the
  * address after the last. `flip` is 0 for the runs of set voxels and all ones for those of unset voxels.
- * Reads up to 63 bytes beyond the row.
+ * Reads up to 63 bytes beyond the row, and writes up to 12 bytes beyond the transitions.
  */
 export function writeRowRuns(row: usize, length: i32, flip: u64, out: usize): usize {
   let carry: u64 = 0;
@@ -31,10 +31,22 @@ export function writeRowRuns(row: usize, length: i32, flip: u64, out: usize): us
     if (rest < 64) bits &= ((<u64>1) << (<u64>rest)) - 1;
     let changes = bits ^ ((bits << 1) | carry);
     carry = bits >> 63;
-    while (changes !== 0) {
-      store<u32>(out, <u32>x + <u32>ctz(changes));
-      out += 4;
-      changes &= changes - 1;
+    if (changes !== 0) {
+      // Four at a time whether there are as many or not: the branch that ends a loop is dearer than idle stores.
+      const total = <usize>popcnt(changes);
+      const stop = out + (total << 2);
+      do {
+        store<u32>(out, <u32>x + <u32>ctz(changes));
+        changes &= changes - 1;
+        store<u32>(out, <u32>x + <u32>ctz(changes), 4);
+        changes &= changes - 1;
+        store<u32>(out, <u32>x + <u32>ctz(changes), 8);
+        changes &= changes - 1;
+        store<u32>(out, <u32>x + <u32>ctz(changes), 12);
+        changes &= changes - 1;
+        out += 16;
+      } while (out < stop);
+      out = stop;
     }
   }
   if (carry !== 0) {

@@ -33,8 +33,8 @@ function find(nodes: usize, id: u32): u32 {
   return id;
 }
 
-export function unite(nodes: usize, a: u32, b: u32): void {
-  if (parentOf(nodes, a) === parentOf(nodes, b)) return;
+/** Unites the sets of two nodes. */
+function unite(nodes: usize, a: u32, b: u32): void {
   const rootA = find(nodes, a);
   const rootB = find(nodes, b);
   if (rootA < rootB) setParent(nodes, rootB, rootA);
@@ -58,14 +58,17 @@ export function uniteRows(
   while (a < endA && b < endB) {
     const stopA = load<u32>(a, 4);
     const stopB = load<u32>(b, 4);
-    if (load<u32>(a) < stopB + reach && load<u32>(b) < stopA + reach) unite(nodes, firstA, firstB);
-    if (stopA < stopB) {
-      a += 8;
-      firstA++;
-    } else {
-      b += 8;
-      firstB++;
+    if (load<u32>(a) < stopB + reach && load<u32>(b) < stopA + reach) {
+      const parentA = parentOf(nodes, firstA);
+      const parentB = parentOf(nodes, firstB);
+      if (parentA !== parentB) unite(nodes, parentA, parentB);
     }
+    // The run that ends first cannot meet another one. Arithmetic, as no branch predictor can guess it.
+    const next = <u32>(stopA < stopB);
+    a += <usize>(next << 3);
+    b += <usize>((1 - next) << 3);
+    firstA += next;
+    firstB += 1 - next;
   }
 }
 

@@ -59,14 +59,14 @@ export function accumulateRange(values: usize, count: i32, lanes: usize): bool {
   }
   v128.store(lanes, low);
   v128.store(lanes, high, 16);
-  let nan = !i32x4.all_true(ordered);
   for (let i = count & 3; i > 0; i--, values += 4) {
     const x = load<f32>(values);
     if (x < load<f32>(lanes)) store<f32>(lanes, x);
     if (x > load<f32>(lanes, 16)) store<f32>(lanes, x, 16);
-    nan = nan || Number.isNaN(x);
+    const y = f32x4.splat(x);
+    ordered = v128.and(ordered, f32x4.eq(y, y));
   }
-  return nan;
+  return !i32x4.all_true(ordered);
 }
 
 /** Copies the voxels whose label is at least `least` to `out`, in order; returns how many. Writes up to 28 bytes more. */

@@ -5,6 +5,7 @@ import { forEachTile, TILE } from "./tile.js";
 
 interface SelectExports {
   countUpper(values: number, count: number, tables: number): number;
+  joinTables(tables: number): void;
   countLower(values: number, count: number, a: number, b: number, c: number, d: number, tables: number): void;
 }
 
@@ -41,8 +42,8 @@ export function orderStatistics(values: Float32Array, ranks: readonly number[]):
   const [tile, tables] = window.reserve(4 * TILE, 4 * BINS * BINS_PER_READ) as [number, number];
   const view = window.f32(tile, TILE);
   const counts = window.u32(tables, BINS * BINS_PER_READ);
-  const read = (count: (length: number) => void): void => {
-    counts.fill(0);
+  const read = (tableCount: number, count: (length: number) => void): void => {
+    counts.fill(0, 0, tableCount * BINS);
     forEachTile(values.length, (start, length) => {
       view.set(values.subarray(start, start + length));
       count(length);
@@ -50,19 +51,19 @@ export function orderStatistics(values: Float32Array, ranks: readonly number[]):
   };
 
   let nan = false;
-  read((length) => {
+  read(BINS_PER_READ, (length) => {
     if (exports.countUpper(tile, length, tables) !== 0) nan = true;
   });
   if (nan) return result.fill(Number.NaN);
   const upper = counts.subarray(0, BINS);
-  for (let bin = 0; bin < BINS; bin++) (upper[bin] as number) += counts[BINS + bin] as number;
+  exports.joinTables(tables);
   const places = ranks.map((rank) => findRank(upper, rank));
 
   const bins = [...new Set(places.map((place) => place.bin))];
   for (let first = 0; first < bins.length; first += BINS_PER_READ) {
     const some = bins.slice(first, first + BINS_PER_READ);
     const [a, b = UNUSED, c = UNUSED, d = UNUSED] = some as [number];
-    read((length) => exports.countLower(tile, length, a, b, c, d, tables));
+    read(some.length, (length) => exports.countLower(tile, length, a, b, c, d, tables));
     places.forEach((place, i) => {
       const table = some.indexOf(place.bin);
       if (table < 0) return;

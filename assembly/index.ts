@@ -1,5 +1,6 @@
 export * from "./cubic";
 export * from "./cubic-exact";
+export * from "./cubic-fast";
 export * from "./extent";
 export * from "./fill-holes";
 export * from "./label";

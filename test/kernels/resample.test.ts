@@ -1,13 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Shape3 } from "../../src/core/volume.js";
 import { resizeCubic, resizeCubicSlices } from "../../src/kernels/cubic.js";
+import { resizeCubicFast } from "../../src/kernels/cubic-fast.js";
 import { resizeLinear } from "../../src/kernels/linear.js";
 import { resizeLabels } from "../../src/kernels/linear-labels.js";
 import { resizeNearest } from "../../src/kernels/nearest.js";
 import { init, kernels } from "../../src/runtime/instantiate.js";
 import images from "../golden/resample/images.json";
 import labels from "../golden/resample/labels.json";
-import { countDifferences, decode, type GoldenArray } from "../golden.js";
+import { countDifferences, decode, type GoldenArray, largestDifference } from "../golden.js";
 
 beforeAll(() => init());
 
@@ -20,6 +21,11 @@ describe.each(images)("image: $name", (golden) => {
   const newShape = golden.newShape as unknown as Shape3;
   test("cubic", () => {
     expect(countDifferences(resizeCubic(input, shape, newShape), decode(golden.order3))).toBe(0);
+  });
+  test("fast cubic: within 4e-7 of the range", () => {
+    const range = input.reduce((m, x) => Math.max(m, x), -Infinity) - input.reduce((m, x) => Math.min(m, x), Infinity);
+    const result = resizeCubicFast(input, shape, newShape);
+    expect(largestDifference(result, decode(golden.order3))).toBeLessThanOrEqual(4e-7 * range);
   });
   test("cubic in every slice", () => {
     const result = resizeCubicSlices(input, shape, [newShape[1], newShape[2]]);

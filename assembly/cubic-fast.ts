@@ -1,0 +1,234 @@
+/*
+ * The cubic spline of cubic.ts in float32: twice the lanes, errors below 4e-7 of the input's range. For display and
+ * for networks that do not mind the last bits; never used where bit-equality is promised.
+ *
+ * Scratch: 32 lanes (128 bytes) a coefficient with a halo of 2 on both sides. Table entry (32 bytes): four weights
+ * (f32) with the prefilter's gain, then the first tap's index relative to c[-2] (i32).
+ */
+const Z: f64 = -0.2679491924311227;
+const ROW: usize = 128;
+const ENTRY: usize = 32;
+
+/** Turns x[0..n-1] in scratch into c[-2..n+1]; edge extension in closed form as in cubic.ts. */
+function filterTile(scratch: usize, n: i32): void {
+  const z = f32x4.splat(<f32>Z);
+  const scaleStart = f32x4.splat(<f32>(1.0 / (1.0 - Z)));
+  const first = scratch + 2 * ROW;
+  const last = first + <usize>(n - 1) * ROW;
+  const keepFirst = scratch;
+  const keepLast = last + 2 * ROW;
+  memory.copy(keepFirst, first, ROW);
+  memory.copy(keepLast, last, ROW);
+
+  let p0 = f32x4.mul(v128.load(first, 0), scaleStart);
+  let p1 = f32x4.mul(v128.load(first, 16), scaleStart);
+  let p2 = f32x4.mul(v128.load(first, 32), scaleStart);
+  let p3 = f32x4.mul(v128.load(first, 48), scaleStart);
+  let p4 = f32x4.mul(v128.load(first, 64), scaleStart);
+  let p5 = f32x4.mul(v128.load(first, 80), scaleStart);
+  let p6 = f32x4.mul(v128.load(first, 96), scaleStart);
+  let p7 = f32x4.mul(v128.load(first, 112), scaleStart);
+  v128.store(first, p0, 0);
+  v128.store(first, p1, 16);
+  v128.store(first, p2, 32);
+  v128.store(first, p3, 48);
+  v128.store(first, p4, 64);
+  v128.store(first, p5, 80);
+  v128.store(first, p6, 96);
+  v128.store(first, p7, 112);
+  for (let at = first + ROW; at <= last; at += ROW) {
+    p0 = f32x4.add(v128.load(at, 0), f32x4.mul(z, p0));
+    p1 = f32x4.add(v128.load(at, 16), f32x4.mul(z, p1));
+    p2 = f32x4.add(v128.load(at, 32), f32x4.mul(z, p2));
+    p3 = f32x4.add(v128.load(at, 48), f32x4.mul(z, p3));
+    p4 = f32x4.add(v128.load(at, 64), f32x4.mul(z, p4));
+    p5 = f32x4.add(v128.load(at, 80), f32x4.mul(z, p5));
+    p6 = f32x4.add(v128.load(at, 96), f32x4.mul(z, p6));
+    p7 = f32x4.add(v128.load(at, 112), f32x4.mul(z, p7));
+    v128.store(at, p0, 0);
+    v128.store(at, p1, 16);
+    v128.store(at, p2, 32);
+    v128.store(at, p3, 48);
+    v128.store(at, p4, 64);
+    v128.store(at, p5, 80);
+    v128.store(at, p6, 96);
+    v128.store(at, p7, 112);
+  }
+
+  const decay = f32x4.splat(<f32>(1.0 / (1.0 - Z * Z)));
+  const minusZ = f32x4.splat(<f32>-Z);
+  for (let lane: usize = 0; lane < ROW; lane += 16) {
+    const r = f32x4.mul(v128.load(keepLast + lane), scaleStart);
+    const steady = f32x4.mul(r, scaleStart);
+    const d = f32x4.mul(f32x4.sub(v128.load(last + lane), r), decay);
+    v128.store(last + ROW + lane, f32x4.mul(minusZ, f32x4.add(steady, f32x4.mul(d, z))));
+    v128.store(last + lane, f32x4.mul(minusZ, f32x4.add(steady, d)));
+  }
+
+  p0 = v128.load(last, 0);
+  p1 = v128.load(last, 16);
+  p2 = v128.load(last, 32);
+  p3 = v128.load(last, 48);
+  p4 = v128.load(last, 64);
+  p5 = v128.load(last, 80);
+  p6 = v128.load(last, 96);
+  p7 = v128.load(last, 112);
+  for (let at = last - ROW; at >= first; at -= ROW) {
+    p0 = f32x4.mul(z, f32x4.sub(p0, v128.load(at, 0)));
+    p1 = f32x4.mul(z, f32x4.sub(p1, v128.load(at, 16)));
+    p2 = f32x4.mul(z, f32x4.sub(p2, v128.load(at, 32)));
+    p3 = f32x4.mul(z, f32x4.sub(p3, v128.load(at, 48)));
+    p4 = f32x4.mul(z, f32x4.sub(p4, v128.load(at, 64)));
+    p5 = f32x4.mul(z, f32x4.sub(p5, v128.load(at, 80)));
+    p6 = f32x4.mul(z, f32x4.sub(p6, v128.load(at, 96)));
+    p7 = f32x4.mul(z, f32x4.sub(p7, v128.load(at, 112)));
+    v128.store(at, p0, 0);
+    v128.store(at, p1, 16);
+    v128.store(at, p2, 32);
+    v128.store(at, p3, 48);
+    v128.store(at, p4, 64);
+    v128.store(at, p5, 80);
+    v128.store(at, p6, 96);
+    v128.store(at, p7, 112);
+  }
+
+  for (let lane: usize = 0; lane < ROW; lane += 16) {
+    const steady = f32x4.mul(f32x4.mul(v128.load(keepLast + lane), scaleStart), f32x4.splat(<f32>(-Z / (1.0 - Z))));
+    const beyond = v128.load(last + ROW + lane);
+    v128.store(keepLast + lane, f32x4.add(steady, f32x4.mul(z, f32x4.sub(beyond, steady))));
+    const l = f32x4.mul(v128.load(keepFirst + lane), scaleStart);
+    const before = f32x4.mul(z, f32x4.sub(v128.load(first + lane), l));
+    v128.store(first - ROW + lane, before);
+    v128.store(keepFirst + lane, f32x4.mul(z, f32x4.sub(before, l)));
+  }
+}
+
+function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
+  return f32x4.add(
+    f32x4.add(f32x4.mul(w0, v128.load(tap)), f32x4.mul(w1, v128.load(tap, 128))),
+    f32x4.add(f32x4.mul(w2, v128.load(tap, 256)), f32x4.mul(w3, v128.load(tap, 384))),
+  );
+}
+
+/** Columns: along the rows of `input`, 32 float32 lanes at a time, clipped to [low, high]. */
+export function fastColumns(
+  input: usize,
+  inputStride: usize,
+  n: i32,
+  lanes: i32,
+  table: usize,
+  m: i32,
+  scratch: usize,
+  output: usize,
+  outputStride: usize,
+  low: f32,
+  high: f32,
+): void {
+  const lowest = f32x4.splat(low);
+  const highest = f32x4.splat(high);
+  for (let lane = 0; lane < lanes; lane += 32) {
+    let from = input + ((<usize>lane) << 2);
+    let to = scratch + 2 * ROW;
+    for (let i = 0; i < n; i++) {
+      memory.copy(to, from, ROW);
+      from += inputStride;
+      to += ROW;
+    }
+    filterTile(scratch, n);
+    let out = output + ((<usize>lane) << 2);
+    for (let k = 0; k < m; k++) {
+      const entry = table + <usize>k * ENTRY;
+      const tap = scratch + <usize>load<i32>(entry, 16) * ROW;
+      const w0 = v128.load32_splat(entry, 0);
+      const w1 = v128.load32_splat(entry, 4);
+      const w2 = v128.load32_splat(entry, 8);
+      const w3 = v128.load32_splat(entry, 12);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap, w0, w1, w2, w3))), 0);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 16, w0, w1, w2, w3))), 16);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 32, w0, w1, w2, w3))), 32);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 48, w0, w1, w2, w3))), 48);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 64, w0, w1, w2, w3))), 64);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 80, w0, w1, w2, w3))), 80);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 96, w0, w1, w2, w3))), 96);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 112, w0, w1, w2, w3))), 112);
+      out += outputStride;
+    }
+  }
+}
+
+/** Four vectors of four rows become four vectors of four columns. */
+function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, stride: usize): void {
+  const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  const cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f64>(ab0, cd0, 0, 2));
+  v128.store(to + stride, v128.shuffle<f64>(ab0, cd0, 1, 3));
+  v128.store(to + 2 * stride, v128.shuffle<f64>(ab1, cd1, 0, 2));
+  v128.store(to + 3 * stride, v128.shuffle<f64>(ab1, cd1, 1, 3));
+}
+
+/**
+ * Rows: along the last axis, 32 rows at a time, transposed on the way in and out. Buffers need room for rows rounded up
+ * to 32 and 12 bytes more than a row at their ends; the output's stride must hold m rounded up to 4.
+ */
+export function fastRows(
+  input: usize,
+  inputStride: usize,
+  rows: i32,
+  n: i32,
+  table: usize,
+  m: i32,
+  scratch: usize,
+  output: usize,
+  outputStride: usize,
+): void {
+  for (let row = 0; row < rows; row += 32) {
+    for (let quad: usize = 0; quad < 8; quad++) {
+      let from = input + (<usize>row + (quad << 2)) * inputStride;
+      let to = scratch + 2 * ROW + (quad << 4);
+      // The last step may transpose up to three columns too many: they land in the halo, which is written later.
+      for (let i = 0; i < n; i += 4) {
+        storeTransposed(
+          v128.load(from),
+          v128.load(from + inputStride),
+          v128.load(from + 2 * inputStride),
+          v128.load(from + 3 * inputStride),
+          to,
+          ROW,
+        );
+        from += 16;
+        to += 4 * ROW;
+      }
+    }
+    filterTile(scratch, n);
+    for (let k = 0; k < m; k += 4) {
+      const a = table + <usize>k * ENTRY;
+      const b = table + <usize>min(k + 1, m - 1) * ENTRY;
+      const c = table + <usize>min(k + 2, m - 1) * ENTRY;
+      const d = table + <usize>min(k + 3, m - 1) * ENTRY;
+      let to = output + <usize>row * outputStride + ((<usize>k) << 2);
+      for (let lane: usize = 0; lane < ROW; lane += 16) {
+        storeTransposed(
+          weigh(a, scratch + lane),
+          weigh(b, scratch + lane),
+          weigh(c, scratch + lane),
+          weigh(d, scratch + lane),
+          to,
+          outputStride,
+        );
+        to += outputStride << 2;
+      }
+    }
+  }
+}
+
+function weigh(entry: usize, scratch: usize): v128 {
+  return combine(
+    scratch + <usize>load<i32>(entry, 16) * ROW,
+    v128.load32_splat(entry, 0),
+    v128.load32_splat(entry, 4),
+    v128.load32_splat(entry, 8),
+    v128.load32_splat(entry, 12),
+  );
+}

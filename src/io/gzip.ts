@@ -37,7 +37,7 @@ export function largestInflatedLength(compressedByteLength: number): number {
 export async function gunzip(bytes: Uint8Array, options: GunzipOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const maximum = options.maximumByteLength ?? 2 ** 32;
   const limit = Math.min(options.expectedByteLength ?? maximum, maximum);
-  const { bytes: inflated, complete } = await inflate([bytes], options.expectedByteLength ?? lengthHint(bytes), limit);
+  const { bytes: inflated, complete } = await inflate([bytes], likelyLength(bytes, limit), limit);
   if (!complete && limit !== options.expectedByteLength) {
     throw new NnprepError(
       "CORRUPT_FILE",
@@ -59,6 +59,13 @@ async function inflate(chunks: readonly Uint8Array[], expected: number, limit: n
   try {
     return await inflateGzip(chunks, Math.min(expected, largestInflatedLength(compressed), limit), limit);
   } catch (error) {
+    if (error instanceof RangeError && /alloc|memory/i.test(error.message)) {
+      throw new NnprepError(
+        "OUT_OF_MEMORY",
+        `no memory to inflate ${compressed} gzipped bytes to at most ${limit} (${error.message})`,
+        { byteLength: compressed, limit },
+      );
+    }
     throw new NnprepError(
       "CORRUPT_FILE",
       `gzip stream is truncated or damaged (${compressed} bytes: ${(error as Error).message}); copy or export the file again`,
@@ -67,10 +74,14 @@ async function inflate(chunks: readonly Uint8Array[], expected: number, limit: n
   }
 }
 
-/** Length of a single member, from its last four bytes: a hint, not to be trusted. */
-function lengthHint(bytes: Uint8Array): number {
+/**
+ * How much room to make at once: what the stream's last four bytes say, which is the length of a single member, if
+ * that is possible at all. A header that promises too much shall not cost memory.
+ */
+function likelyLength(bytes: Uint8Array, limit: number): number {
   if (bytes.length < 18) return 0;
-  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
+  const last = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
+  return Math.min(limit, last > 0 && last <= largestInflatedLength(bytes.length) ? last : 8 * bytes.length);
 }
 
 /** Compresses into one gzip member. `level` 1 (fast) to 9; browsers have only one level and ignore it. */

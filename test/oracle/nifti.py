@@ -132,12 +132,18 @@ def geometry(image):
     return {"spacing": image.GetSpacing(), "origin": image.GetOrigin(), "direction": image.GetDirection()}
 
 
-def geometries(seed, count):
+# Of 6000 headers of seed 99 those where ITK's choice hangs on the last bit of its singular vectors.
+DELICATE = {1089, 1178, 1471, 2299, 2339, 2704, 4013, 5316, 5562, 5725}
+
+
+def geometries(seed, count, only=None):
     rng = np.random.default_rng(seed)
     cases = []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(count):
+        for i in range(count):
             h = random_header(rng)
+            if only is not None and i not in only:
+                continue
             image = read(folder, h + VOXELS.tobytes())
             cases.append({"header": base64_of(h), "geometry": None if image is None else geometry(image)})
     return cases
@@ -227,7 +233,7 @@ if __name__ == "__main__":
         with open(sys.argv[3], "w") as f:
             json.dump(geometries(int(sys.argv[1]), int(sys.argv[2])), f)
     else:
-        fixture.write("nifti", "geometries", geometries(1, 200), seed=1)
+        fixture.write("nifti", "geometries", geometries(1, 200) + geometries(99, 6000, DELICATE), seed=[1, 99])
         fixture.write("nifti", "voxels", voxels(2), seed=2)
         fixture.write("nifti", "written", written(), seed=3)
         fixture.write("nifti", "nifti2", nifti2(), seed=5)

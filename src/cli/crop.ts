@@ -1,0 +1,14 @@
+import { Command } from "commander";
+import { addCommonOptions, type CommonOptions, overwriteOption } from "./options.js";
+import { runCommand } from "./run-command.js";
+
+export function cropCommand(): Command {
+  const command = new Command("crop")
+    .description("crop every training case to its non-zero part")
+    .addHelpText("after", "\nExample:\n  $ nnprep crop -t 1 --raw data/nnUNet_raw_data --workers 4");
+  return addCommonOptions(command)
+    .addOption(overwriteOption())
+    .action((options: CommonOptions & { overwrite: boolean }) =>
+      runCommand("crop", options, { crop: { overwrite: options.overwrite } }, { preprocessed: false }),
+    );
+}

@@ -1,0 +1,148 @@
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { findTask } from "../node.js";
+
+/** Wrong usage: exit code 2. */
+export class UsageError extends Error {}
+
+/** What every command takes. */
+export interface CommonOptions {
+  readonly task: number[];
+  readonly raw?: string;
+  readonly cropped?: string;
+  readonly preprocessed?: string;
+  readonly workers: number;
+  readonly json: boolean;
+  readonly progress: boolean;
+}
+
+function wholeNumber(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high) {
+      throw new InvalidArgumentError(`a whole number from ${low} to ${high} is expected.`);
+    }
+    return value;
+  };
+}
+
+function taskNumbers(text: string, previous: number[] | undefined): number[] {
+  const value = wholeNumber(0, 999)(text);
+  return previous?.includes(value) ? previous : [...(previous ?? []), value];
+}
+
+/** Processes that nnU-Net would start, but no more than there are cores. */
+function defaultWorkers(): number {
+  return Math.max(1, Math.min(8, availableParallelism()));
+}
+
+/** Adds `-t`, the folders, `--workers`, `--json` and `--no-progress`. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("-t, --task <numbers...>", "task numbers; may be repeated")
+        .argParser(taskNumbers)
+        .makeOptionMandatory(),
+    )
+    .option("--raw <folder>", "folder with the raw tasks (default: $nnUNet_raw_data_base/nnUNet_raw_data)")
+    .option("--cropped <folder>", "folder for the cropped tasks (default: nnUNet_cropped_data beside the raw tasks)")
+    .option("--preprocessed <folder>", "folder for the results (default: $nnUNet_preprocessed)")
+    .option(
+      "-w, --workers <n>",
+      "cases at the same time, each in its own process",
+      wholeNumber(1, 256),
+      defaultWorkers(),
+    )
+    .option("--json", "print one JSON document instead of text", false)
+    .option("--no-progress", "no progress bar on stderr");
+}
+
+export function overwriteOption(): Option {
+  return new Option("--overwrite", "crop again what is cropped already").default(false);
+}
+
+export function labelOrderOption(): Option {
+  return new Option("--label-order <order>", "interpolation of labels: 1 as nnU-Net's code, 0 nearest, as published")
+    .choices(["0", "1"])
+    .default("1");
+}
+
+export function targetSpacingRuleOption(): Option {
+  return new Option(
+    "--target-spacing-rule <rule>",
+    "spacing that the worst axis is compared with: max of the others as nnU-Net's code, min as published",
+  )
+    .choices(["max", "min"])
+    .default("max");
+}
+
+export function plannerOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--planner3d <name>", "3-D planner, or None (-pl3d)")
+        .choices(["ExperimentPlanner3D_v21", "None"])
+        .default("ExperimentPlanner3D_v21"),
+    )
+    .addOption(
+      new Option("--planner2d <name>", "2-D planner, or None (-pl2d)")
+        .choices(["ExperimentPlanner2D_v21", "None"])
+        .default("ExperimentPlanner2D_v21"),
+    );
+}
+
+/** The planners that are left when those called None are taken away. */
+export function chosenPlanners(options: { planner3d: string; planner2d: string }): ("3d" | "2d")[] {
+  const planners: ("3d" | "2d")[] = [];
+  if (options.planner3d !== "None") planners.push("3d");
+  if (options.planner2d !== "None") planners.push("2d");
+  return planners;
+}
+
+export function lowresWorkersOption(): Option {
+  return new Option("--workers-lowres <n>", "cases at the same time for the low resolution (-tl)").argParser(
+    wholeNumber(1, 256),
+  );
+}
+
+/** Where one task lives. */
+export interface TaskFolders {
+  readonly task: string;
+  readonly raw: string;
+  readonly cropped: string;
+  readonly preprocessed: string;
+}
+
+function rawFolder(options: CommonOptions): string {
+  const base = process.env.nnUNet_raw_data_base;
+  const given = options.raw ?? base;
+  if (given === undefined || given === "") {
+    throw new UsageError("no folder with raw tasks: give --raw FOLDER or set nnUNet_raw_data_base");
+  }
+  const inner = join(given, "nnUNet_raw_data");
+  return resolve(options.raw === undefined || existsSync(inner) ? inner : given);
+}
+
+/**
+ * The folders of every task asked for.
+ * @param needs what must exist or be known: the command's own inputs and outputs.
+ */
+export function resolveFolders(options: CommonOptions, needs: { preprocessed: boolean }): TaskFolders[] {
+  const raw = rawFolder(options);
+  const cropped = resolve(options.cropped ?? join(dirname(raw), "nnUNet_cropped_data"));
+  const preprocessed = options.preprocessed ?? process.env.nnUNet_preprocessed;
+  if (needs.preprocessed && (preprocessed === undefined || preprocessed === "")) {
+    throw new UsageError("no folder for the results: give --preprocessed FOLDER or set nnUNet_preprocessed");
+  }
+  const names = existsSync(raw) ? readdirSync(raw) : [];
+  return options.task.map((number) => {
+    const task = findTask(number, names, raw);
+    return {
+      task,
+      raw: join(raw, task),
+      cropped: join(cropped, task),
+      preprocessed: resolve(preprocessed ?? "", task),
+    };
+  });
+}

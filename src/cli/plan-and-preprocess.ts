@@ -1,0 +1,63 @@
+import { Command } from "commander";
+import type { TargetSpacingRule } from "../node.js";
+import {
+  addCommonOptions,
+  type CommonOptions,
+  chosenPlanners,
+  labelOrderOption,
+  lowresWorkersOption,
+  overwriteOption,
+  plannerOptions,
+  targetSpacingRuleOption,
+} from "./options.js";
+import type { Stages } from "./pipeline.js";
+import { runCommand } from "./run-command.js";
+
+interface WholeOptions extends CommonOptions {
+  readonly verifyDatasetIntegrity: boolean;
+  readonly overwrite: boolean;
+  readonly planner3d: string;
+  readonly planner2d: string;
+  readonly preprocessing: boolean;
+  readonly targetSpacingRule: TargetSpacingRule;
+  readonly labelOrder: "0" | "1";
+  readonly workersLowres?: number;
+}
+
+function stagesOf(options: WholeOptions): Stages {
+  const planners = chosenPlanners(options);
+  return {
+    ...(options.verifyDatasetIntegrity ? { verify: true as const } : {}),
+    crop: { overwrite: options.overwrite },
+    plan: { planners, targetSpacingRule: options.targetSpacingRule },
+    ...(options.preprocessing
+      ? {
+          preprocess: {
+            planners,
+            labelOrder: Number(options.labelOrder) as 0 | 1,
+            lowresWorkers: options.workersLowres,
+          },
+        }
+      : {}),
+  };
+}
+
+export function planAndPreprocessCommand(): Command {
+  const command = new Command("plan-and-preprocess")
+    .description("everything from a raw task to folders that nnU-Net v1 trains from")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ nnprep plan-and-preprocess -t 1 --verify-dataset-integrity --workers 4\n" +
+        "\nnnU-Net's own spellings work too: -t 1 2 -tl 4 -tf 4 -pl2d None -no_pp --verify_dataset_integrity",
+    );
+  return plannerOptions(addCommonOptions(command))
+    .option("--verify-dataset-integrity", "check the raw task first, and stop if something is wrong", false)
+    .option("--no-preprocessing", "stop after planning (-no_pp)")
+    .addOption(overwriteOption())
+    .addOption(targetSpacingRuleOption())
+    .addOption(labelOrderOption())
+    .addOption(lowresWorkersOption())
+    .action((options: WholeOptions) =>
+      runCommand("plan-and-preprocess", options, stagesOf(options), { preprocessed: true }),
+    );
+}

@@ -1,0 +1,62 @@
+import { totalmem } from "node:os";
+import { NnprepError } from "../node.js";
+import { type CommonOptions, resolveFolders, type TaskFolders, UsageError } from "./options.js";
+import { hasFailed, runStages, type Stages, type TaskReport } from "./pipeline.js";
+import { formatReport, toPlainReport } from "./report.js";
+
+/** Share of this machine's memory that cases may need together. */
+const MEMORY_SHARE = 0.8;
+const INTERRUPTED = 130;
+
+/** Runs the stages on every task asked for, prints what was done and sets the exit code. */
+export async function runCommand(
+  command: string,
+  options: CommonOptions,
+  stages: Stages,
+  needs: { preprocessed: boolean },
+): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = () => abort.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const reports: TaskReport[] = [];
+  let stopped: Error | undefined;
+  try {
+    for (const folders of resolveFolders(options, needs)) {
+      const report = await runOne(folders, options, stages, abort);
+      reports.push(report);
+      if (!options.json) process.stdout.write(`${formatReport(report)}\n\n`);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    stopped = error instanceof Error ? error : new Error(String(error));
+    if (!options.json) process.stderr.write(`nnprep: ${stopped.message}\n`);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+  if (options.json) print(command, reports, stopped);
+  if (abort.signal.aborted) process.exitCode = INTERRUPTED;
+  else if (stopped !== undefined || reports.some(hasFailed)) process.exitCode = 1;
+}
+
+function runOne(folders: TaskFolders, options: CommonOptions, stages: Stages, abort: AbortController) {
+  return runStages(folders, stages, {
+    workers: options.workers,
+    progress: options.progress,
+    signal: abort.signal,
+    memoryBudgetBytes: totalmem() * MEMORY_SHARE,
+  });
+}
+
+function print(command: string, reports: readonly TaskReport[], error?: Error): void {
+  const document = {
+    command,
+    ok: error === undefined && !reports.some(hasFailed),
+    tasks: reports.map(toPlainReport),
+    ...(error === undefined
+      ? {}
+      : { error: { code: error instanceof NnprepError ? error.code : "UNEXPECTED", message: error.message } }),
+  };
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}

@@ -1,0 +1,30 @@
+/** A table of text: columns padded to their widest cell; numbers to the right, words to the left. */
+export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const numeric = header.map((_, column) => rows.every((row) => /^[-\d]/.test(row[column] ?? "")) && rows.length > 0);
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) =>
+        numeric[column] ? cell.padStart(widths[column] as number) : cell.padEnd(widths[column] as number),
+      )
+      .join("  ")
+      .trimEnd();
+  return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+/** At most three significant decimals, no trailing zeros. */
+export function formatNumber(value: number): string {
+  return String(Number(value.toFixed(3)));
+}
+
+export function formatSpacing(spacing: readonly number[]): string {
+  return spacing.map(formatNumber).join(" x ");
+}
+
+export function formatVoxels(shape: readonly number[]): string {
+  return shape.join(" x ");
+}
+
+export function formatMebibytes(bytes: number | null): string {
+  return bytes === null ? "?" : `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,100 @@
+import { NnprepError } from "../core/errors.js";
+import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
+import { type CaseProperties, formatProperties, parseProperties } from "../documents/properties.js";
+import { parseNifti } from "../io/nifti.js";
+import { readNpzArray, writeNpzPieces } from "../io/npz.js";
+import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
+import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
+import type { LabelledCaseArrays } from "../steps/crop.js";
+import type { Store } from "./store.js";
+
+/** Key of the one array in nnU-Net's npz files. */
+const ARRAY_KEY = "data";
+
+/** Adds the file's name to an error that came from parsing it. */
+export async function inFile<T>(file: string, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof NnprepError ? error.inFile(file) : error;
+  }
+}
+
+/** Reads a scan or label; errors name the file. @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED */
+export async function readVolume(store: Store, path: string): Promise<Volume> {
+  const bytes = await store.read(path);
+  return inFile(store.location(path), () => parseNifti(bytes));
+}
+
+/**
+ * Reads `ID.pkl` of a cropped or preprocessed case, written by nnU-Net v1 or by this package.
+ * @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE
+ */
+export async function loadProperties(store: Store, identifier: string, folder = ""): Promise<CaseProperties> {
+  const path = joinPath(folder, caseFileNames(identifier).properties);
+  const bytes = await store.read(path);
+  return inFile(store.location(path), () => parseProperties(bytes));
+}
+
+/** The same, for a case that must have been cropped. */
+export async function loadCroppedProperties(store: Store, identifier: string): Promise<CroppedProperties> {
+  const properties = await loadProperties(store, identifier);
+  return inFile(store.location(caseFileNames(identifier).properties), () => asCropped(properties));
+}
+
+/** Writes `ID.pkl`. @throws NnprepError CANNOT_WRITE */
+export async function saveProperties(
+  store: Store,
+  identifier: string,
+  properties: CaseProperties,
+  folder = "",
+): Promise<void> {
+  const path = joinPath(folder, caseFileNames(identifier).properties);
+  await store.write(path, formatProperties(properties));
+}
+
+/** Reads `ID.npz`: the channels, and the label that nnU-Net keeps as the last of them. */
+export async function loadArrays(store: Store, identifier: string, folder = ""): Promise<LabelledCaseArrays> {
+  const path = joinPath(folder, caseFileNames(identifier).arrays);
+  const bytes = await store.read(path);
+  return inFile(store.location(path), async () => splitStack(await readNpzArray(bytes, ARRAY_KEY)));
+}
+
+function splitStack({ data, shape }: { data: ArrayLike<unknown>; shape: readonly number[] }): LabelledCaseArrays {
+  const isFloat = data instanceof Float32Array || data instanceof Float64Array;
+  if (!isFloat || shape.length !== 4 || (shape[0] as number) < 2) {
+    throw new NnprepError(
+      "CORRUPT_FILE",
+      `array "${ARRAY_KEY}" has the shape (${shape.join(", ")}); float32 (channels + 1, a0, a1, a2) is expected. Crop the case again with --overwrite`,
+      { found: [...shape] },
+    );
+  }
+  // nnU-Net stores float64 for a case without a label.
+  const stack = data instanceof Float32Array ? data : Float32Array.from(data);
+  const grid: Shape3 = [shape[1] as number, shape[2] as number, shape[3] as number];
+  const n = voxelCount(grid);
+  const channels = Array.from({ length: (shape[0] as number) - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
+  return { channels, label: Int16Array.from(stack.subarray(channels.length * n)), shape: grid };
+}
+
+/**
+ * Writes `ID.npz`, then `ID.pkl`. An older `ID.pkl` goes first, so that a case counts as done only when both files
+ * belong together, wherever a run is cut off.
+ */
+export async function saveCase(
+  store: Store,
+  identifier: string,
+  arrays: CaseArrays & { readonly label: Int16Array },
+  properties: CaseProperties,
+  folder = "",
+): Promise<void> {
+  const names = caseFileNames(identifier);
+  const chunks = [...arrays.channels, Float32Array.from(arrays.label)];
+  const pieces = await writeNpzPieces(
+    { [ARRAY_KEY]: { chunks, shape: [chunks.length, ...arrays.shape] } },
+    { compression: "fast" },
+  );
+  await store.remove(joinPath(folder, names.properties));
+  await store.write(joinPath(folder, names.arrays), pieces);
+  await saveProperties(store, identifier, properties, folder);
+}

@@ -1,0 +1,110 @@
+import { NnprepError } from "../core/errors.js";
+import type { Shape3, Vec3, Volume } from "../core/volume.js";
+import { type TrainingCase, trainingCases } from "../documents/dataset-json.js";
+import { type CroppedProperties, cropCase } from "../recipes/v1/crop-case.js";
+import {
+  caseFileNames,
+  DATASET_JSON,
+  GROUND_TRUTH_FOLDER,
+  IMAGES_TRAINING,
+  joinPath,
+  LABELS_TRAINING,
+} from "../recipes/v1/layout.js";
+import { inFile, loadCroppedProperties, readVolume, saveCase } from "./case-files.js";
+import { type CaseJob, type CaseOutcome, runCases } from "./run.js";
+import type { Store } from "./store.js";
+import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
+
+/** A case's grid before and after cropping, slowest axis first. */
+export interface CroppedGrid {
+  readonly shapeBefore: Shape3;
+  readonly shapeAfter: Shape3;
+  readonly spacingMm: Vec3;
+  /** True if the case had been cropped by an earlier run and was left as it is. */
+  readonly skipped: boolean;
+}
+
+export interface CropOptions extends StageOptions {
+  /** Crop again what is cropped already. Default false. */
+  readonly overwrite?: boolean | undefined;
+}
+
+function describeCrop(properties: CroppedProperties, skipped: boolean): CroppedGrid {
+  return {
+    shapeBefore: properties.original_size_of_raw_data,
+    shapeAfter: properties.size_after_cropping,
+    spacingMm: properties.original_spacing,
+    skipped,
+  };
+}
+
+/** The job of a worker: reads, crops and writes one case. */
+export async function cropOneCase(stores: TaskStores, names: TrainingCase): Promise<CroppedGrid> {
+  const { raw, cropped } = stores;
+  const imagePaths = names.images.map((name) => joinPath(IMAGES_TRAINING, name));
+  const labelPath = joinPath(LABELS_TRAINING, names.label);
+  const images: Volume[] = [];
+  for (const path of imagePaths) images.push(await readVolume(raw, path));
+  const label = await readVolume(raw, labelPath);
+  const files = { images: imagePaths.map((path) => raw.location(path)), label: raw.location(labelPath) };
+  const { arrays, properties } = await inFile(files.images[0] as string, () => cropCase({ images, label, files }));
+  await saveCase(cropped, names.identifier, arrays, properties);
+  await copyLabel(stores, names.label);
+  return describeCrop(properties, false);
+}
+
+async function copyLabel({ raw, cropped }: TaskStores, name: string): Promise<void> {
+  await cropped.write(joinPath(GROUND_TRUTH_FOLDER, name), await raw.read(joinPath(LABELS_TRAINING, name)));
+}
+
+/** The grid of a case whose two files are there and whole; null otherwise. */
+async function findCropped(store: Store, identifier: string): Promise<CroppedGrid | null> {
+  if (!(await store.exists(caseFileNames(identifier).arrays))) return null;
+  try {
+    return describeCrop(await loadCroppedProperties(store, identifier), true);
+  } catch (error) {
+    if (error instanceof NnprepError) return null;
+    throw error;
+  }
+}
+
+/** Removes what cropping, the fingerprint and older runs left, so that nothing of it is taken for new. */
+async function clearCropped(store: Store): Promise<void> {
+  for (const name of await store.list()) if (/\.(npz|pkl)$/.test(name)) await store.remove(name);
+  for (const name of await store.list(GROUND_TRUTH_FOLDER)) await store.remove(joinPath(GROUND_TRUTH_FOLDER, name));
+}
+
+/**
+ * Crops the training cases of a task to their non-zero part (`nnUNet_plan_and_preprocess`, first half; `crop` and
+ * `ImageCropper.run_cropping` of nnU-Net 1.7.1): ID.npz and ID.pkl, a copy of each label in gt_segmentations, a copy of
+ * dataset.json. Cases that are cropped already are left as they are unless `overwrite`.
+ *
+ * @returns one outcome per training case, in the order of dataset.json
+ * @throws NnprepError for an unusable dataset.json, CANNOT_WRITE if it cannot be copied, ABORTED
+ */
+export async function cropDataset(
+  { stores, executor }: Task,
+  options: CropOptions = {},
+): Promise<CaseOutcome<CroppedGrid>[]> {
+  const dataset = await readDatasetJson(stores.raw);
+  const cases = trainingCases(dataset);
+  if (options.overwrite === true) await clearCropped(stores.cropped);
+  await stores.cropped.write(DATASET_JSON, await stores.raw.read(DATASET_JSON));
+  const outcomes = new Map<string, CaseOutcome<CroppedGrid>>();
+  const jobs: CaseJob[] = [];
+  for (const names of cases) {
+    const { identifier } = names;
+    const found = options.overwrite === true ? null : await findCropped(stores.cropped, identifier);
+    if (found === null) {
+      jobs.push({ identifier, argument: names });
+      continue;
+    }
+    if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, names.label))))
+      await copyLabel(stores, names.label);
+    outcomes.set(identifier, { identifier, ok: true, value: found, seconds: 0, peakMemoryBytes: null });
+  }
+  for (const outcome of await runCases<CroppedGrid>(executor, "crop", "crop", jobs, options)) {
+    outcomes.set(outcome.identifier, outcome);
+  }
+  return cases.map(({ identifier }) => outcomes.get(identifier) as CaseOutcome<CroppedGrid>);
+}

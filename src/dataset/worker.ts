@@ -1,0 +1,46 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { init } from "../runtime/instantiate.js";
+import { serveWorker } from "../runtime/pool.js";
+import { FolderStore } from "./folder-store.js";
+import { JOBS, type Job } from "./jobs.js";
+import type { WorkerCall } from "./process-executor.js";
+import type { Measured } from "./run.js";
+
+/** Worker process: runs one job at a time and says how long it took and how much memory the process had at most. */
+
+// Ctrl-C reaches every process of the terminal; the one that was asked to stop ends the workers itself.
+process.on("SIGINT", () => undefined);
+
+/** Linux can forget the peak, so that it is measured case by case; elsewhere it is the peak of the whole process. */
+function resetPeakMemory(): void {
+  try {
+    writeFileSync("/proc/self/clear_refs", "5");
+  } catch {
+    // No such file on this system, or no right to it.
+  }
+}
+
+function peakMemoryBytes(): number {
+  try {
+    const kibibytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
+    if (kibibytes !== undefined) return Number(kibibytes) * 1024;
+  } catch {
+    // Not Linux.
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+async function runJob({ job, argument, folders }: WorkerCall): Promise<Measured<unknown>> {
+  await init();
+  resetPeakMemory();
+  const stores = {
+    raw: new FolderStore(folders.raw),
+    cropped: new FolderStore(folders.cropped),
+    preprocessed: new FolderStore(folders.preprocessed),
+  };
+  const start = performance.now();
+  const value = await (JOBS[job] as Job)(stores, argument as never);
+  return { value, seconds: (performance.now() - start) / 1000, peakMemoryBytes: peakMemoryBytes() };
+}
+
+serveWorker({ runJob });

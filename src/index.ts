@@ -1,0 +1,92 @@
+/** nnU-Net's data preparation on volumes, bytes and stores; runs in Node and in the browser. */
+export { inverseAxes, permute, transpose } from "./core/axes.js";
+export { type ErrorCode, type ErrorDetail, NnprepError, type PlainError } from "./core/errors.js";
+export { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "./core/python.js";
+export {
+  type Axes3,
+  type Box3,
+  type CaseArrays,
+  type Geometry,
+  IDENTITY_GEOMETRY,
+  type Shape3,
+  type Vec3,
+  type Volume,
+  type VoxelArray,
+} from "./core/volume.js";
+export { loadArrays, loadProperties, saveCase, saveProperties } from "./dataset/case-files.js";
+export { type CropOptions, type CroppedGrid, cropDataset } from "./dataset/crop.js";
+export {
+  describeFindings,
+  type Finding,
+  type FindingKind,
+  groupFindings,
+  type Verification,
+} from "./dataset/findings.js";
+export { fingerprintDataset } from "./dataset/fingerprint.js";
+export { LocalExecutor } from "./dataset/local-executor.js";
+export { MemoryStore } from "./dataset/memory-store.js";
+export { loadPlans, type PlanDatasetOptions, type PlannedDataset, planDataset } from "./dataset/plan.js";
+export {
+  type PreprocessDatasetOptions,
+  type PreprocessedGrid,
+  type PreprocessedStage,
+  preprocessDataset,
+} from "./dataset/preprocess.js";
+export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./dataset/run.js";
+export type { Store } from "./dataset/store.js";
+export type { StageOptions, Task, TaskStores } from "./dataset/task.js";
+export { verifyDataset } from "./dataset/verify-task.js";
+export {
+  type DatasetJson,
+  formatDatasetJson,
+  parseDatasetJson,
+  type TrainingCase,
+  type TrainingEntry,
+  trainingCases,
+} from "./documents/dataset-json.js";
+export {
+  type ChannelIntensityProperties,
+  type DatasetProperties,
+  datasetPropertiesFromPython,
+  datasetPropertiesToPython,
+  type IntensityProperties,
+  type IntensityStatistics,
+} from "./documents/fingerprint.js";
+export {
+  type NormalizationScheme,
+  type PlansStage,
+  type PlansV1,
+  plansFromPython,
+  plansToPython,
+} from "./documents/plans.js";
+export { type CaseProperties, formatProperties, parseProperties } from "./documents/properties.js";
+export { gunzip, gzip } from "./io/gzip.js";
+export { formatNifti, parseNifti } from "./io/nifti.js";
+export { readNpz, writeNpz } from "./io/npz.js";
+export { formatPickle, parsePickle } from "./io/pickle.js";
+export { type CaseVolumes, type CroppedCaseResult, type CroppedProperties, cropCase } from "./recipes/v1/crop-case.js";
+export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
+export { findTask, type Planner } from "./recipes/v1/layout.js";
+export {
+  chooseTargetSpacing,
+  describePlan,
+  type PlanOptions,
+  planExperiment2d,
+  planExperiment3d,
+  type TargetSpacingRule,
+} from "./recipes/v1/plan.js";
+export {
+  type CaseWarning,
+  estimatePreprocessMemory,
+  type PreprocessedCase,
+  type PreprocessOptions,
+  preprocessCase,
+  type StageSettings,
+  stageSettings,
+} from "./recipes/v1/preprocess.js";
+export { type InitOptions, init } from "./runtime/instantiate.js";
+export { sampleClassLocations } from "./steps/class-locations.js";
+export { type CroppedCase, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
+export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
+export { normalizeChannels } from "./steps/normalize.js";
+export { resampledShape, resampleImage, resampleLabel, separateAxis } from "./steps/resample.js";

@@ -1,0 +1,2 @@
+/** The package in a browser. */
+export * from "./index.js";

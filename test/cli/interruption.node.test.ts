@@ -1,0 +1,115 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CT_TASK, imagePath, MR_TASK, writeTask } from "../dataset/tiny-task.js";
+import { childrenOf, hashFolder, pause, runCli, startCli, until } from "./run-cli.js";
+
+let root: string;
+let raw: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "nnprep-cli-"));
+  raw = join(root, "nnUNet_raw_data");
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+const places = () => ["--raw", raw, "--preprocessed", join(root, "preprocessed")];
+const whole = (workers: number, ...tasks: string[]) => [
+  "plan-and-preprocess",
+  ...["-t", ...tasks],
+  ...places(),
+  ...["--workers", String(workers), "--no-progress"],
+];
+
+/** Everything that runs wrote, by path below the root; then it is removed. */
+function takeOutputs(): Record<string, string> {
+  const outputs = ["nnUNet_cropped_data", "preprocessed"];
+  const hashes: Record<string, string> = {};
+  for (const output of outputs) {
+    for (const [file, hash] of Object.entries(hashFolder(join(root, output)))) hashes[join(output, file)] = hash;
+    rmSync(join(root, output), { recursive: true });
+  }
+  return hashes;
+}
+
+/** Puts a pipe in place of a file: whoever reads it waits, so that a run can be caught in the middle. */
+function blockFile(file: string): () => void {
+  renameSync(file, `${file}.aside`);
+  execFileSync("mkfifo", [file]);
+  return () => {
+    rmSync(file);
+    renameSync(`${file}.aside`, file);
+  };
+}
+
+test("1 and 2 workers write the same bytes", async () => {
+  await writeTask(raw, CT_TASK);
+  await writeTask(raw, MR_TASK);
+  const one = await runCli(whole(1, "1", "2"));
+  expect(one.stderr).toBe("");
+  expect(one.code).toBe(0);
+  const expected = takeOutputs();
+  expect((await runCli(whole(2, "1", "2"))).code).toBe(0);
+  expect(takeOutputs()).toEqual(expected);
+  expect(Object.keys(expected).length).toBeGreaterThan(40);
+}, 60_000);
+
+test("a worker that is killed fails its case only", async () => {
+  const folder = await writeTask(raw, MR_TASK);
+  blockFile(imagePath(folder, "mr_2", 1));
+  const run = startCli(["crop", "-t", "2", ...places(), "--workers", "1", "--json", "--no-progress"]);
+  const cropped = join(root, "nnUNet_cropped_data", MR_TASK.name);
+  await until(() => existsSync(join(cropped, "mr_1.pkl")));
+  await pause(200);
+  process.kill(childrenOf(run.child.pid as number)[0] as number, "SIGKILL");
+  const { code, stdout } = await run.done;
+  expect(code).toBe(1);
+  const { ok, tasks } = JSON.parse(stdout);
+  expect(ok).toBe(false);
+  expect(tasks[0].crop.map((c: { ok: boolean }) => c.ok)).toEqual([true, false, true]);
+  expect(tasks[0].crop[1].error.code).toBe("WORKER_DIED");
+  expect(tasks[0].crop[1].error.message).toContain("mr_2");
+  expect(Object.keys(hashFolder(cropped)).filter((file) => /mr_2|tmp/.test(file))).toEqual([]);
+}, 60_000);
+
+test("Ctrl-C stops cleanly, and a second run completes with the same bytes", async () => {
+  const folder = await writeTask(raw, CT_TASK);
+  expect((await runCli(whole(1, "1"))).code).toBe(0);
+  const expected = takeOutputs();
+  const unblock = blockFile(imagePath(folder, "ct_2", 0));
+  const run = startCli(whole(1, "1"));
+  const cropped = join(root, "nnUNet_cropped_data", CT_TASK.name);
+  await until(() => existsSync(join(cropped, "ct_1.pkl")));
+  await pause(100);
+  const workers = childrenOf(run.child.pid as number);
+  for (const pid of [run.child.pid as number, ...workers]) process.kill(pid, "SIGINT");
+  const { code, stderr } = await run.done;
+  expect(code).toBe(130);
+  expect(stderr).toContain("stopped");
+  expect(workers.length).toBe(1);
+  await until(() => !existsSync(`/proc/${workers[0]}`));
+  expect(Object.keys(hashFolder(cropped)).filter((file) => /ct_[23]\.|tmp/.test(file))).toEqual([]);
+  unblock();
+  expect((await runCli(whole(1, "1"))).code).toBe(0);
+  expect(takeOutputs()).toEqual(expected);
+}, 60_000);
+
+test("after kill -9 at any time a second run completes with the same bytes", async () => {
+  await writeTask(raw, CT_TASK);
+  const start = Date.now();
+  expect((await runCli(whole(2, "1"))).code).toBe(0);
+  const took = Date.now() - start;
+  const expected = takeOutputs();
+  for (const share of [0.4, 0.55, 0.7, 0.85]) {
+    const run = startCli(whole(2, "1"));
+    await pause(share * took);
+    run.child.kill("SIGKILL");
+    await run.done;
+    const second = await runCli(whole(2, "1"));
+    expect(second.code, second.stdout + second.stderr).toBe(0);
+    expect(takeOutputs()).toEqual(expected);
+  }
+}, 120_000);

@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { translateArguments } from "../../src/cli/argv.js";
 import { CT_TASK, MR_TASK, writeTask } from "../dataset/tiny-task.js";
 import { hashFolder, runCli } from "./run-cli.js";
+
+// Every run starts processes.
+vi.setConfig({ testTimeout: 30_000 });
 
 let root: string;
 beforeAll(async () => {
@@ -46,12 +49,15 @@ test.each([
   expect(stdout).toBe("");
 });
 
-test.each(["verify", "crop", "plan", "preprocess", "plan-and-preprocess"])("%s --help shows an example", async (name) => {
-  const { code, stdout } = await runCli([name, "--help"]);
-  expect(code).toBe(0);
-  expect(stdout).toContain("Example:");
-  expect(stdout).toContain(`nnprep ${name} -t`);
-});
+test.each(["verify", "crop", "plan", "preprocess", "plan-and-preprocess"])(
+  "%s --help shows an example",
+  async (name) => {
+    const { code, stdout } = await runCli([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Example:");
+    expect(stdout).toContain(`nnprep ${name} -t`);
+  },
+);
 
 test("a task that is not there fails with 1 and is named", async () => {
   const { code, stderr } = await runCli(["crop", "-t", "77"], environment());
@@ -60,7 +66,8 @@ test("a task that is not there fails with 1 and is named", async () => {
 });
 
 test("nnU-Net's own call works, with folders from the environment", async () => {
-  const call = "plan-and-preprocess -t 1 2 --verify_dataset_integrity -tl 1 -tf 2 -pl2d None -no_pp --json --no-progress";
+  const call =
+    "plan-and-preprocess -t 1 2 --verify_dataset_integrity -tl 1 -tf 2 -pl2d None -no_pp --json --no-progress";
   const { code, stdout, stderr } = await runCli(call.split(" "), environment());
   expect(stderr).toBe("");
   expect(code).toBe(0);

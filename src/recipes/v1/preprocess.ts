@@ -135,7 +135,7 @@ export function preprocessCase(
   const resampled = arrays.channels.map((channel, c) => {
     const moved = transpose(channel, arrays.shape, axes);
     const clean = treatNan(moved, moved === channel, c, settings.planar, policy, warnings);
-    return resampleImage(clean, shape, newShape, axis, 3, 0);
+    return resampleImage(clean, shape, newShape, axis, 3);
   });
   const normalized = normalizeChannels(
     { channels: resampled, label: cleaned, shape: newShape },

@@ -82,7 +82,9 @@ test.each(named)("%s: equal to nnU-Net's", (_, fixture) => {
   for (const [label, triples] of Object.entries(locations)) {
     expect([...(foundLocations?.get(Number(label)) ?? [])]).toEqual(triples.flat());
   }
-  expect(warnings.map((warning) => warning.code)).toEqual(fixture.title === "NaN" ? ["NAN_REPLACED", "NAN_REPLACED"] : []);
+  expect(warnings.map((warning) => warning.code)).toEqual(
+    fixture.title === "NaN" ? ["NAN_REPLACED", "NAN_REPLACED"] : [],
+  );
   // The input is left as it was.
   expect(countDifferences(input.label, copy.label)).toBe(0);
   input.channels.forEach((channel, c) => {

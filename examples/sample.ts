@@ -58,9 +58,9 @@ async function writeTask(rawFolder: string, task: SampleTask): Promise<void> {
     const { images, label } = task.make(grid, 1000 * (index + 1) + task.modality.length);
     for (const [channel, image] of images.entries()) {
       const name = `${identifier}_${String(channel).padStart(4, "0")}.nii.gz`;
-      await store.write(`imagesTr/${name}`, await formatNifti(image));
+      await store.write(`imagesTr/${name}`, await formatNifti(image, { gzip: true }));
     }
-    await store.write(`labelsTr/${identifier}.nii.gz`, await formatNifti(label));
+    await store.write(`labelsTr/${identifier}.nii.gz`, await formatNifti(label, { gzip: true }));
     training.push({ image: `./imagesTr/${identifier}.nii.gz`, label: `./labelsTr/${identifier}.nii.gz` });
   }
   const dataset = formatDatasetJson({

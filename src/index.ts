@@ -13,7 +13,7 @@ export {
   type Volume,
   type VoxelArray,
 } from "./core/volume.js";
-export { loadArrays, loadProperties, saveCase, saveProperties } from "./dataset/case-files.js";
+export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./dataset/case-files.js";
 export { type CropOptions, type CroppedGrid, cropDataset } from "./dataset/crop.js";
 export {
   describeFindings,
@@ -60,6 +60,7 @@ export {
   plansToPython,
 } from "./documents/plans.js";
 export { type CaseProperties, formatProperties, parseProperties } from "./documents/properties.js";
+export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, parseNifti } from "./io/nifti.js";
 export { readNpz, writeNpz } from "./io/npz.js";

@@ -1,7 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
 import { type CaseProperties, formatProperties, parseProperties } from "../documents/properties.js";
-import { parseNifti } from "../io/nifti.js";
+import { readVolume } from "../io/formats.js";
 import { readNpzArray, writeNpzPieces } from "../io/npz.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
@@ -21,9 +21,8 @@ export async function inFile<T>(file: string, work: () => Promise<T> | T): Promi
 }
 
 /** Reads a scan or label; errors name the file. @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED */
-export async function readVolume(store: Store, path: string): Promise<Volume> {
-  const bytes = await store.read(path);
-  return inFile(store.location(path), () => parseNifti(bytes));
+export async function loadVolume(store: Store, path: string): Promise<Volume> {
+  return readVolume(store.location(path), await store.read(path));
 }
 
 /**

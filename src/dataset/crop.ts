@@ -10,7 +10,7 @@ import {
   joinPath,
   LABELS_TRAINING,
 } from "../recipes/v1/layout.js";
-import { inFile, loadCroppedProperties, readVolume, saveCase } from "./case-files.js";
+import { inFile, loadCroppedProperties, loadVolume, saveCase } from "./case-files.js";
 import { type CaseJob, type CaseOutcome, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
@@ -44,8 +44,8 @@ export async function cropOneCase(stores: TaskStores, names: TrainingCase): Prom
   const imagePaths = names.images.map((name) => joinPath(IMAGES_TRAINING, name));
   const labelPath = joinPath(LABELS_TRAINING, names.label);
   const images: Volume[] = [];
-  for (const path of imagePaths) images.push(await readVolume(raw, path));
-  const label = await readVolume(raw, labelPath);
+  for (const path of imagePaths) images.push(await loadVolume(raw, path));
+  const label = await loadVolume(raw, labelPath);
   const files = { images: imagePaths.map((path) => raw.location(path)), label: raw.location(labelPath) };
   const { arrays, properties } = await inFile(files.images[0] as string, () => cropCase({ images, label, files }));
   await saveCase(cropped, names.identifier, arrays, properties);

@@ -96,7 +96,7 @@ export function labelPath(folder: string, identifier: string): string {
 }
 
 export async function writeVolume(file: string, volume: Volume): Promise<void> {
-  writeFileSync(file, await formatNifti(volume));
+  writeFileSync(file, await formatNifti(volume, { gzip: true }));
 }
 
 export function writeDatasetJson(

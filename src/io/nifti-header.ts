@@ -166,6 +166,7 @@ function shapeOf({ dim }: NiftiFields): Shape3 {
   if (axes < 2) {
     throw new NnprepError("UNSUPPORTED", `one-dimensional NIfTI file (${list}); a volume is expected`, {
       found: [...dim],
+      dimensions: axes,
     });
   }
   for (let axis = 1; axis <= Math.min(axes, 3); axis++) {
@@ -179,7 +180,7 @@ function shapeOf({ dim }: NiftiFields): Shape3 {
     throw new NnprepError(
       "UNSUPPORTED",
       `NIfTI file of shape (${dim.slice(1, axes + 1).join(", ")}) has more than three axes; write each 3-D volume (channel, time point) to a file of its own`,
-      { found: [...dim] },
+      { found: [...dim], dimensions: axes },
     );
   }
   return [axes >= 3 ? dim[3] : 1, dim[2], dim[1]];

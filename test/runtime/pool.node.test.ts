@@ -12,7 +12,7 @@ afterEach(() => pool.stop());
 
 test("results and errors cross the boundary whole", async () => {
   expect(await pool.run("double", 21, { name: "a" })).toBe(42);
-  const error = await pool.run("fail", null, { name: "a" }).catch((e) => e);
+  const error = (await pool.run("fail", null, { name: "a" }).catch((e) => e)) as NnprepError;
   expect(error).toBeInstanceOf(NnprepError);
   expect(error.code).toBe("CORRUPT_FILE");
   expect(error.detail.found).toBeNaN();

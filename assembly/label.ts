@@ -166,3 +166,31 @@ export function widenBoxes(
     mask += <usize>length;
   }
 }
+
+/**
+ * Adds the runs of one slice to the sums of the indices of their voxels (three f64 per number: slice, row, place in
+ * the row). Sums of whole numbers below 2^53, hence exact. `id` is the node of its first run, `runs` scratch for one row.
+ */
+export function sumIndices(
+  mask: usize,
+  slice: i32,
+  rows: i32,
+  length: i32,
+  runs: usize,
+  nodes: usize,
+  id: u32,
+  sums: usize,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const end = writeRowRuns(mask, length, 0, runs);
+    for (let run = runs; run < end; run += 8, id++) {
+      const sum = sums + <usize>parentOf(nodes, id) * 24;
+      const start = <i64>load<u32>(run);
+      const stop = <i64>load<u32>(run, 4);
+      store<f64>(sum, load<f64>(sum) + <f64>(<i64>slice * (stop - start)));
+      store<f64>(sum + 8, load<f64>(sum + 8) + <f64>(<i64>row * (stop - start)));
+      store<f64>(sum + 16, load<f64>(sum + 16) + <f64>(((start + stop - 1) * (stop - start)) >> 1));
+    }
+    mask += <usize>length;
+  }
+}

@@ -40,6 +40,16 @@ interface LabelExports {
     id: number,
     boxes: number,
   ): void;
+  sumIndices(
+    mask: number,
+    slice: number,
+    rows: number,
+    length: number,
+    runs: number,
+    nodes: number,
+    id: number,
+    sums: number,
+  ): void;
 }
 
 /** Which voxels touch: those that share a face, or also those that share an edge or a corner. */
@@ -51,6 +61,8 @@ const PAINT_VOXELS = 16384;
 const NODES = 65536;
 /** Bytes of a box in the window. */
 const BOX_BYTES = 24;
+/** Bytes of the three sums of a component in the window. */
+const SUMS_BYTES = 24;
 
 interface Components extends RunScan {
   readonly exports: LabelExports;
@@ -138,28 +150,38 @@ export function labelComponents(
   return { labels: destination, count, sizes };
 }
 
+/** Voxels, bounding box and sums of the voxels' indices of every component, numbered as by `labelComponents`. */
+export interface ComponentMeasures {
+  readonly count: number;
+  readonly sizes: Uint32Array;
+  readonly boxes: Box3[];
+  /** Three sums per component, slowest axis first; exact. */
+  readonly indexSums: Float64Array;
+}
+
 /**
- * Voxels and bounding box of every component, numbered as by `labelComponents`, without painting them.
+ * Measures every component of a mask without painting it.
  *
  * @throws NnprepError SHAPE_MISMATCH, OUT_OF_MEMORY
  */
-export function measureComponents(
-  mask: Uint8Array,
-  shape: Shape3,
-  connectivity: Connectivity,
-): { count: number; sizes: Uint32Array; boxes: Box3[] } {
+export function measureComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectivity): ComponentMeasures {
   const components = findComponents(mask, shape, connectivity);
   const { exports, window, firstIds, runs, nodes, count, sizes } = components;
   const [slices, rows, length] = shape;
-  const [boxesAt] = components.reserveMore(BOX_BYTES * (count + 1)) as [number];
+  const [boxesAt, sumsAt] = components.reserveMore(BOX_BYTES * (count + 1), SUMS_BYTES * (count + 1)) as [
+    number,
+    number,
+  ];
   const view = window.i32(boxesAt, 6 * (count + 1));
   for (let i = 0; i < view.length; i++) view[i] = i % 2 === 0 ? 0x7fffffff : 0;
+  const sums = window.f64(sumsAt, 3 * (count + 1)).fill(0);
   const maskView = window.u8(components.mask, rows * length);
   for (let slice = 0; slice < slices; slice++) {
     const id = firstIds[slice] as number;
     if (id === firstIds[slice + 1]) continue;
     maskView.set(mask.subarray(slice * rows * length, (slice + 1) * rows * length));
     exports.widenBoxes(components.mask, slice, rows, length, runs, nodes, id, boxesAt);
+    exports.sumIndices(components.mask, slice, rows, length, runs, nodes, id, sumsAt);
   }
   const boxes = Array.from({ length: count }, (_, i): Box3 => {
     const [a, b, c, d, e, f] = view.subarray(6 * (i + 1), 6 * (i + 2)) as unknown as number[];
@@ -169,7 +191,7 @@ export function measureComponents(
       [e as number, f as number],
     ];
   });
-  return { count, sizes, boxes };
+  return { count, sizes, boxes, indexSums: sums.slice(3) };
 }
 
 /**

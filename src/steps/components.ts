@@ -1,17 +1,24 @@
+import { boxShape } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
-import { type Box3, checkLength, type Shape3 } from "../core/volume.js";
+import { type Box3, checkLength, type Shape3, type Vec3, type VoxelArray } from "../core/volume.js";
 import { type Connectivity, keepComponents, labelComponents, measureComponents } from "../kernels/label.js";
+import { labelBoxes } from "../kernels/label-pairs.js";
+import { byteTable, forEachBoxRow, LabelCoding, markInBox, unionBox } from "./label-regions.js";
 
 export { type Connectivity, labelComponents };
 
 /** One connected component; its label is its place in the list plus 1. */
 export interface ComponentStatistics {
   readonly voxels: number;
+  readonly volumeMm3: number;
   readonly box: Box3;
+  /** Mean index of its voxels, slowest axis first. */
+  readonly centroid: Vec3;
 }
 
 /**
- * Voxels and bounding box of every connected component of a mask, in the order of `labelComponents`.
+ * Voxels, volume, bounding box and centroid of every connected component of a mask, in the order of
+ * `labelComponents`.
  *
  * @throws NnprepError SHAPE_MISMATCH, OUT_OF_MEMORY
  */
@@ -19,9 +26,20 @@ export function componentStatistics(
   mask: Uint8Array,
   shape: Shape3,
   connectivity: Connectivity,
+  spacingMm: Vec3 = [1, 1, 1],
 ): ComponentStatistics[] {
-  const { sizes, boxes } = measureComponents(mask, shape, connectivity);
-  return boxes.map((box, i) => ({ voxels: sizes[i] as number, box }));
+  const { sizes, boxes, indexSums } = measureComponents(mask, shape, connectivity);
+  const volume = voxelVolumeMm3(spacingMm);
+  return boxes.map((box, i) => {
+    const voxels = sizes[i] as number;
+    const mean = (axis: number) => (indexSums[3 * i + axis] as number) / voxels;
+    return { voxels, volumeMm3: voxels * volume, box, centroid: [mean(0), mean(1), mean(2)] };
+  });
+}
+
+/** Product of the spacings, multiplied in the order of ITK's (fastest axis first): the same bits as nnU-Net's. */
+export function voxelVolumeMm3(spacingMm: Vec3): number {
+  return spacingMm[2] * spacingMm[1] * spacingMm[0];
 }
 
 /** A class or several that count as one. */
@@ -46,55 +64,57 @@ export interface ComponentOutcome {
  *
  * @param image labels, C order; changed in place
  * @param rules null: one for every label above 0
- * @param voxelVolume what one voxel adds to a size
+ * @param voxelVolume what one voxel adds to a size; see `voxelVolumeMm3`
  * @returns one outcome per rule
- * @throws NnprepError INVALID_ARGUMENT if a rule names the background, SHAPE_MISMATCH
+ * @throws NnprepError INVALID_ARGUMENT if a rule names the background, INVALID_VALUES for more than 256 labels,
+ * SHAPE_MISMATCH
  */
-export function keepLargestComponents(
-  image: Uint8Array | Int16Array,
+export function keepLargestComponent(
+  image: VoxelArray,
   shape: Shape3,
   rules: readonly ComponentRule[] | null = null,
   voxelVolume = 1,
 ): ComponentOutcome[] {
   checkLength("image", image, shape);
-  const all: readonly ComponentRule[] = rules ?? foregroundLabels(image).map((label) => ({ labels: [label] }));
+  const coding = new LabelCoding(image);
+  const bytes = coding.encode(image);
+  // Objects only ever get smaller, so that the boxes of the untouched image stay good for every rule.
+  const boxes = labelBoxes(bytes, shape);
+  const all: readonly ComponentRule[] = rules ?? foregroundLabels(coding, boxes).map((label) => ({ labels: [label] }));
   if (all.some(({ labels }) => labels.includes(0))) {
     throw new NnprepError(
       "INVALID_ARGUMENT",
       "a rule names label 0, but components of the background cannot be removed",
     );
   }
-  const mask = new Uint8Array(image.length);
-  const kept = new Uint8Array(image.length);
   return all.map((rule) => {
+    const wanted = coding.bytesOf(rule.labels);
+    const box = unionBox(wanted.map((byte) => boxes[byte]));
+    if (box === null) return { largestRemoved: null, keptSize: null };
+    const mask = markInBox(bytes, shape, box, byteTable(wanted));
     let outcome: ComponentOutcome = { largestRemoved: null, keptSize: null };
-    markLabels(image, rule.labels, mask);
-    const keep = (sizes: Uint32Array): boolean[] => {
+    const kept = keepComponents(mask, boxShape(box), 6, (sizes) => {
       const choice = chooseComponents(sizes, rule.minimumSize, voxelVolume);
       outcome = choice.outcome;
       return choice.kept;
-    };
-    keepComponents(mask, shape, 6, keep, kept);
-    if (outcome.largestRemoved !== null) {
-      for (let i = 0; i < image.length; i++) if (mask[i] !== kept[i]) image[i] = 0;
-    }
+    });
+    if (outcome.largestRemoved !== null) clear([image, bytes], shape, box, mask, kept);
     return outcome;
   });
 }
 
-function foregroundLabels(image: Uint8Array | Int16Array): number[] {
-  const labels = new Set<number>();
-  for (const label of image) if (label > 0) labels.add(label);
-  return [...labels].sort((a, b) => a - b);
+function foregroundLabels(coding: LabelCoding, boxes: readonly (Box3 | null)[]): number[] {
+  const labels = boxes.flatMap((box, byte) => (box === null ? [] : [coding.labelOf(byte) as number]));
+  return labels.filter((label) => label > 0).sort((a, b) => a - b);
 }
 
-function markLabels(image: Uint8Array | Int16Array, labels: readonly number[], mask: Uint8Array): void {
-  const [first] = labels;
-  if (labels.length === 1) {
-    for (let i = 0; i < image.length; i++) mask[i] = image[i] === first ? 1 : 0;
-  } else {
-    for (let i = 0; i < image.length; i++) mask[i] = labels.includes(image[i] as number) ? 1 : 0;
-  }
+/** Sets to 0 what is in the mask but was not kept. */
+function clear(images: readonly VoxelArray[], shape: Shape3, box: Box3, mask: Uint8Array, kept: Uint8Array): void {
+  forEachBoxRow(shape, box, (from, to, length) => {
+    for (let k = 0; k < length; k++) {
+      if (mask[to + k] !== kept[to + k]) for (const image of images) image[from + k] = 0;
+    }
+  });
 }
 
 function chooseComponents(

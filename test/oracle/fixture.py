@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
-PACKAGES = ["numpy", "scipy", "scikit-image", "nnunet", "batchgenerators", "SimpleITK", "nibabel"]
+PACKAGES = ["numpy", "scipy", "scikit-image", "nnunet", "batchgenerators", "SimpleITK", "nibabel", "MedPy"]
 
 
 def array(a):

@@ -7,6 +7,8 @@ const universal = [
   "test/kernels/**/*.test.ts",
   "test/steps/**/*.test.ts",
   "test/io/**/*.test.ts",
+  "test/recipes/**/*.test.ts",
+  "test/dataset/**/*.test.ts",
 ];
 
 export default defineConfig({

@@ -62,10 +62,16 @@ export {
 export { type CaseProperties, formatProperties, parseProperties } from "./documents/properties.js";
 export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
-export { formatNifti, parseNifti } from "./io/nifti.js";
+export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
 export { readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
-export { type CaseVolumes, type CroppedCaseResult, type CroppedProperties, cropCase } from "./recipes/v1/crop-case.js";
+export {
+  type CaseVolumes,
+  type CroppedCaseResult,
+  type CroppedProperties,
+  cropCase,
+  estimateCropMemory,
+} from "./recipes/v1/crop-case.js";
 export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
 export { findTask, type Planner } from "./recipes/v1/layout.js";
 export {

@@ -1,7 +1,8 @@
 import { NnprepError } from "../core/errors.js";
 import type { Shape3, Vec3, Volume } from "../core/volume.js";
 import { type TrainingCase, trainingCases } from "../documents/dataset-json.js";
-import { type CroppedProperties, cropCase } from "../recipes/v1/crop-case.js";
+import { readNiftiHeader } from "../io/nifti.js";
+import { type CroppedProperties, cropCase, estimateCropMemory } from "../recipes/v1/crop-case.js";
 import {
   caseFileNames,
   DATASET_JSON,
@@ -14,6 +15,9 @@ import { inFile, loadCroppedProperties, loadVolume, saveCase } from "./case-file
 import { type CaseJob, type CaseOutcome, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
+
+/** Enough of a gzipped file to hold its header. */
+const HEAD_BYTES = 65536;
 
 /** A case's grid before and after cropping, slowest axis first. */
 export interface CroppedGrid {
@@ -68,6 +72,17 @@ async function findCropped(store: Store, identifier: string): Promise<CroppedGri
   }
 }
 
+/** What a case will need, by the header of channel 0; nothing when that cannot be told, for the job will report why. */
+async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryBytes?: number }> {
+  try {
+    const head = await raw.readHead(joinPath(IMAGES_TRAINING, images[0] as string), HEAD_BYTES);
+    return { memoryBytes: estimateCropMemory(readNiftiHeader(head).shape, images.length) };
+  } catch (error) {
+    if (error instanceof NnprepError) return {};
+    throw error;
+  }
+}
+
 /** Removes what cropping, the fingerprint and older runs left, so that nothing of it is taken for new. */
 async function clearCropped(store: Store): Promise<void> {
   for (const name of await store.list()) if (/\.(npz|pkl)$/.test(name)) await store.remove(name);
@@ -96,7 +111,7 @@ export async function cropDataset(
     const { identifier } = names;
     const found = options.overwrite === true ? null : await findCropped(stores.cropped, identifier);
     if (found === null) {
-      jobs.push({ identifier, argument: names });
+      jobs.push({ identifier, argument: names, ...(await estimate(stores.raw, names)) });
       continue;
     }
     if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, names.label))))

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import type { Store } from "./store.js";
@@ -20,6 +20,15 @@ function isRunning(processId: number): boolean {
   }
 }
 
+function failToRead(file: string, error: unknown): never {
+  const missing = reason(error) === "ENOENT" || reason(error) === "ENOTDIR";
+  throw new NnprepError(
+    "FILE_NOT_FOUND",
+    missing ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})`,
+    { file, reason: reason(error) },
+  );
+}
+
 /** Files below a folder of this machine; paths are relative to it, with "/" between their parts. */
 export class FolderStore implements Store {
   constructor(readonly folder: string) {}
@@ -31,15 +40,20 @@ export class FolderStore implements Store {
   /** @throws NnprepError FILE_NOT_FOUND */
   async read(path: string): Promise<Uint8Array> {
     const file = this.location(path);
+    return readFile(file).catch((error) => failToRead(file, error));
+  }
+
+  /** @throws NnprepError FILE_NOT_FOUND */
+  async readHead(path: string, byteLength: number): Promise<Uint8Array> {
+    const file = this.location(path);
+    const handle = await open(file).catch((error) => failToRead(file, error));
     try {
-      return await readFile(file);
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(byteLength), 0, byteLength, 0);
+      return buffer.subarray(0, bytesRead);
     } catch (error) {
-      const missing = reason(error) === "ENOENT" || reason(error) === "ENOTDIR";
-      throw new NnprepError(
-        "FILE_NOT_FOUND",
-        missing ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})`,
-        { file, reason: reason(error) },
-      );
+      return failToRead(file, error);
+    } finally {
+      await handle.close();
     }
   }
 

@@ -26,6 +26,10 @@ export class MemoryStore implements Store {
     return bytes;
   }
 
+  async readHead(path: string, byteLength: number): Promise<Uint8Array> {
+    return (await this.read(path)).subarray(0, byteLength);
+  }
+
   async write(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
     this.#files.set(
       path,

@@ -4,6 +4,8 @@ export interface Store {
   location(path: string): string;
   /** @throws NnprepError FILE_NOT_FOUND */
   read(path: string): Promise<Uint8Array>;
+  /** The first bytes of a file, or all if there are fewer. @throws NnprepError FILE_NOT_FOUND */
+  readHead(path: string, byteLength: number): Promise<Uint8Array>;
   /**
    * Writes a whole file, given in one or several pieces, or nothing: the final name never holds half a file.
    * @throws NnprepError CANNOT_WRITE

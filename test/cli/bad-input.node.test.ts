@@ -4,18 +4,15 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Volume } from "../../src/core/volume.js";
+import { imagePath, labelPath, writeTask, writeVolume } from "../dataset/tiny-folder.js";
 import {
   CT_TASK,
+  datasetText,
   geometryOf,
-  imagePath,
-  labelPath,
   MR_TASK,
   type TinyGrid,
   type TinyTask,
   tinyCase,
-  writeDatasetJson,
-  writeTask,
-  writeVolume,
 } from "../dataset/tiny-task.js";
 import { type CliResult, hashFolder, runCli } from "./run-cli.js";
 
@@ -269,11 +266,12 @@ describe("dataset.json", () => {
 
   test("labels that are not consecutive, and values that are not declared", async () => {
     const folder = await writeTask(raw, CT_TASK);
-    writeDatasetJson(folder, CT_TASK, Object.keys(CT_TASK.cases), [
+    const labels = [
       [0, "background"],
       [1, "left"],
       [3, "right"],
-    ]);
+    ] as const;
+    writeFileSync(join(folder, "dataset.json"), datasetText(CT_TASK, Object.keys(CT_TASK.cases), labels));
     const findings = await verify("1");
     expect(findings.map((f) => f.kind).sort()).toEqual(["label-numbering", ...Array(3).fill("unexpected-label")]);
     expect(findings.find((f) => f.kind === "unexpected-label")?.found).toMatch(/^2 /);

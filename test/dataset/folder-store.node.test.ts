@@ -57,3 +57,11 @@ test("leftovers of processes that are gone are removed, those of running ones st
   await store.removeLeftovers();
   expect(readdirSync(join(folder, "sub")).sort()).toEqual([running, ".hidden.tmp", "a.npz"].sort());
 });
+
+test("the head of a file is what there is of it", async () => {
+  const store = new FolderStore(folder);
+  await store.write("x", Uint8Array.of(1, 2, 3, 4));
+  expect([...(await store.readHead("x", 2))]).toEqual([1, 2]);
+  expect([...(await store.readHead("x", 9))]).toEqual([1, 2, 3, 4]);
+  expect((await store.readHead("y", 2).catch((e) => e)).code).toBe("FILE_NOT_FOUND");
+});

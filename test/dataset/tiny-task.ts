@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Geometry, Shape3, Vec3, Volume } from "../../src/core/volume.js";
 import { formatDatasetJson } from "../../src/documents/dataset-json.js";
 import { formatNifti } from "../../src/io/nifti.js";
@@ -72,35 +70,22 @@ export function tinyCase(grid: TinyGrid, channels: number, seed: number): { imag
   };
 }
 
-/** Writes the task below `raw` in nnU-Net's layout and returns its folder. */
-export async function writeTask(raw: string, task: TinyTask): Promise<string> {
-  const folder = join(raw, task.name);
-  mkdirSync(join(folder, "imagesTr"), { recursive: true });
-  mkdirSync(join(folder, "labelsTr"), { recursive: true });
+/** The files of the task in nnU-Net's layout, by path inside the task's folder. */
+export async function taskFiles(task: TinyTask): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
   const identifiers = Object.keys(task.cases);
   for (const [seed, identifier] of identifiers.entries()) {
     const { images, label } = tinyCase(task.cases[identifier] as TinyGrid, task.modality.length, 10 * seed);
-    for (const [c, image] of images.entries()) await writeVolume(imagePath(folder, identifier, c), image);
-    await writeVolume(labelPath(folder, identifier), label);
+    for (const [c, image] of images.entries()) {
+      files.set(`imagesTr/${identifier}_000${c}.nii.gz`, await formatNifti(image, { gzip: true }));
+    }
+    files.set(`labelsTr/${identifier}.nii.gz`, await formatNifti(label, { gzip: true }));
   }
-  writeDatasetJson(folder, task, identifiers);
-  return folder;
+  return files.set("dataset.json", new TextEncoder().encode(datasetText(task, identifiers)));
 }
 
-export function imagePath(folder: string, identifier: string, channel: number): string {
-  return join(folder, "imagesTr", `${identifier}_000${channel}.nii.gz`);
-}
-
-export function labelPath(folder: string, identifier: string): string {
-  return join(folder, "labelsTr", `${identifier}.nii.gz`);
-}
-
-export async function writeVolume(file: string, volume: Volume): Promise<void> {
-  writeFileSync(file, await formatNifti(volume, { gzip: true }));
-}
-
-export function writeDatasetJson(
-  folder: string,
+/** A dataset.json with two classes unless others are given. */
+export function datasetText(
   task: TinyTask,
   identifiers: readonly string[],
   labels: readonly (readonly [number, string])[] = [
@@ -108,13 +93,12 @@ export function writeDatasetJson(
     [1, "left"],
     [2, "right"],
   ],
-): void {
-  const text = formatDatasetJson({
+): string {
+  return formatDatasetJson({
     name: task.name,
     modality: new Map(task.modality.entries()),
     labels: new Map(labels),
     training: identifiers.map((id) => ({ image: `./imagesTr/${id}.nii.gz`, label: `./labelsTr/${id}.nii.gz` })),
     test: [],
   });
-  writeFileSync(join(folder, "dataset.json"), text);
 }

@@ -1,5 +1,13 @@
 import { NnprepError } from "../../core/errors.js";
-import { type CaseArrays, formatShape, type Geometry, sameShape, type Volume } from "../../core/volume.js";
+import {
+  type CaseArrays,
+  formatShape,
+  type Geometry,
+  type Shape3,
+  sameShape,
+  type Volume,
+  voxelCount,
+} from "../../core/volume.js";
 import type { CaseProperties } from "../../documents/properties.js";
 import { cropToNonzero, type LabelledCaseArrays } from "../../steps/crop.js";
 
@@ -71,6 +79,12 @@ export function cropCase(volumes: CaseVolumes): CroppedCaseResult {
     size_after_cropping: cropped.shape,
   };
   return { arrays: cropped, properties };
+}
+
+/** Bytes that cropping a case of `shape` needs at its peak, beside the program itself. */
+export function estimateCropMemory(shape: Shape3, channels: number): number {
+  // Per channel the voxels as stored, as float32 and cropped; label, mask and their crops; the result as written.
+  return voxelCount(shape) * (channels * 16 + 12);
 }
 
 function nameFiles({ images, label, files }: CaseVolumes): { images: string[]; label: string | null } {

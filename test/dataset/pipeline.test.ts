@@ -1,7 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { loadArrays, loadProperties, saveProperties } from "../../src/dataset/case-files.js";
 import { cropDataset } from "../../src/dataset/crop.js";
 import { fingerprintDataset } from "../../src/dataset/fingerprint.js";
@@ -11,29 +8,16 @@ import { loadPlans, planDataset } from "../../src/dataset/plan.js";
 import { preprocessDataset } from "../../src/dataset/preprocess.js";
 import type { Task } from "../../src/dataset/task.js";
 import { verifyDataset } from "../../src/dataset/verify-task.js";
-import { hashFolder } from "../cli/run-cli.js";
-import { CT_TASK, MR_TASK, type TinyTask, writeTask } from "./tiny-task.js";
-
-const rawFiles = new Map<string, Map<string, Uint8Array>>();
-
-beforeAll(async () => {
-  const folder = mkdtempSync(join(tmpdir(), "nnprep-pipeline-"));
-  for (const task of [CT_TASK, MR_TASK]) {
-    const place = await writeTask(folder, task);
-    const files = Object.keys(hashFolder(place)).map((file) => [file, readFileSync(join(place, file))] as const);
-    rawFiles.set(task.name, new Map(files));
-  }
-  rmSync(folder, { recursive: true });
-});
+import { CT_TASK, MR_TASK, type TinyTask, taskFiles } from "./tiny-task.js";
 
 interface MemoryTask extends Task {
   readonly stores: { raw: MemoryStore; cropped: MemoryStore; preprocessed: MemoryStore };
 }
 
 /** The task without any folder or process, as in a browser. */
-function openInMemory(task: TinyTask): MemoryTask {
+async function openInMemory(task: TinyTask): Promise<MemoryTask> {
   const stores = {
-    raw: new MemoryStore(rawFiles.get(task.name), "raw"),
+    raw: new MemoryStore(await taskFiles(task), "raw"),
     cropped: new MemoryStore([], "cropped"),
     preprocessed: new MemoryStore([], "preprocessed"),
   };
@@ -44,7 +28,7 @@ test.each([
   ["CT", CT_TASK],
   ["MR", MR_TASK],
 ])("%s: the whole preparation in memory", async (_, tiny) => {
-  const task = openInMemory(tiny);
+  const task = await openInMemory(tiny);
   const { cropped, preprocessed } = task.stores;
   const ids = Object.keys(tiny.cases);
   expect((await verifyDataset(task)).findings).toEqual([]);
@@ -77,7 +61,7 @@ test.each([
 });
 
 test("properties are loaded and saved by themselves", async () => {
-  const task = openInMemory(MR_TASK);
+  const task = await openInMemory(MR_TASK);
   await cropDataset(task);
   const properties = await loadProperties(task.stores.cropped, "mr_1");
   expect(properties.original_size_of_raw_data).toEqual(MR_TASK.cases.mr_1?.shape);
@@ -87,7 +71,7 @@ test("properties are loaded and saved by themselves", async () => {
 });
 
 test("cropping skips what is done, redoes what is half done, and overwrites on request", async () => {
-  const task = openInMemory(MR_TASK);
+  const task = await openInMemory(MR_TASK);
   const { cropped } = task.stores;
   await cropDataset(task);
   const before = await cropped.read("mr_1.npz");
@@ -106,7 +90,7 @@ test("cropping skips what is done, redoes what is half done, and overwrites on r
 });
 
 test("the fingerprint is never a stale one, and counts only the cases of dataset.json", async () => {
-  const task = openInMemory(CT_TASK);
+  const task = await openInMemory(CT_TASK);
   const { cropped } = task.stores;
   await cropDataset(task);
   const first = await fingerprintDataset(task);
@@ -120,7 +104,7 @@ test("the fingerprint is never a stale one, and counts only the cases of dataset
 });
 
 test("preprocessing without plans says so", async () => {
-  const task = openInMemory(CT_TASK);
+  const task = await openInMemory(CT_TASK);
   await cropDataset(task);
   await expect(preprocessDataset(task)).rejects.toThrow(/no plans found/);
 });

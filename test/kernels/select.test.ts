@@ -62,3 +62,11 @@ test("ranks and percentiles out of range are refused", () => {
   expect(() => percentiles(new Float32Array(3), [100.5])).toThrow(/percentile 100.5/);
   expect(orderStatistics(new Float32Array(3), [])).toHaveLength(0);
 });
+
+test("-0 counts and comes out as 0", () => {
+  const values = new Float32Array(40).fill(-0);
+  values.fill(2, 32);
+  expect([...orderStatistics(values, [0, 31, 32])]).toEqual([0, 0, 2]);
+  values[33] = -1e-45;
+  expect([...orderStatistics(values, [0, 1, 32])]).toEqual([Math.fround(-1e-45), 0, 0]);
+});

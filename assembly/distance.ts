@@ -10,14 +10,7 @@
 const NONE: u32 = 0xffffffff;
 
 /** Marks voxels of a mask one of whose six neighbours is not set or lies outside the volume: 1, else 0. */
-export function markSurface(
-  mask: usize,
-  above: usize,
-  below: usize,
-  rows: i32,
-  length: i32,
-  surface: usize,
-): void {
+export function markSurface(mask: usize, above: usize, below: usize, rows: i32, length: i32, surface: usize): void {
   const width = <usize>length;
   for (let row = 0; row < rows; row++) {
     const outermost = row === 0 || row === rows - 1;

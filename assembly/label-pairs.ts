@@ -1,5 +1,5 @@
 function add(table: usize, first: u32, second: u32, count: u32): void {
-  const entry = table + (((<usize>first << 8) | <usize>second) << 2);
+  const entry = table + ((((<usize>first) << 8) | <usize>second) << 2);
   store<u32>(entry, load<u32>(entry) + count);
 }
 
@@ -52,14 +52,7 @@ function raise(address: usize, value: i32): void {
  * Widens the boxes of 256 labels (six i32 each: low and high of each axis, half open) by `rows` rows of one slice, the
  * first of which is number `firstRow`. Label 0 is left out.
  */
-export function widenLabelBoxes(
-  labels: usize,
-  slice: i32,
-  firstRow: i32,
-  rows: i32,
-  length: i32,
-  boxes: usize,
-): void {
+export function widenLabelBoxes(labels: usize, slice: i32, firstRow: i32, rows: i32, length: i32, boxes: usize): void {
   const zero = i8x16.splat(0);
   for (let row = firstRow; row < firstRow + rows; row++, labels += <usize>length) {
     let x = 0;

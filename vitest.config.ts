@@ -1,5 +1,6 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import args from "./test/chromium-args.json" with { type: "json" };
 
 /** Tests that run in both Node and Chromium: they may not touch files, processes or workers. */
 const universal = [
@@ -25,18 +26,7 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             provider: playwright({
-              launchOptions: {
-                executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-                args: [
-                  "--no-sandbox",
-                  "--disable-gpu",
-                  "--disable-quic",
-                  "--no-first-run",
-                  "--disable-background-networking",
-                  "--disable-component-update",
-                  "--disable-sync",
-                ],
-              },
+              launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args },
             }),
             instances: [{ browser: "chromium" }],
           },

@@ -59,7 +59,7 @@ export {
   plansFromPython,
   plansToPython,
 } from "./documents/plans.js";
-export { type CaseProperties, formatProperties, parseProperties } from "./documents/properties.js";
+export { type CaseProperties, propertiesFromPython, propertiesToPython } from "./documents/properties.js";
 export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";

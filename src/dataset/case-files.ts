@@ -1,8 +1,9 @@
 import { NnprepError } from "../core/errors.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
-import { type CaseProperties, formatProperties, parseProperties } from "../documents/properties.js";
+import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../documents/properties.js";
 import { readVolume } from "../io/formats.js";
 import { readNpzArray, writeNpzPieces } from "../io/npz.js";
+import { formatPickle, parsePickle } from "../io/pickle.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
 import type { LabelledCaseArrays } from "../steps/crop.js";
@@ -32,7 +33,7 @@ export async function loadVolume(store: Store, path: string): Promise<Volume> {
 export async function loadProperties(store: Store, identifier: string, folder = ""): Promise<CaseProperties> {
   const path = joinPath(folder, caseFileNames(identifier).properties);
   const bytes = await store.read(path);
-  return inFile(store.location(path), () => parseProperties(bytes));
+  return inFile(store.location(path), () => propertiesFromPython(parsePickle(bytes)));
 }
 
 /** The same, for a case that must have been cropped. */
@@ -49,7 +50,7 @@ export async function saveProperties(
   folder = "",
 ): Promise<void> {
   const path = joinPath(folder, caseFileNames(identifier).properties);
-  await store.write(path, formatProperties(properties));
+  await store.write(path, formatPickle(propertiesToPython(properties)));
 }
 
 /** Reads `ID.npz`: the channels, and the label that nnU-Net keeps as the last of them. */

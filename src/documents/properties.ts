@@ -1,7 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import { NdArray, PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
 import type { Vec3 } from "../core/volume.js";
-import { formatPickle, parsePickle } from "../io/pickle.js";
 
 /** Half-open [low, high) per axis. */
 type Bounds = readonly [number, number];
@@ -92,11 +91,6 @@ export function propertiesToPython(properties: CaseProperties): PyDict {
     if (value !== undefined) dict.entries.push([key, (WRITERS[key] as (value: unknown) => PyValue)(value)]);
   }
   return dict;
-}
-
-/** Bytes of `ID.pkl`. */
-export function formatProperties(properties: CaseProperties): Uint8Array<ArrayBuffer> {
-  return formatPickle(propertiesToPython(properties));
 }
 
 function wrong(key: string, expected: string): NnprepError {
@@ -225,9 +219,4 @@ export function propertiesFromPython(value: PyValue): CaseProperties {
     if (found !== undefined) properties[key] = READERS[key](key, found);
   }
   return properties as unknown as CaseProperties;
-}
-
-/** Parses the bytes of `ID.pkl`, by nnU-Net v1 or by this package. Throws CORRUPT_FILE or UNSUPPORTED. */
-export function parseProperties(bytes: Uint8Array): CaseProperties {
-  return propertiesFromPython(parsePickle(bytes));
 }

@@ -2,7 +2,7 @@ import { NnprepError } from "../core/errors.js";
 import type { Volume } from "../core/volume.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
 import { parseNifti } from "./nifti.js";
-import { niftiVersion } from "./nifti-header.js";
+import { niftiVersion } from "./nifti-fields.js";
 
 /** What a format may need besides the bytes of the file itself. */
 export interface ReadVolumeOptions {

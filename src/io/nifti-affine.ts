@@ -1,7 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import type { Geometry } from "../core/volume.js";
 import { singularVectors } from "./linpack-svd.js";
-import type { NiftiFields } from "./nifti-header.js";
+import type { NiftiFields } from "./nifti-fields.js";
 
 /*
  * Where a NIfTI file lies in the patient, by the policy of ITK 5.4 (what SimpleITK 2.5 returns): ITK's NiftiImageIO

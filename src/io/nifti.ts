@@ -1,13 +1,8 @@
 import { NnprepError } from "../core/errors.js";
 import type { Volume, VoxelArray } from "../core/volume.js";
 import { gunzip, gunzipPrefix, isGzip, largestInflatedLength } from "./gzip.js";
-import {
-  interpretNiftiFields,
-  NIFTI_HEADER_LENGTH,
-  type NiftiDtype,
-  type NiftiHeader,
-  parseNiftiFields,
-} from "./nifti-header.js";
+import { NIFTI_HEADER_LENGTH, parseNiftiFields } from "./nifti-fields.js";
+import { interpretNiftiFields, type NiftiDtype, type NiftiHeader } from "./nifti-header.js";
 
 export { type NiftiHeader, readNiftiHeader } from "./nifti-header.js";
 export { formatNifti } from "./nifti-writer.js";

@@ -1,12 +1,6 @@
 import { expect, test } from "vitest";
 import { PyDict, type PyValue } from "../../src/core/python.js";
-import {
-  type CaseProperties,
-  formatProperties,
-  parseProperties,
-  propertiesFromPython,
-  propertiesToPython,
-} from "../../src/documents/properties.js";
+import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../../src/documents/properties.js";
 import { formatPickle, parsePickle } from "../../src/io/pickle.js";
 import { type Described, fromBase64, parseDescribed } from "../io/python-values.js";
 
@@ -16,12 +10,12 @@ const properties = documents.filter(({ name }) => name.includes("properties") &&
 
 for (const { name, base64, value } of properties) {
   test(`nnU-Net's ${name} come back with the same keys, order and Python types`, () => {
-    const parsed = parseProperties(fromBase64(base64));
-    expect(parsePickle(formatProperties(parsed))).toEqual(parseDescribed(value));
+    const parsed = propertiesFromPython(parsePickle(fromBase64(base64)));
+    expect(parsePickle(formatPickle(propertiesToPython(parsed)))).toEqual(parseDescribed(value));
   });
 }
 
-const first = parseProperties(fromBase64(properties[0].base64));
+const first = propertiesFromPython(parsePickle(fromBase64(properties[0].base64)));
 
 test("optional keys are left out when they are not set", () => {
   const { itk_origin, itk_spacing, itk_direction, list_of_data_files, original_size_of_raw_data, original_spacing } =
@@ -44,7 +38,7 @@ test("optional keys are left out when they are not set", () => {
     "itk_spacing",
     "itk_direction",
   ]);
-  expect(parseProperties(formatProperties(least))).toEqual(least);
+  expect(propertiesFromPython(parsePickle(formatPickle(propertiesToPython(least))))).toEqual(least);
 });
 
 test("all keys survive, class locations as triples, an empty class as []", () => {
@@ -59,7 +53,7 @@ test("all keys survive, class locations as triples, an empty class as []", () =>
     ]),
     regions_class_order: [1, 2],
   };
-  expect(parseProperties(formatProperties(all))).toEqual(all);
+  expect(propertiesFromPython(parsePickle(formatPickle(propertiesToPython(all))))).toEqual(all);
   const locations = propertiesToPython(all).get("class_locations") as PyDict;
   expect(locations.get(1)).toMatchObject({ shape: [2, 3], data: BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n) });
   expect(locations.get(2)).toEqual([]);
@@ -77,5 +71,5 @@ test("a missing or broken key is named", () => {
   expect(() => propertiesFromPython(broken("itk_origin", [1, 2]))).toThrow(/"itk_origin" is not three numbers/);
   expect(() => propertiesFromPython(broken("crop_bbox", [[1, 2]]))).toThrow(/three pairs/);
   expect(() => propertiesFromPython(broken("seg_file", 3))).toThrow(/path or None/);
-  expect(() => parseProperties(formatPickle([1]))).toThrow(/a pickled dict is expected/);
+  expect(() => propertiesFromPython([1])).toThrow(/a pickled dict is expected/);
 });

@@ -1,0 +1,289 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { expect, test, vi } from "vitest";
+
+/** The rules of the house, held by machine. Every list below is expected to be empty; an entry says file and import. */
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const LINE_LIMIT = 400;
+/** Files that are longer, and how long they may be. To be emptied, never to grow. */
+const LONGER: Readonly<Record<string, number>> = { "src/kernels/cubic.ts": 570 };
+
+// The TypeScript compiler reads all of the sources: seconds on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+/** What each layer may import besides itself. `index`, `node` and `web` are the three entry files. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  runtime: ["core"],
+  io: ["core"],
+  documents: ["core"],
+  kernels: ["core", "runtime"],
+  steps: ["core", "runtime", "kernels"],
+  view: ["core", "kernels"],
+  recipes: ["core", "runtime", "kernels", "steps", "io", "documents"],
+  dataset: ["core", "runtime", "kernels", "steps", "recipes", "io", "documents"],
+  index: ["core", "runtime", "kernels", "steps", "recipes", "dataset", "io", "documents", "view"],
+  node: ["index", "dataset"],
+  web: ["index", "dataset"],
+  cli: ["node"],
+};
+
+/** Packages, and the only place that may know each of them. */
+const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
+  "@assemblyscript/loader": /^src\/runtime\/instantiate\.ts$/,
+  workerpool: /^src\/runtime\/pool\.ts$/,
+  "nifti-reader-js": /^src\/io\//,
+  fflate: /^src\/io\//,
+  valibot: /^src\/documents\//,
+  commander: /^src\/cli\//,
+  "cli-progress": /^src\/cli\/progress\.ts$/,
+};
+
+/** Wrappers' own parts: they have no WebAssembly file of their own name. */
+const KERNEL_PARTS = ["cubic-repair", "doubts", "run-scan", "taps", "tile", "tolerance"];
+/** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
+const ASSEMBLY_PARTS = ["cubic-exact", "index", "runs", "union-find"];
+
+const EMPTY_NAMES = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "shared", "lib", "types"];
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .map((file) => `${folder}/${file.replaceAll("\\", "/")}`)
+    .filter((file) => file.endsWith(".ts"))
+    .sort();
+}
+
+interface Import {
+  readonly from: string;
+  /** As it is written. */
+  readonly specifier: string;
+  /** The file in `src/`, or null for packages and Node's own modules. */
+  readonly to: string | null;
+}
+
+/** The targets of the package's own `#name` imports under one condition, as files in `src/`. */
+function ownImports(condition: "node" | "default"): Map<string, string> {
+  const { imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    imports: Record<string, Record<string, string>>;
+  };
+  return new Map(
+    Object.entries(imports).map(([name, targets]) => {
+      const target = targets[condition];
+      if (target === undefined) throw new Error(`package.json: imports ${name} has no condition ${condition}`);
+      return [name, target.replace("./dist/", "src/").replace(/\.js$/, ".ts")];
+    }),
+  );
+}
+
+function importsOf(from: string, condition: "node" | "default"): Import[] {
+  const own = ownImports(condition);
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(root, from), "utf8"), true, true);
+  return importedFiles.map(({ fileName: specifier }) => {
+    if (specifier.startsWith("."))
+      return { from, specifier, to: join(dirname(from), specifier).replace(/\.js$/, ".ts") };
+    return { from, specifier, to: own.get(specifier) ?? null };
+  });
+}
+
+const sources = filesBelow("src");
+const imports = {
+  node: sources.flatMap((f) => importsOf(f, "node")),
+  web: sources.flatMap((f) => importsOf(f, "default")),
+};
+
+function layerOf(file: string): string {
+  const [, first] = file.split("/");
+  return basename(first as string, ".ts");
+}
+
+/** Every file that `entry` reaches, with the file that imports it. */
+function reach(entry: string, edges: readonly Import[]): Map<string, string> {
+  const from = new Map([[entry, entry]]);
+  for (const file of from.keys()) {
+    for (const edge of edges) if (edge.from === file && edge.to !== null && !from.has(edge.to)) from.set(edge.to, file);
+  }
+  return from;
+}
+
+function pathTo(file: string, from: Map<string, string>): string {
+  const previous = from.get(file);
+  return previous === undefined || previous === file ? file : `${pathTo(previous, from)} -> ${file}`;
+}
+
+test("every folder of src is a layer with a rule", () => {
+  expect(sources.filter((file) => MAY_IMPORT[layerOf(file)] === undefined)).toEqual([]);
+});
+
+test("imports point down", () => {
+  const wrong = imports.node.filter(({ from, to }) => {
+    if (to === null) return false;
+    return layerOf(from) !== layerOf(to) && !MAY_IMPORT[layerOf(from)]?.includes(layerOf(to));
+  });
+  expect(wrong.map(({ from, specifier }) => `${from} imports ${specifier}`)).toEqual([]);
+});
+
+test("imports lead to files that exist", () => {
+  const wrong = [...imports.node, ...imports.web].filter(({ to }) => to !== null && !sources.includes(to));
+  expect(wrong.map(({ from, specifier }) => `${from} imports ${specifier}`)).toEqual([]);
+});
+
+test("there are no circles", () => {
+  const circles = sources.flatMap((file) =>
+    imports.node
+      .filter((edge) => edge.from === file && edge.to !== null)
+      .map((edge) => ({ edge, back: reach(edge.to as string, imports.node) }))
+      .filter(({ back }) => back.has(file))
+      .map(({ edge, back }) => `${file} imports ${edge.specifier}: ${file} -> ${pathTo(file, back)}`),
+  );
+  expect(circles).toEqual([]);
+});
+
+test("what runs anywhere imports nothing of Node's", () => {
+  const wrong = ["src/index.ts", "src/web.ts"].flatMap((entry) => {
+    const reached = reach(entry, imports.web);
+    return imports.web
+      .filter(({ from, specifier }) => reached.has(from) && specifier.startsWith("node:"))
+      .map(({ from, specifier }) => `${from} imports ${specifier}: ${pathTo(from, reached)}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("Node's modules are imported by their full name", () => {
+  const bare = imports.node.filter(({ specifier }) =>
+    /^(fs|os|path|url|zlib|process|worker_threads)(\/|$)/.test(specifier),
+  );
+  expect(bare.map(({ from, specifier }) => `${from} imports ${specifier}`)).toEqual([]);
+});
+
+test("each package is known in one place only", () => {
+  const wrong = imports.node.filter(({ from, specifier, to }) => {
+    if (to !== null || specifier.startsWith("node:")) return false;
+    return !PACKAGE_HOME[specifier]?.test(from);
+  });
+  expect(wrong.map(({ from, specifier }) => `${from} imports ${specifier}`)).toEqual([]);
+});
+
+const options: ts.CompilerOptions = {
+  ...ts.parseJsonConfigFileContent(ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile).config, ts.sys, root)
+    .options,
+  noEmit: true,
+};
+const program = ts.createProgram(
+  sources.map((file) => join(root, file)),
+  options,
+);
+const checker = program.getTypeChecker();
+
+/** Global names of the DOM library that `file` uses and that Node does not have. */
+function pageNames(file: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && !(node.text in globalThis)) {
+      const declarations = checker.getSymbolAtLocation(node)?.declarations ?? [];
+      const global = declarations.filter((d) =>
+        ts.isSourceFile(ts.isVariableDeclaration(d) ? d.parent.parent.parent : d.parent),
+      );
+      if (global.length > 0 && global.every((d) => /lib\.dom[^/]*\.d\.ts$/.test(d.getSourceFile().fileName))) {
+        found.push(node.text);
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(program.getSourceFile(join(root, file)) as ts.SourceFile);
+  return found;
+}
+
+/** Types of the DOM library for things that Node has too. */
+const SHARED_TYPES = ["BufferSource", "AllowSharedBufferSource", "BlobPart", "CompressionFormat"];
+
+test("only web.ts and what it alone imports names things of a page", () => {
+  const page = new Set(reach("src/web.ts", imports.web).keys());
+  for (const file of reach("src/index.ts", imports.web).keys()) page.delete(file);
+  const wrong = sources
+    .filter((file) => !page.has(file))
+    .flatMap((file) => pageNames(file).map((name) => `${file} uses ${name}`))
+    .filter((use) => !SHARED_TYPES.some((name) => use.endsWith(` ${name}`)));
+  expect([...new Set(wrong)]).toEqual([]);
+});
+
+test("kernels and their wrappers share a name", () => {
+  const names = (folder: string) => filesBelow(folder).map((file) => basename(file, ".ts"));
+  const assembly = names("assembly");
+  const wrappers = names("src/kernels");
+  const missing = [
+    ...wrappers.filter((x) => !assembly.includes(x) && !KERNEL_PARTS.includes(x)).map((x) => `assembly/${x}.ts`),
+    ...assembly.filter((x) => !wrappers.includes(x) && !ASSEMBLY_PARTS.includes(x)).map((x) => `src/kernels/${x}.ts`),
+  ];
+  expect(missing.map((file) => `${file} is missing`)).toEqual([]);
+  const gone = [
+    ...KERNEL_PARTS.filter((x) => !wrappers.includes(x)),
+    ...ASSEMBLY_PARTS.filter((x) => !assembly.includes(x)),
+  ];
+  expect(gone).toEqual([]);
+});
+
+test("names say what a file is for, in kebab-case", () => {
+  const all = [...sources, ...filesBelow("assembly"), ...filesBelow("test"), ...filesBelow("examples")];
+  const wrong = all.filter((file) => {
+    const name = basename(file, ".ts").replace(/(\.node)?\.test$|\.d$/, "");
+    return !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || EMPTY_NAMES.includes(name);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test(`no file is longer than ${LINE_LIMIT} lines`, () => {
+  const long = [...sources, ...filesBelow("assembly"), ...filesBelow("test"), ...filesBelow("examples")]
+    .map((file) => ({ file, lines: readFileSync(join(root, file), "utf8").split("\n").length - 1 }))
+    .filter(({ file, lines }) => lines > (LONGER[file] ?? LINE_LIMIT));
+  expect(long.map(({ file, lines }) => `${file} has ${lines} lines`)).toEqual([]);
+});
+
+/** Exported names of an entry file, each with what it is: a value, or a type only. */
+function publicNames(file: string): string[] {
+  const source = program.getSourceFile(join(root, file)) as ts.SourceFile;
+  const module = checker.getSymbolAtLocation(source) as ts.Symbol;
+  return checker
+    .getExportsOfModule(module)
+    .map((symbol) => {
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      return `${target.flags & ts.SymbolFlags.Value ? "value" : "type "} ${symbol.name}`;
+    })
+    .sort();
+}
+
+test("the public names are the listed ones (vitest -u after a wanted change, with a line in CHANGELOG.md)", async () => {
+  const anywhere = publicNames("src/index.ts");
+  const extra = (file: string) => publicNames(file).filter((name) => !anywhere.includes(name));
+  const listing = [
+    "# everywhere",
+    ...anywhere,
+    "# in Node only",
+    ...extra("src/node.ts"),
+    "# in a browser only",
+    ...extra("src/web.ts"),
+  ];
+  await expect(`${listing.join("\n")}\n`).toMatchFileSnapshot("public-names.txt");
+});
+
+test("nothing public is any", () => {
+  const wrong = ["src/index.ts", "src/node.ts", "src/web.ts"].flatMap((file) => {
+    const source = program.getSourceFile(join(root, file)) as ts.SourceFile;
+    return checker.getExportsOfModule(checker.getSymbolAtLocation(source) as ts.Symbol).flatMap((symbol) => {
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      const declaration = target.declarations?.[0];
+      if (declaration === undefined) return [`${symbol.name} has no declaration`];
+      const type = checker.typeToString(
+        checker.getTypeOfSymbolAtLocation(target, declaration),
+        undefined,
+        ts.TypeFormatFlags.NoTruncation,
+      );
+      return target.flags & ts.SymbolFlags.Value && /\bany\b/.test(type)
+        ? [`${relative(root, resolve(declaration.getSourceFile().fileName))}: ${symbol.name} is ${type}`]
+        : [];
+    });
+  });
+  expect(wrong).toEqual([]);
+});

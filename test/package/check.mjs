@@ -1,0 +1,111 @@
+/**
+ * The package as its users get it: packed, installed into an empty folder, imported by plain Node, typed with two ways
+ * of module resolution, bundled by Vite and run in Chromium. `node test/package/check.mjs`
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright";
+import { build, preview } from "vite";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const args = JSON.parse(readFileSync(join(root, "test/chromium-args.json"), "utf8"));
+const folder = mkdtempSync(join(tmpdir(), "nnprep-package-"));
+const windows = process.platform === "win32";
+
+function run(command, parameters, cwd = folder) {
+  return execFileSync(command, parameters, {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    shell: windows,
+  });
+}
+
+/** Prints what went well; throws at the first thing that did not. */
+function check(name, found, expected) {
+  if (found !== expected) throw new Error(`${name}: ${found} found, ${expected} expected`);
+  console.log(`ok  ${name}`);
+}
+
+function install() {
+  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root));
+  const allowed = /^(dist\/.*\.(js|d\.ts|wasm)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+  const strange = packed.files.map((file) => file.path).filter((path) => !allowed.test(path));
+  check("the tarball holds what it should", strange.join(" "), "");
+  cpSync(join(root, "test/package/consumer"), folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, packed.filename)]);
+  console.log(`ok  ${packed.filename}: ${packed.files.length} files, ${Math.round(packed.size / 1024)} kB`);
+}
+
+function runInNode() {
+  const hash = run(process.execPath, ["node.mjs"]).trim();
+  check("plain Node", /^[0-9a-f]{64}$/.test(hash), true);
+  check("plain Node, init({ wasm })", run(process.execPath, ["node.mjs", "wasm"]).trim(), hash);
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  check("npx nnprep --version", run("npx", ["--no-install", "nnprep", "--version"]).trim(), version);
+  check("npx nnprep --help", run("npx", ["--no-install", "nnprep", "--help"]).includes("plan-and-preprocess"), true);
+  return hash;
+}
+
+function checkTypes() {
+  const compiler = fileURLToPath(import.meta.resolve("typescript/bin/tsc"));
+  const shared = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    target: "es2022",
+    exactOptionalPropertyTypes: true,
+  };
+  const settings = {
+    nodenext: {
+      ...shared,
+      module: "nodenext",
+      typeRoots: [join(root, "node_modules/@types")],
+      types: ["node"],
+    },
+    bundler: { ...shared, module: "esnext", moduleResolution: "bundler", lib: ["es2022", "dom"], types: [] },
+  };
+  for (const [name, compilerOptions] of Object.entries(settings)) {
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ compilerOptions, files: ["typed.ts"] }));
+    const { stdout } = spawnSync(process.execPath, [compiler, "-p", `${name}.json`], { cwd: folder, encoding: "utf8" });
+    check(`types with ${name}`, stdout, "");
+  }
+}
+
+async function runInPage(hash) {
+  const page = join(folder, "page");
+  const shared = { root: page, configFile: false, logLevel: "warn" };
+  const bundle = await build({ ...shared, build: { outDir: "out", target: "es2022", assetsInlineLimit: 0 } });
+  const code = bundle.output.map((file) => (file.type === "chunk" ? file.code : "")).join("");
+  check("the bundle has nothing of Node's", /node:|browser-external/.test(code), false);
+  const server = await preview({ ...shared, build: { outDir: "out" }, preview: { host: "127.0.0.1", port: 4173 } });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+  try {
+    const tab = await browser.newPage();
+    for (const query of ["", "?wasm"]) {
+      await tab.goto(`${server.resolvedUrls.local[0]}${query}`);
+      const output = tab.locator("output:not(:text('working'))");
+      check(
+        `Chromium, ${query === "" ? "Vite's own copy of the kernels" : "init({ wasm })"}`,
+        await output.textContent(),
+        `hash ${hash}`,
+      );
+    }
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+try {
+  install();
+  const hash = runInNode();
+  checkTypes();
+  await runInPage(hash);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -223,8 +223,8 @@ function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize)
  * of a rounding tie (float32(v - t) differs from float32(v + t), after the clip) is in doubt: its row k and lane are
  * appended to `doubts` as two i32, and its float64 value to `doubtValues`. Returns how many there are.
  * `tolerances` holds one f64 per (group of 16 lanes, block of the input axis); `blockOf` the block (i32) of each k.
- * Where that is too coarse (far tails of the spline), the tolerance is `sharpness` (f64 per lane) times the magnitude
- * of the terms of v itself.
+ * Where that is too coarse (far tails of the spline), `levels` (u8 per input row and lane, 0 for none) sharpens it by the
+ * tolerance of each level, `ofLevel` (256 f64); `planeOf` is the input row (i32) nearest to each k.
  */
 export function cubicColumnsRounded(
   input: usize,
@@ -241,7 +241,9 @@ export function cubicColumnsRounded(
   tolerances: usize,
   blocks: i32,
   blockOf: usize,
-  sharpness: usize,
+  levels: usize,
+  planeOf: usize,
+  ofLevel: usize,
   doubts: usize,
   doubtValues: usize,
 ): i32 {
@@ -272,17 +274,15 @@ export function cubicColumnsRounded(
       }
       if (v128.any_true(different)) {
         const coarse = f64x2.extract_lane(t, 0);
+        const level = levels + <usize>(load<i32>(planeOf + ((<usize>k) << 2)) * lanes + lane);
         for (let j = 0; j < 16; j++) {
           const at = tap + ((<usize>j) << 3);
-          const a = load<f64>(entry, 0) * load<f64>(at);
-          const b = load<f64>(entry, 8) * load<f64>(at, 128);
-          const c = load<f64>(entry, 16) * load<f64>(at, 256);
-          const d = load<f64>(entry, 24) * load<f64>(at, 384);
-          const v = a + b + (c + d);
-          // On a source sample the terms of v are rounding errors themselves and say nothing of their size.
-          const sharp = load<f64>(sharpness + ((<usize>(lane + j)) << 3));
-          const fine = sharp * (abs(a) + abs(b) + (abs(c) + abs(d)));
-          const tol = sharp < 1e-3 ? min<f64>(coarse, fine) : coarse;
+          const a = load<f64>(entry, 0) * load<f64>(at) + load<f64>(entry, 8) * load<f64>(at, 128);
+          const b = load<f64>(entry, 16) * load<f64>(at, 256) + load<f64>(entry, 24) * load<f64>(at, 384);
+          const v = a + b;
+          const tol = levels
+            ? min<f64>(coarse, load<f64>(ofLevel + ((<usize>load<u8>(level + <usize>j)) << 3)))
+            : coarse;
           store<f32>(out + ((<usize>j) << 2), min<f32>(max<f32>(<f32>v, low), high));
           const below = min<f32>(max<f32>(<f32>(v - tol), low), high);
           const above = min<f32>(max<f32>(<f32>(v + tol), low), high);

@@ -6,6 +6,7 @@ export * from "./extent";
 export * from "./fill-holes";
 export * from "./label";
 export * from "./label-pairs";
+export * from "./levels";
 export * from "./linear";
 export * from "./linear-labels";
 export * from "./moments";

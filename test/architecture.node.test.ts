@@ -9,7 +9,7 @@ import { expect, test, vi } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const LINE_LIMIT = 400;
 /** Files that are longer, and how long they may be. To be emptied, never to grow. */
-const LONGER: Readonly<Record<string, number>> = { "src/kernels/cubic.ts": 570 };
+const LONGER: Readonly<Record<string, number>> = {};
 
 // The TypeScript compiler reads all of the sources: seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
@@ -43,7 +43,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
 };
 
 /** Wrappers' own parts: they have no WebAssembly file of their own name. */
-const KERNEL_PARTS = ["cubic-repair", "doubts", "run-scan", "taps", "tile", "tolerance"];
+const KERNEL_PARTS = ["cubic-repair", "doubts", "plane-pass", "rounded-pass", "run-scan", "taps", "tile", "tolerance"];
 /** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
 const ASSEMBLY_PARTS = ["cubic-exact", "index", "runs", "union-find"];
 

@@ -1,224 +1,16 @@
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { withScratch } from "../runtime/scratch.js";
-import { repairDoubts } from "./cubic-repair.js";
+import { type CubicJob, repairDoubts } from "./cubic-repair.js";
 import { Doubts } from "./doubts.js";
-import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
-import { type CubicTaps, cubicTaps } from "./taps.js";
-import { blockOfSample, cancellation, envelope, envelopeOfGroups, RELATIVE_ERROR } from "./tolerance.js";
+import { type Extent, ExtentGatherer } from "./extent.js";
+import { levelsOf } from "./levels.js";
+import { LANES, PlanePass, padToLanes } from "./plane-pass.js";
+import { RoundedPass } from "./rounded-pass.js";
+import { blockOfSample, envelope, envelopeOfGroups, nearestSample, RELATIVE_ERROR } from "./tolerance.js";
 
-interface CubicExports {
-  cubicRows(
-    input: number,
-    inputStride: number,
-    rows: number,
-    n: number,
-    table: number,
-    m: number,
-    scratch: number,
-    output: number,
-    outputStride: number,
-  ): void;
-  cubicColumns(
-    input: number,
-    inputStride: number,
-    n: number,
-    lanes: number,
-    table: number,
-    m: number,
-    scratch: number,
-    output: number,
-    outputStride: number,
-  ): void;
-  cubicColumnsRounded(
-    input: number,
-    inputStride: number,
-    n: number,
-    lanes: number,
-    table: number,
-    m: number,
-    scratch: number,
-    output: number,
-    outputStride: number,
-    low: number,
-    high: number,
-    tolerances: number,
-    blocks: number,
-    blockOf: number,
-    sharpness: number,
-    doubts: number,
-    doubtValues: number,
-  ): number;
-}
-
-/** (1 - z)(1 - 1/z): the prefilter's gain, which the kernels leave to the weights. */
-const GAIN = 6;
-const LANES = 16;
-const ENTRY = 40;
 /** Bytes of window that the last pass works in: enough for long lines, small enough for the second-level cache. */
 const TILE_BYTES = 1 << 20;
-/** Planes whose passes need more than this go through in parts. */
-const PLANE_BYTES = 24 << 20;
-
-function padToLanes(n: number): number {
-  return Math.ceil(n / LANES) * LANES;
-}
-
-function scratchBytes(n: number): number {
-  return (n + 4) * LANES * 8;
-}
-
-/** Writes the table of taps that the kernels read: four weights with the gain, then the tap's place in scratch. */
-function storeTaps(taps: CubicTaps, address: number): void {
-  const m = taps.first.length;
-  const { window } = kernels();
-  const f64 = window.f64(address, m * 5);
-  const i32 = window.i32(address, m * 10);
-  for (let k = 0; k < m; k++) {
-    for (let j = 0; j < 4; j++) f64[5 * k + j] = GAIN * (taps.weights[4 * k + j] as number);
-    i32[10 * k + 8] = (taps.first[k] as number) + 2;
-  }
-}
-
-/** Resamples the two last axes of one slice after the other, into float64 planes of padded width. */
-class PlanePass {
-  readonly width: number;
-  readonly #n1: number;
-  readonly #n2: number;
-  readonly #m1: number;
-  readonly #m2: number;
-  readonly #rowsAtOnce: number;
-  readonly #lanesAtOnce: number;
-  readonly #slice: number;
-  readonly #rows: number;
-  readonly #plane: number;
-  readonly #scratch: number;
-  readonly #table1: number;
-  readonly #table2: number;
-  readonly #between: Float64Array | null;
-
-  /** Lanes that one part of `forEachPart` has at most. */
-  static lanesAtOnce(shape: Shape3, newShape: Shape3): number {
-    return PlanePass.#split(shape, newShape).lanesAtOnce;
-  }
-
-  static byteLengths(shape: Shape3, newShape: Shape3): number[] {
-    const { rowsAtOnce, lanesAtOnce, whole } = PlanePass.#split(shape, newShape);
-    const width = padToLanes(newShape[2]);
-    const lanes = whole ? width : lanesAtOnce;
-    return [
-      padToLanes(whole ? shape[1] : rowsAtOnce) * shape[2] * 4,
-      Math.max(padToLanes(whole ? shape[1] : rowsAtOnce) * width, shape[1] * lanes) * 8,
-      newShape[1] * lanes * 8,
-      scratchBytes(Math.max(shape[1], shape[2])),
-      newShape[1] * ENTRY,
-      newShape[2] * ENTRY,
-    ];
-  }
-
-  static #split(shape: Shape3, newShape: Shape3): { rowsAtOnce: number; lanesAtOnce: number; whole: boolean } {
-    const width = padToLanes(newShape[2]);
-    const whole = shape[1] * (shape[2] * 4 + width * 8) + newShape[1] * width * 8 <= PLANE_BYTES;
-    if (whole) return { rowsAtOnce: padToLanes(shape[1]), lanesAtOnce: width, whole };
-    const perRow = shape[2] * 4 + width * 8;
-    const perLane = (shape[1] + newShape[1]) * 8;
-    const part = PLANE_BYTES / 2;
-    return {
-      rowsAtOnce: Math.max(LANES, Math.floor(part / perRow / LANES) * LANES),
-      lanesAtOnce: Math.min(width, Math.max(LANES, Math.floor(part / perLane / LANES) * LANES)),
-      whole,
-    };
-  }
-
-  constructor(shape: Shape3, newShape: Shape3, addresses: readonly number[]) {
-    const { rowsAtOnce, lanesAtOnce, whole } = PlanePass.#split(shape, newShape);
-    this.width = padToLanes(newShape[2]);
-    this.#n1 = shape[1];
-    this.#n2 = shape[2];
-    this.#m1 = newShape[1];
-    this.#m2 = newShape[2];
-    this.#rowsAtOnce = rowsAtOnce;
-    this.#lanesAtOnce = lanesAtOnce;
-    [this.#slice, this.#rows, this.#plane, this.#scratch, this.#table1, this.#table2] = addresses as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    this.#between = whole ? null : new Float64Array(this.#n1 * this.width);
-    storeTaps(cubicTaps(this.#n1, this.#m1), this.#table1);
-    storeTaps(cubicTaps(this.#n2, this.#m2), this.#table2);
-  }
-
-  get scratchAddress(): number {
-    return this.#scratch;
-  }
-
-  get table1Address(): number {
-    return this.#table1;
-  }
-
-  /** First half: the last axis. Leaves (n1, width) float64 at `rowsAddress` when whole, else in memory of its own. */
-  runRows(source: Float32Array, gatherer: ExtentGatherer): void {
-    const { exports, window } = kernels<CubicExports>();
-    const { width } = this;
-    for (let row = 0; row < this.#n1; row += this.#rowsAtOnce) {
-      const rows = Math.min(this.#rowsAtOnce, this.#n1 - row);
-      window.f32(this.#slice, rows * this.#n2).set(source.subarray(row * this.#n2, (row + rows) * this.#n2));
-      gatherer.addRows(this.#slice, row, rows, this.#n2);
-      exports.cubicRows(
-        this.#slice,
-        this.#n2 * 4,
-        rows,
-        this.#n2,
-        this.#table2,
-        this.#m2,
-        this.#scratch,
-        this.#rows,
-        width * 8,
-      );
-      this.#between?.set(window.f64(this.#rows, rows * width), row * width);
-    }
-    gatherer.endSlice();
-  }
-
-  /** Lanes of the result of `runRows` in parts that fit the window: address and stride of each part are given. */
-  forEachPart(use: (lane: number, lanes: number, address: number, stride: number) => void): void {
-    const { window } = kernels();
-    for (let lane = 0; lane < this.width; lane += this.#lanesAtOnce) {
-      const lanes = Math.min(this.#lanesAtOnce, this.width - lane);
-      if (this.#between !== null) {
-        const part = window.f64(this.#rows, this.#n1 * lanes);
-        for (let row = 0; row < this.#n1; row++) {
-          const from = row * this.width + lane;
-          part.set(this.#between.subarray(from, from + lanes), row * lanes);
-        }
-      }
-      use(lane, lanes, this.#rows, lanes * 8);
-    }
-  }
-
-  /** Second half: axis 1, in parts; each result of (m1, lanes) float64 is handed to `take`. */
-  runColumns(take: (lane: number, lanes: number, plane: Float64Array) => void): void {
-    const { exports, window } = kernels<CubicExports>();
-    this.forEachPart((lane, lanes, address, stride) => {
-      exports.cubicColumns(
-        address,
-        stride,
-        this.#n1,
-        lanes,
-        this.#table1,
-        this.#m1,
-        this.#scratch,
-        this.#plane,
-        lanes * 8,
-      );
-      take(lane, lanes, window.f64(this.#plane, this.#m1 * lanes));
-    });
-  }
-}
 
 /** Part of the padded output plane that goes through the last pass at once: whole rows, or a piece of one. */
 interface Tile {
@@ -345,8 +137,8 @@ export function resizeCubic(
     );
     if (!extent.finite) return output.fill(Number.NaN);
     const tolerances = groupTolerances(extent, false, n2, m2);
-    const doubts = resizeFirstAxis(store, tiles, shape, newShape, extent, tolerances, output);
-    repairDoubts({ data, shape, newShape, planar: false }, doubts, extent, output);
+    const job: CubicJob = { data, shape, newShape, planar: false };
+    repairDoubts(job, resizeFirstAxis(job, store, tiles, extent, tolerances, output), extent, output);
     return output;
   });
 }
@@ -374,86 +166,83 @@ function resizePlanes(
 
 /** The first axis, tile after tile, rounded to float32. Returns the voxels whose rounding is in doubt. */
 function resizeFirstAxis(
+  job: CubicJob,
   store: Float64Array,
   tiles: readonly Tile[],
-  shape: Shape3,
-  newShape: Shape3,
   extent: Extent,
   tolerances: GroupTolerances,
   output: Float32Array,
 ): Doubts {
+  const { data, shape, newShape } = job;
   const n0 = shape[0];
   const [m0, , m2] = newShape;
   const width = padToLanes(m2);
-  const { exports, window } = kernels<CubicExports>();
+  const { window } = kernels();
   const most = tiles.reduce((a, t) => Math.max(a, t.lanes), 0);
-  const blocks0 = blockCount(n0);
-  const [input, rounded, scratch, table, blockOf, tolerance, sharpness, places, values] = window.reserve(
-    n0 * most * 8,
-    m0 * most * 4,
-    scratchBytes(n0),
-    m0 * ENTRY,
-    m0 * 4,
-    (most / LANES) * blocks0 * 8,
-    most * 8,
-    m0 * most * 8,
-    m0 * most * 8,
-  ) as [number, number, number, number, number, number, number, number, number];
-  storeTaps(cubicTaps(n0, m0), table);
-  window.i32(blockOf, m0).set(blockOfSample(n0, m0));
-  const block1 = blockOfSample(shape[1], newShape[1]);
-  const cancels1 = cancellation(shape[1], newShape[1]);
-  const cancels2 = cancellation(shape[2], m2);
+  const start = () => {
+    const [input, ...rest] = window.reserve(n0 * most * 8, ...RoundedPass.byteLengths(n0, m0, most)) as [number];
+    return { input, pass: new RoundedPass(n0, m0, extent, rest) };
+  };
   const doubts = new Doubts(newShape);
-  for (const tile of tiles) {
+  let levels: Uint8Array | null = null;
+  let { input, pass } = start();
+  for (let t = 0; t < tiles.length; t++) {
+    const tile = tiles[t] as Tile;
     const { lane, lanes } = tile;
     window.f64(input, n0 * lanes).set(store.subarray(n0 * lane, n0 * (lane + lanes)));
-    const tolerated = window.f64(tolerance, (lanes / LANES) * blocks0);
-    for (let group = 0, at = 0; group < lanes / LANES; group++) {
-      const first = lane + group * LANES;
-      const k1 = Math.floor(first / width);
-      const column = (first - k1 * width) / LANES;
-      const b1 = block1[k1] as number;
-      for (let b0 = 0; b0 < blocks0; b0++) {
-        tolerated[at++] = tolerances.values[(b0 * tolerances.blocks[1] + b1) * tolerances.groups + column] as number;
-      }
+    const known = levels;
+    const count = pass.run({
+      input,
+      inputStride: lanes * 8,
+      lanes,
+      fillTolerances: (values) => fillTolerances(job, tile, tolerances, values),
+      fillLevels: known === null ? null : (values) => fillLevels(job, tile, known, values),
+    });
+    if (count < 0) {
+      // Working out the levels takes the window: set it up again and repeat this tile.
+      levels = levelsOf(data, shape, Math.max(Math.abs(extent.low), Math.abs(extent.high)), false);
+      ({ input, pass } = start());
+      t--;
+      continue;
     }
-    const sharp = window.f64(sharpness, lanes);
-    for (let at = 0; at < lanes; at++) {
+    copyRows(pass.result(lanes), tile, newShape, width, output);
+    pass.forEachDoubt(count, (k0, at, value) => {
       const k1 = Math.floor((lane + at) / width);
       const k2 = lane + at - k1 * width;
-      sharp[at] = k2 < m2 ? RELATIVE_ERROR * (cancels1[k1] as number) * (cancels2[k2] as number) : 0;
-    }
-    const count = exports.cubicColumnsRounded(
-      input,
-      lanes * 8,
-      n0,
-      lanes,
-      table,
-      m0,
-      scratch,
-      rounded,
-      lanes * 4,
-      extent.low,
-      extent.high,
-      tolerance,
-      blocks0,
-      blockOf,
-      sharpness,
-      places,
-      values,
-    );
-    copyRows(window.f32(rounded, m0 * lanes), tile, newShape, width, output);
-    const where = window.i32(places, count * 2);
-    const what = window.f64(values, count);
-    for (let i = 0; i < count; i++) {
-      const at = lane + (where[2 * i + 1] as number);
-      const k1 = Math.floor(at / width);
-      const k2 = at - k1 * width;
-      if (k2 < m2) doubts.add(where[2 * i] as number, k1, k2, what[i] as number);
-    }
+      if (k2 < m2) doubts.add(k0, k1, k2, value);
+    });
   }
   return doubts;
+}
+
+function fillTolerances(job: CubicJob, tile: Tile, tolerances: GroupTolerances, values: Float64Array): void {
+  const width = padToLanes(job.newShape[2]);
+  const block1 = blockOfSample(job.shape[1], job.newShape[1]);
+  const [blocks0, blocks1] = tolerances.blocks;
+  for (let group = 0, at = 0; group < tile.lanes / LANES; group++) {
+    const first = tile.lane + group * LANES;
+    const k1 = Math.floor(first / width);
+    const column = (first - k1 * width) / LANES;
+    for (let b0 = 0; b0 < blocks0; b0++) {
+      const row = b0 * blocks1 + (block1[k1] as number);
+      values[at++] = tolerances.values[row * tolerances.groups + column] as number;
+    }
+  }
+}
+
+function fillLevels(job: CubicJob, tile: Tile, levels: Uint8Array, values: Uint8Array): void {
+  const [n0, n1, n2] = job.shape;
+  const width = padToLanes(job.newShape[2]);
+  const nearest1 = nearestSample(n1, job.newShape[1]);
+  const nearest2 = nearestSample(n2, job.newShape[2]);
+  const places = Int32Array.from({ length: tile.lanes }, (_, at) => {
+    const k1 = Math.floor((tile.lane + at) / width);
+    return (nearest1[k1] as number) * n2 + (nearest2[tile.lane + at - k1 * width] ?? 0);
+  });
+  for (let i0 = 0, to = 0; i0 < n0; i0++) {
+    const plane = i0 * n1 * n2;
+    for (let at = 0; at < tile.lanes; at++) values[to++] = levels[plane + (places[at] as number)] as number;
+  }
 }
 
 /**
@@ -475,9 +264,6 @@ export function resizeCubicSlices(
   const newShape: Shape3 = [n0, m1, m2];
   checkLength("input", data, shape);
   checkLength("output", output, newShape);
-  const one: Shape3 = [1, n1, n2];
-  const cancels2 = cancellation(n2, m2);
-  const { exports, window } = kernels<CubicExports>();
   for (let i0 = 0; i0 < n0; i0++) {
     const slice = data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2);
     const result = output.subarray(i0 * m1 * m2, (i0 + 1) * m1 * m2);
@@ -486,79 +272,81 @@ export function resizeCubicSlices(
       result.set(slice);
       continue;
     }
-    const planeBytes = PlanePass.byteLengths(one, newShape);
-    const most = PlanePass.lanesAtOnce(one, newShape);
-    const blocks1 = blockCount(n1);
-    const addresses = window.reserve(
-      ...planeBytes,
-      ...ExtentGatherer.byteLengths(one),
-      m1 * most * 4,
-      m1 * 4,
-      (most / LANES) * blocks1 * 8,
-      most * 8,
-      m1 * most * 8,
-      m1 * most * 8,
-    );
-    const pass = new PlanePass(one, newShape, addresses);
-    const rest = addresses.slice(planeBytes.length);
-    const gatherer = new ExtentGatherer(one, rest as unknown as [number, number, number]);
-    const [rounded, blockOf, tolerance, sharpness, places, values] = rest.slice(3) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    pass.runRows(slice, gatherer);
-    const extent = gatherer.finish();
-    if (!extent.finite) {
-      result.fill(Number.NaN);
-      continue;
+    const job: CubicJob = { data: slice, shape: [1, n1, n2], newShape: [1, m1, m2], planar: true };
+    if (!resizeSlice(job, result, null)) {
+      resizeSlice(job, result, levelsOf(slice, job.shape, largestMagnitude(slice), true));
     }
-    const tolerances = groupTolerances(extent, true, n2, m2);
-    window.i32(blockOf, m1).set(blockOfSample(n1, m1));
-    const doubts = new Doubts([1, m1, m2]);
-    pass.forEachPart((lane, lanes, address, stride) => {
-      const tolerated = window.f64(tolerance, (lanes / LANES) * blocks1);
-      for (let group = 0, at = 0; group < lanes / LANES; group++) {
-        for (let b1 = 0; b1 < blocks1; b1++) {
-          tolerated[at++] = tolerances.values[b1 * tolerances.groups + lane / LANES + group] as number;
-        }
-      }
-      window
-        .f64(sharpness, lanes)
-        .set(Float64Array.from({ length: lanes }, (_, i) => RELATIVE_ERROR * (cancels2[lane + i] ?? 0)));
-      const count = exports.cubicColumnsRounded(
-        address,
-        stride,
-        n1,
-        lanes,
-        pass.table1Address,
-        m1,
-        pass.scratchAddress,
-        rounded,
-        lanes * 4,
-        extent.low,
-        extent.high,
-        tolerance,
-        blocks1,
-        blockOf,
-        sharpness,
-        places,
-        values,
-      );
-      const valid = Math.min(lanes, m2 - lane);
-      const tile = window.f32(rounded, m1 * lanes);
-      for (let k1 = 0; k1 < m1; k1++) result.set(tile.subarray(k1 * lanes, k1 * lanes + valid), k1 * m2 + lane);
-      const where = window.i32(places, count * 2);
-      const what = window.f64(values, count);
-      for (let i = 0; i < count; i++) {
-        const k2 = lane + (where[2 * i + 1] as number);
-        if (k2 < m2) doubts.add(0, where[2 * i] as number, k2, what[i] as number);
-      }
-    });
-    repairDoubts({ data: slice, shape: one, newShape: [1, m1, m2], planar: true }, doubts, extent, result);
   }
   return output;
+}
+
+function largestMagnitude(values: Float32Array): number {
+  let largest = 0;
+  for (const x of values) largest = Math.max(largest, Math.abs(x));
+  return largest;
+}
+
+/** One slice on its own. Returns false when so many voxels are in doubt that their levels are needed first. */
+function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | null): boolean {
+  const { data, shape, newShape } = job;
+  const [, n1, n2] = shape;
+  const [, m1, m2] = newShape;
+  const { window } = kernels();
+  const planeBytes = PlanePass.byteLengths(shape, newShape);
+  const most = PlanePass.lanesAtOnce(shape, newShape);
+  const addresses = window.reserve(
+    ...planeBytes,
+    ...ExtentGatherer.byteLengths(shape),
+    ...RoundedPass.byteLengths(n1, m1, most),
+  );
+  const plane = new PlanePass(shape, newShape, addresses);
+  const rest = addresses.slice(planeBytes.length);
+  const gatherer = new ExtentGatherer(shape, rest as unknown as [number, number, number]);
+  plane.runRows(data, gatherer);
+  const extent = gatherer.finish();
+  if (!extent.finite) {
+    output.fill(Number.NaN);
+    return true;
+  }
+  const tolerances = groupTolerances(extent, true, n2, m2);
+  const blocks1 = extent.blocks[1];
+  const nearest2 = nearestSample(n2, m2);
+  const pass = new RoundedPass(n1, m1, extent, rest.slice(3));
+  const doubts = new Doubts(newShape);
+  let complete = true;
+  plane.forEachPart((lane, lanes, input, inputStride) => {
+    if (!complete) return;
+    const count = pass.run({
+      input,
+      inputStride,
+      lanes,
+      fillTolerances: (values) => {
+        for (let at = 0; at < values.length; at++) {
+          const group = lane / LANES + Math.floor(at / blocks1);
+          values[at] = tolerances.values[(at % blocks1) * tolerances.groups + group] as number;
+        }
+      },
+      fillLevels:
+        levels === null
+          ? null
+          : (values) => {
+              for (let i1 = 0, to = 0; i1 < n1; i1++) {
+                for (let at = 0; at < lanes; at++)
+                  values[to++] = levels[i1 * n2 + (nearest2[lane + at] ?? 0)] as number;
+              }
+            },
+    });
+    if (count < 0) {
+      complete = false;
+      return;
+    }
+    const valid = Math.min(lanes, m2 - lane);
+    const rows = pass.result(lanes);
+    for (let k1 = 0; k1 < m1; k1++) output.set(rows.subarray(k1 * lanes, k1 * lanes + valid), k1 * m2 + lane);
+    pass.forEachDoubt(count, (k1, at, value) => {
+      if (lane + at < m2) doubts.add(0, k1, lane + at, value);
+    });
+  });
+  if (complete) repairDoubts(job, doubts, extent, output);
+  return complete;
 }

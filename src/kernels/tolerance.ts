@@ -95,14 +95,21 @@ export function envelopeOfGroups(values: Float64Array, blocks: Shape3, n2: numbe
   return result;
 }
 
+/** Source sample nearest to each output sample. */
+export function nearestSample(n: number, m: number): Int32Array {
+  return Int32Array.from({ length: m }, (_, k) => Math.min(Math.max(Math.round(position(k, n, m)), 0), n - 1));
+}
+
 /**
- * How far the terms of an interpolated value understate the terms it was made of, per output sample of an axis: near
- * a source sample the spline's tails cancel to that sample's own value, and only their rounding errors remain.
+ * Tolerance of each of the 256 levels of assembly/levels.ts: the sum over 64 taps exceeds the largest term several
+ * times, levels are whole numbers, and the rounding errors of a tail grow with its length.
  */
-export function cancellation(n: number, m: number): Float64Array {
-  return Float64Array.from({ length: m }, (_, k) => {
-    const u = position(k, n, m);
-    const fraction = Math.abs(u - Math.round(u));
-    return 1 / Math.max(fraction, 1e-12);
-  });
+export function tolerancesOfLevels(largest: number): Float64Array {
+  const result = new Float64Array(256);
+  let tolerance = 4 * RELATIVE_ERROR * largest;
+  for (let level = 0; level < 256; level++) {
+    result[level] = tolerance;
+    tolerance *= 0.28;
+  }
+  return result;
 }

@@ -1,0 +1,58 @@
+/*
+ * How much of the source reaches a voxel, on a logarithmic scale: level L means at most  largest * DECAY^L, where
+ * DECAY = 2 - sqrt(3) is what a cubic spline's influence loses per voxel. A voxel's own level follows from its
+ * exponent; levels then spread like city-block distances (one level a voxel). 255 stands for 255 and more.
+ */
+
+/** 1 / log2(1 / DECAY) */
+const LEVELS_PER_BIT: f32 = 0.526266;
+
+/** Levels of the voxels of one slice of float32, then spread within the slice. `exponent` is that of the largest. */
+export function levelsOfSlice(slice: usize, rows: i32, columns: i32, exponent: i32, levels: usize): void {
+  const count = rows * columns;
+  for (let i = 0; i < count; i++) {
+    const bits = load<u32>(slice + ((<usize>i) << 2)) & 0x7fffffff;
+    let level: i32 = 255;
+    if (bits !== 0) {
+      // One bit more than the exponent says, so that the level is never too high.
+      const below = exponent - <i32>(bits >> 23) - 1;
+      level = below <= 0 ? 0 : min<i32>(255, <i32>(<f32>below * LEVELS_PER_BIT));
+    }
+    store<u8>(levels + <usize>i, <u8>level);
+  }
+  for (let row = 1; row < rows; row++) {
+    const at = levels + <usize>(row * columns);
+    spreadLevels(at - <usize>columns, at, columns);
+  }
+  for (let row = rows - 2; row >= 0; row--) {
+    const at = levels + <usize>(row * columns);
+    spreadLevels(at + <usize>columns, at, columns);
+  }
+  for (let row = 0; row < rows; row++) {
+    const at = levels + <usize>(row * columns);
+    let carried: i32 = 255;
+    for (let i = 0; i < columns; i++) {
+      carried = min<i32>(carried + 1, <i32>load<u8>(at + <usize>i));
+      store<u8>(at + <usize>i, <u8>carried);
+    }
+    carried = 255;
+    for (let i = columns - 1; i >= 0; i--) {
+      carried = min<i32>(carried + 1, <i32>load<u8>(at + <usize>i));
+      store<u8>(at + <usize>i, <u8>carried);
+    }
+  }
+}
+
+/** `to[i] = min(to[i], from[i] + 1)` for neighbouring rows or slices. */
+export function spreadLevels(from: usize, to: usize, count: i32): void {
+  const one = i8x16.splat(1);
+  let i = 0;
+  for (; i < count - 15; i += 16) {
+    const at = to + <usize>i;
+    v128.store(at, i8x16.min_u(v128.load(at), i8x16.add_sat_u(v128.load(from + <usize>i), one)));
+  }
+  for (; i < count; i++) {
+    const level = min<i32>(<i32>load<u8>(to + <usize>i), <i32>load<u8>(from + <usize>i) + 1);
+    store<u8>(to + <usize>i, <u8>level);
+  }
+}

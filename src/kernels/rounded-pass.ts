@@ -1,0 +1,150 @@
+import { kernels } from "../runtime/instantiate.js";
+import { blockCount, type Extent } from "./extent.js";
+import { ENTRY, LANES, scratchBytes, storeTaps } from "./plane-pass.js";
+import { cubicTaps } from "./taps.js";
+import { blockOfSample, nearestSample, tolerancesOfLevels } from "./tolerance.js";
+
+interface RoundedExports {
+  cubicColumnsRounded(
+    input: number,
+    inputStride: number,
+    n: number,
+    lanes: number,
+    table: number,
+    m: number,
+    scratch: number,
+    output: number,
+    outputStride: number,
+    low: number,
+    high: number,
+    tolerances: number,
+    blocks: number,
+    blockOf: number,
+    levels: number,
+    planeOf: number,
+    ofLevel: number,
+    doubts: number,
+    doubtValues: number,
+  ): number;
+}
+
+/** Lanes that go through the last pass at once, and what is known of each. */
+export interface RoundedTile {
+  readonly input: number;
+  readonly inputStride: number;
+  readonly lanes: number;
+  /** Tolerances: one per (group of 16 lanes, block of the axis). */
+  readonly fillTolerances: (tolerances: Float64Array) => void;
+  /** Levels of the source: one per (sample of the axis, lane). Null while they have not been worked out. */
+  readonly fillLevels: ((levels: Uint8Array) => void) | null;
+}
+
+/** More doubts than this in one tile mean tails of the spline, which only levels tell from rounding errors. */
+const MANY = 256;
+
+/** The last pass of a cubic resampling: one axis of n samples to m, rounded to float32, doubts listed. */
+export class RoundedPass {
+  readonly #n: number;
+  readonly #m: number;
+  readonly #range: { readonly low: number; readonly high: number };
+  readonly #addresses: readonly number[];
+
+  static byteLengths(n: number, m: number, lanes: number): number[] {
+    return [
+      m * lanes * 4,
+      scratchBytes(n),
+      m * ENTRY,
+      m * 4,
+      (lanes / LANES) * blockCount(n) * 8,
+      n * lanes,
+      m * 4,
+      256 * 8,
+      m * lanes * 8,
+      m * lanes * 8,
+    ];
+  }
+
+  constructor(n: number, m: number, extent: Extent, addresses: readonly number[]) {
+    this.#n = n;
+    this.#m = m;
+    this.#range = extent;
+    this.#addresses = addresses;
+    const { window } = kernels();
+    const [, , table, blockOf, , , planeOf, ofLevel] = addresses as number[] as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    storeTaps(cubicTaps(n, m), table);
+    window.i32(blockOf, m).set(blockOfSample(n, m));
+    window.i32(planeOf, m).set(nearestSample(n, m));
+    const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
+    window.f64(ofLevel, 256).set(tolerancesOfLevels(largest));
+  }
+
+  /** Result of the last `run`: m rows of `lanes` float32. */
+  result(lanes: number): Float32Array {
+    return kernels().window.f32(this.#addresses[0] as number, this.#m * lanes);
+  }
+
+  /** Returns the number of doubts, or -1 when there are so many that levels are needed first. */
+  run(tile: RoundedTile): number {
+    const [output, scratch, table, blockOf, tolerances, levels, planeOf, ofLevel, places, values] = this
+      .#addresses as readonly number[] as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    const { exports, window } = kernels<RoundedExports>();
+    const blocks = blockCount(this.#n);
+    const { lanes } = tile;
+    tile.fillTolerances(window.f64(tolerances, (lanes / LANES) * blocks));
+    const pass = (levelsAddress: number) =>
+      exports.cubicColumnsRounded(
+        tile.input,
+        tile.inputStride,
+        this.#n,
+        lanes,
+        table,
+        this.#m,
+        scratch,
+        output,
+        lanes * 4,
+        this.#range.low,
+        this.#range.high,
+        tolerances,
+        blocks,
+        blockOf,
+        levelsAddress,
+        planeOf,
+        ofLevel,
+        places,
+        values,
+      );
+    const count = pass(0);
+    if (count <= MANY) return count;
+    if (tile.fillLevels === null) return -1;
+    tile.fillLevels(window.u8(levels, this.#n * lanes));
+    return pass(levels);
+  }
+
+  /** Hands the doubts of the last `run` over: row along the axis, lane, float64 value. */
+  forEachDoubt(count: number, use: (k: number, lane: number, value: number) => void): void {
+    const { window } = kernels();
+    const where = window.i32(this.#addresses[8] as number, count * 2);
+    const what = window.f64(this.#addresses[9] as number, count);
+    for (let i = 0; i < count; i++) use(where[2 * i] as number, where[2 * i + 1] as number, what[i] as number);
+  }
+}

@@ -135,11 +135,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", type=pathlib.Path)
     parser.add_argument("ours", type=pathlib.Path)
+    parser.add_argument("--task", action="append", help="compare only this task; may be repeated")
     args = parser.parse_args()
     reference, ours = args.reference.resolve(), args.ours.resolve()
     c = Comparison(reference, ours)
     rows = []
     tasks = sorted(p.name for p in (reference / "preprocessed").iterdir() if p.is_dir())
+    tasks = [task for task in tasks if args.task is None or task in args.task]
     for task in tasks:
         parts = [("nnUNet_cropped_data", 0.0), ("preprocessed", NORMALIZED_TOLERANCE), ("preprocessed_without_normalization", 0.0)]
         for part, tolerance in parts:

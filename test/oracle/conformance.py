@@ -63,6 +63,24 @@ TASKS = {
         "modality": ["noNorm"],
         "spacings": [(4, 1, 1), (4, 1.2, 0.9), (5, 1, 1), (1, 1, 1)],
     },
+    # Zeros around the head: more than a quarter is cropped away, so normalisation looks inside the mask only.
+    "Task906_ConformanceMasked": {
+        "folder": "mr01_stroke_multichannel",
+        "images": ["image_0000.nii.gz", "image_0001.nii.gz", "image_0002.nii.gz"],
+        "label": "seg.nii.gz",
+        "modality": ["T1", "T2", "FLAIR"],
+        "spacings": [None, (1, 1, 1.4), (0.9, 1.1, 1)],
+        "pad": 20,
+    },
+    # Large enough for a low-resolution stage.
+    "Task907_ConformanceTwoStages": {
+        "folder": "ct01_ts_body_3mm",
+        "images": ["image.nii.gz"],
+        "label": "seg.nii.gz",
+        "modality": ["CT"],
+        "spacings": [(1.5, 1.5, 1.5), (1.5, 1.5, 1.5), (1.5, 1.5, 2.0)],
+        "most_labels": 2,
+    },
 }
 
 
@@ -76,11 +94,15 @@ def resample(image, spacing, interpolator):
     )
 
 
-def consecutive(label):
-    """The label with its largest values renumbered 1, 2, 3 ... and all others 0."""
+def pad(image, margin):
+    return sitk.ConstantPad(image, [margin] * 3, [margin] * 3, 0.0)
+
+
+def consecutive(label, most):
+    """The label with its `most` largest values renumbered 1, 2, 3 ... and all others 0."""
     values = sitk.GetArrayFromImage(label)
     found, counts = np.unique(values[values > 0], return_counts=True)
-    kept = sorted(found[np.argsort(-counts, kind="stable")[:MOST_LABELS]])
+    kept = sorted(found[np.argsort(-counts, kind="stable")[:most]])
     table = np.zeros(int(values.max()) + 1, np.uint8)
     for i, value in enumerate(kept):
         table[value] = i + 1
@@ -95,12 +117,16 @@ def build(scans, folder):
         for sub in ("imagesTr", "labelsTr"):
             (target / sub).mkdir(parents=True, exist_ok=True)
         images = [sitk.ReadImage(str(scans / spec["folder"] / name)) for name in spec["images"]]
-        label, count = consecutive(sitk.ReadImage(str(scans / spec["folder"] / spec["label"])))
+        label, count = consecutive(
+            sitk.ReadImage(str(scans / spec["folder"] / spec["label"])), spec.get("most_labels", MOST_LABELS)
+        )
         for image in images + [label]:
             # Files of one scan may differ in the last digits of their header.
             image.SetOrigin(images[0].GetOrigin())
             image.SetSpacing(images[0].GetSpacing())
             image.SetDirection(images[0].GetDirection())
+        images = [pad(image, spec.get("pad", 0)) for image in images]
+        label = pad(label, spec.get("pad", 0))
         training = []
         for i, spacing in enumerate(spec["spacings"]):
             name = f"case_{i}"

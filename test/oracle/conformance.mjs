@@ -1,0 +1,71 @@
+// npm run conformance [-- SCANS [--python PYTHON] [--folder FOLDER] [--task PART]]
+//
+// Builds raw tasks out of real scans, lets nnU-Net 1.7.1 and nnprep prepare them, and compares every file they write.
+// SCANS is a folder with the real cases (default ../shared/cases; they are no part of this repository). Needs Python
+// 3.11 or newer: without --python a virtual environment with test/oracle/requirements.txt is made once, in .cache/oracle.
+// The reference's results are kept in FOLDER (default .cache/conformance); delete it to run the reference again.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { python: { type: "string" }, folder: { type: "string" }, task: { type: "string", multiple: true } },
+});
+const scans = resolve(positionals[0] ?? "../shared/cases");
+const folder = resolve(options.folder ?? ".cache/conformance");
+const oracle = "test/oracle";
+
+function run(command, args, env = {}, stdio = "inherit") {
+  const { status, error } = spawnSync(command, args, { stdio, env: { ...process.env, ...env } });
+  if (error !== undefined || status !== 0) {
+    console.error(`${command} ${args.join(" ")} failed${error ? `: ${error.message}` : ` with exit code ${status}`}`);
+    process.exit(1);
+  }
+}
+
+function pythonWithReference() {
+  if (options.python !== undefined) return options.python;
+  const home = resolve(".cache/oracle");
+  const python = join(home, "bin", "python");
+  if (!existsSync(python)) {
+    console.log(`making a Python environment with nnU-Net 1.7.1 in ${home} (about 5 GB, minutes)`);
+    run("python3", ["-m", "venv", home]);
+    run(python, ["-m", "pip", "install", "--quiet", "--no-deps", "-r", join(oracle, "requirements.txt")]);
+    run(python, ["-m", "pip", "install", "--quiet", "torch==2.15.0"]);
+  }
+  return python;
+}
+
+if (!existsSync(scans)) {
+  console.error(`no folder ${scans}: conformance needs real scans, give their folder as the first argument`);
+  process.exit(2);
+}
+const python = pythonWithReference();
+const conformance = join(oracle, "conformance.py");
+mkdirSync(folder, { recursive: true });
+if (!existsSync(join(folder, "raw"))) run(python, [conformance, "build", scans, folder]);
+const wanted = (task) => options.task === undefined || options.task.some((part) => task.includes(part));
+const tasks = readdirSync(join(folder, "raw", "nnUNet_raw_data")).filter(wanted);
+const missing = tasks.filter(
+  (task) => !existsSync(join(folder, "reference", "preprocessed_without_normalization", task)),
+);
+if (missing.length > 0) run(python, [conformance, "reference", folder, ...missing.flatMap((task) => ["--task", task])]);
+
+const ours = join(folder, "ours");
+rmSync(ours, { recursive: true, force: true });
+run(python, [conformance, "link-raw", ours, folder]);
+const cli = "dist/cli/main.js";
+const numbers = tasks.flatMap((task) => ["-t", task.slice(4, 7)]);
+const bare = join(ours, "preprocessed_without_normalization");
+const env = { nnUNet_raw_data_base: ours, nnUNet_preprocessed: join(ours, "preprocessed") };
+run(process.execPath, [cli, "plan-and-preprocess", ...numbers, "--verify-dataset-integrity"], env, "ignore");
+run(python, [conformance, "without-normalization", env.nnUNet_preprocessed, bare]);
+run(process.execPath, [cli, "preprocess", ...numbers], { ...env, nnUNet_preprocessed: bare }, "ignore");
+run(python, [
+  join(oracle, "compare.py"),
+  join(folder, "reference"),
+  ours,
+  ...tasks.flatMap((task) => ["--task", task]),
+]);

@@ -74,14 +74,24 @@ export function storeLinearTaps(taps: LinearTaps, f64: Float64Array, i32: Int32A
   }
 }
 
-/** Output rows in runs whose source rows fit `mostRows`, with the source rows `[from, to)` that each run needs. */
-export function rowRuns(taps: LinearTaps, mostRows: number): { rows: [number, number]; source: [number, number] }[] {
-  const runs: { rows: [number, number]; source: [number, number] }[] = [];
+/** Output rows of one run, and the source rows that it needs; both half open. */
+export interface RowRun {
+  readonly rows: readonly [number, number];
+  readonly source: readonly [number, number];
+}
+
+/** Output rows in runs of at most `mostOutputRows` that need at most `mostRows` source rows. */
+export function rowRuns(
+  taps: Pick<LinearTaps, "low" | "high">,
+  mostRows: number,
+  mostOutputRows: number = mostRows,
+): RowRun[] {
+  const runs: RowRun[] = [];
   const m = taps.low.length;
   for (let first = 0; first < m; ) {
     const from = taps.low[first] as number;
     let last = first + 1;
-    while (last < m && (taps.high[last] as number) + 1 - from <= mostRows && last - first < mostRows) last++;
+    while (last < m && (taps.high[last] as number) + 1 - from <= mostRows && last - first < mostOutputRows) last++;
     runs.push({ rows: [first, last], source: [from, (taps.high[last - 1] as number) + 1] });
     first = last;
   }

@@ -49,6 +49,9 @@ export class Window {
   u8(address: number, length: number): Uint8Array {
     return new Uint8Array(this.#memory.buffer, address, length);
   }
+  u16(address: number, length: number): Uint16Array {
+    return new Uint16Array(this.#memory.buffer, address, length);
+  }
   i16(address: number, length: number): Int16Array {
     return new Int16Array(this.#memory.buffer, address, length);
   }

@@ -1,0 +1,341 @@
+import { NnprepError } from "../core/errors.js";
+import type { Axes3, Shape3 } from "../core/volume.js";
+import { kernels } from "../runtime/instantiate.js";
+import type { FloatValues } from "./half.js";
+import { type LinearTaps, linearTaps, nearestIndices, type RowRun, rowRuns } from "./taps.js";
+
+interface ArgmaxExports {
+  widenHalves(input: number, count: number, output: number): void;
+  interleaveClasses(
+    input: number,
+    classBytes: number,
+    count: number,
+    output: number,
+    voxelBytes: number,
+    range: number,
+  ): void;
+  markVoxels(
+    plane: number,
+    rows: number,
+    columns: number,
+    paddedColumns: number,
+    groups: number,
+    lastClass: number,
+    tolerance: number,
+    regions: number,
+    marks: number,
+  ): void;
+  decideRows(job: number): void;
+}
+
+/** How the class of each voxel of a resampled grid is found. Axes are those of the source array, slowest first. */
+export interface DecisionPlan {
+  readonly classes: number;
+  readonly shape: Shape3;
+  readonly newShape: Shape3;
+  /** `order[i]` is the source axis that the reference sums over as its axis i. */
+  readonly order: Axes3;
+  /** Source axis that takes the nearest slice while the two others are interpolated in plane, or null. */
+  readonly nearestAxis: number | null;
+  /** Precision that interpolated values are rounded to before they are compared. */
+  readonly precision: "float32" | "float16";
+  /** Last class above 0.5 instead of the largest. */
+  readonly regions: boolean;
+  /** Label of each decision: of each class, or of "no region" followed by each region. */
+  readonly labels: Uint16Array;
+}
+
+/** Source of planes: all voxels of one class at one index of the slowest axis. */
+export type PlaneOf = (classIndex: number, plane: number) => FloatValues;
+
+/** Consecutive output slices that lie between the same two source planes. */
+export interface SliceRun {
+  readonly lower: number;
+  readonly upper: number;
+  readonly slices: readonly [number, number];
+}
+
+/** What all values that were read have in common. */
+export interface ValueRange {
+  lowest: number;
+  largestMagnitude: number;
+  finite: boolean;
+}
+
+const ENTRY = 32;
+const JOB_BYTES = 224;
+const UNCLEAR = 0xffff;
+/** Largest window of one interleaved source plane; larger planes are worked on in runs of rows. */
+const PLANE_BYTES = 16 << 20;
+const OUTPUT_BYTES = 4 << 20;
+/** float32 unit of rounding. */
+const UNIT = 2 ** -24;
+/** Above this float32 sums might overflow. */
+const HUGE = 2 ** 100;
+
+/** Taps of an axis: linear, nearest, or each sample itself where nothing is resampled. */
+function axisTaps(n: number, m: number, kind: "linear" | "nearest" | "itself"): LinearTaps {
+  if (kind === "linear") return linearTaps(n, m);
+  const low = kind === "nearest" ? nearestIndices(n, m) : Int32Array.from({ length: m }, (_, k) => k);
+  const weights = new Float64Array(2 * m);
+  for (let k = 0; k < m; k++) weights[2 * k] = 1;
+  return { low, high: low, weights };
+}
+
+interface Slot {
+  readonly plane: number;
+  readonly marks: number;
+  /** Source plane it holds, or -1. */
+  holds: number;
+  tolerance: number;
+  exactOnly: boolean;
+}
+
+/** Decides output slices one after the other out of source planes that pass through the window. */
+export class SliceDecider {
+  readonly runs: readonly SliceRun[];
+  readonly range: ValueRange = { lowest: Number.POSITIVE_INFINITY, largestMagnitude: 0, finite: true };
+  readonly #plan: DecisionPlan;
+  readonly #taps: readonly [LinearTaps, LinearTaps, LinearTaps];
+  readonly #tiles: readonly RowRun[];
+  readonly #identity: boolean;
+  readonly #groups: number;
+  readonly #padded: number;
+  #addresses: Record<
+    "job" | "range" | "rowTable" | "columnTable" | "halves" | "staging" | "labels" | "output",
+    number
+  > | null = null;
+  #slots: [Slot, Slot] | null = null;
+
+  constructor(plan: DecisionPlan) {
+    const { shape, newShape, classes, labels } = plan;
+    if (classes < 1 || classes >= UNCLEAR || labels.length !== classes + (plan.regions ? 1 : 0)) {
+      throw new NnprepError("INVALID_ARGUMENT", `${classes} classes with ${labels.length} labels`, { classes });
+    }
+    this.#plan = plan;
+    this.#identity = shape.every((n, axis) => n === newShape[axis]);
+    const kind = (axis: number) => (this.#identity ? "itself" : plan.nearestAxis === axis ? "nearest" : "linear");
+    const taps = [0, 1, 2].map((axis) => axisTaps(shape[axis] as number, newShape[axis] as number, kind(axis)));
+    this.#taps = taps as unknown as [LinearTaps, LinearTaps, LinearTaps];
+    this.#groups = (classes + 3) >> 2;
+    this.#padded = (shape[2] + 7) & ~7;
+    const mostRows = Math.max(2, Math.floor(PLANE_BYTES / (shape[2] * this.#groups * 16)));
+    this.#tiles = rowRuns(this.#taps[1], mostRows, Math.max(1, Math.floor(OUTPUT_BYTES / (2 * newShape[2]))));
+    this.runs = sliceRuns(this.#taps[0]);
+  }
+
+  /** To be called when another operation may have used the window: planes are then loaded anew. */
+  forget(): void {
+    this.#addresses = null;
+    this.#slots = null;
+  }
+
+  /** Decides the slices of one run. `emit` gets the labels of consecutive rows; they are valid until it returns. */
+  decide(run: SliceRun, planeOf: PlaneOf, emit: (slice: number, firstRow: number, labels: Uint16Array) => void): void {
+    if (this.#addresses === null || this.#slots === null) this.#reserve();
+    const slots = this.#slots as [Slot, Slot];
+    const { job, output } = this.#addresses as { job: number; output: number };
+    const { exports, window } = kernels<ArgmaxExports>();
+    const m2 = this.#plan.newShape[2];
+    for (const tile of this.#tiles) {
+      if (this.#tiles.length > 1) for (const slot of slots) slot.holds = -1;
+      const lower = this.#load(run.lower, tile, planeOf, run.upper);
+      const upper = run.upper === run.lower ? lower : this.#load(run.upper, tile, planeOf, run.lower);
+      this.#storeJob(tile, lower, upper);
+      for (let slice = run.slices[0]; slice < run.slices[1]; slice++) {
+        window.f64(job + 16, 2).set(this.#taps[0].weights.subarray(2 * slice, 2 * slice + 2));
+        exports.decideRows(job);
+        emit(slice, tile.rows[0], window.u16(output, (tile.rows[1] - tile.rows[0]) * m2));
+      }
+    }
+  }
+
+  #reserve(): void {
+    const { shape, newShape, labels } = this.#plan;
+    const most = (pick: (tile: RowRun) => readonly [number, number]) =>
+      this.#tiles.reduce((largest, tile) => Math.max(largest, pick(tile)[1] - pick(tile)[0]), 0);
+    const sourceRows = most((tile) => tile.source);
+    const voxels = sourceRows * shape[2];
+    const voxelBytes = this.#groups * 16;
+    const { window } = kernels();
+    const addresses = window.reserve(
+      JOB_BYTES,
+      48,
+      newShape[1] * ENTRY,
+      newShape[2] * ENTRY,
+      voxels * 2,
+      voxels * 16,
+      labels.length * 2,
+      most((tile) => tile.rows) * newShape[2] * 2,
+      voxels * voxelBytes,
+      voxels * voxelBytes,
+      sourceRows * this.#padded * 2,
+      sourceRows * this.#padded * 2,
+      this.#padded * 2,
+      shape[2] * voxelBytes,
+      shape[2] * 4,
+      voxelBytes + 16,
+    );
+    const [job, range, rowTable, columnTable, halves, staging, labelTable, output] = addresses as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    this.#addresses = { job, range, rowTable, columnTable, halves, staging, labels: labelTable, output };
+    const slot = (plane: number, marks: number): Slot => ({
+      plane: addresses[plane] as number,
+      marks: addresses[marks] as number,
+      holds: -1,
+      tolerance: 0,
+      exactOnly: false,
+    });
+    this.#slots = [slot(8, 10), slot(9, 11)];
+    this.#storeTable(this.#taps[1], rowTable);
+    this.#storeTable(this.#taps[2], columnTable);
+    window.u16(labelTable, labels.length).set(labels);
+    window.i32(job + 88, 6).set([...addresses.slice(12, 16), labelTable, output]);
+    this.#storeTapBlocks(job);
+  }
+
+  #storeTable(taps: LinearTaps, address: number): void {
+    const { window } = kernels();
+    const m = taps.low.length;
+    const f64 = window.f64(address, 4 * m);
+    const i32 = window.i32(address, 8 * m);
+    for (let k = 0; k < m; k++) {
+      const upperWeight = taps.weights[2 * k + 1] as number;
+      f64[4 * k] = taps.weights[2 * k] as number;
+      f64[4 * k + 1] = upperWeight;
+      i32[8 * k + 4] = taps.low[k] as number;
+      i32[8 * k + 5] = taps.high[k] as number;
+      // What has no weight has no say in whether a cell is of one class.
+      i32[8 * k + 6] = (upperWeight === 0 ? taps.low[k] : taps.high[k]) as number;
+    }
+  }
+
+  /** The blocks of taps in the reference's order of axes, with one tap where an axis is not interpolated. */
+  #storeTapBlocks(job: number): void {
+    const { window } = kernels();
+    this.#plan.order.forEach((axis, place) => {
+      const single = this.#identity || this.#plan.nearestAxis === axis;
+      window.i32(job + 112 + 32 * place + 8, 1)[0] = single ? 1 : 2;
+      window.i32(job + 208 + 4 * axis, 1)[0] = job + 112 + 32 * place;
+    });
+  }
+
+  #storeJob(tile: RowRun, lower: Slot, upper: Slot): void {
+    const { job, rowTable, columnTable } = this.#addresses as { job: number; rowTable: number; columnTable: number };
+    const { shape, newShape, classes, regions, precision } = this.#plan;
+    const { window } = kernels();
+    window.i32(job, 4).set([lower.plane, upper.plane, lower.marks, upper.marks]);
+    window
+      .i32(job + 32, 10)
+      .set([
+        tile.source[0],
+        shape[2],
+        this.#padded,
+        this.#groups,
+        classes - 1,
+        rowTable,
+        tile.rows[0],
+        tile.rows[1],
+        columnTable,
+        newShape[2],
+      ]);
+    window.f32(job + 72, 1)[0] = Math.max(lower.tolerance, upper.tolerance);
+    window
+      .i32(job + 76, 3)
+      .set([regions ? 1 : 0, lower.exactOnly || upper.exactOnly ? 1 : 0, precision === "float16" ? 1 : 0]);
+  }
+
+  /** The slot that holds the rows of a source plane, loaded if need be into the slot that `keep` is not in. */
+  #load(plane: number, tile: RowRun, planeOf: PlaneOf, keep: number): Slot {
+    const slots = this.#slots as [Slot, Slot];
+    const held = slots.find((slot) => slot.holds === plane);
+    if (held !== undefined) return held;
+    const slot = (slots[0].holds === keep ? slots[1] : slots[0]) as Slot;
+    const { exports, window } = kernels<ArgmaxExports>();
+    const { range } = this.#addresses as { range: number };
+    window.f32(range, 8).fill(0);
+    window.f32(range + 32, 4).fill(Number.POSITIVE_INFINITY);
+    this.#interleave(plane, tile, planeOf, slot.plane);
+    const magnitude = Math.max(...window.f32(range, 4));
+    const finite = window.i32(range + 16, 4).every((bits) => bits === 0);
+    this.range.lowest = Math.min(this.range.lowest, ...window.f32(range + 32, 4));
+    this.range.largestMagnitude = Math.max(this.range.largestMagnitude, magnitude);
+    this.range.finite &&= finite;
+    slot.holds = plane;
+    slot.exactOnly = !finite || magnitude > HUGE;
+    slot.tolerance = this.#tolerance(magnitude);
+    const rows = tile.source[1] - tile.source[0];
+    const { shape, classes, regions } = this.#plan;
+    if (slot.exactOnly) window.u16(slot.marks, rows * this.#padded).fill(UNCLEAR);
+    else {
+      exports.markVoxels(
+        slot.plane,
+        rows,
+        shape[2],
+        this.#padded,
+        this.#groups,
+        classes - 1,
+        slot.tolerance,
+        regions ? 1 : 0,
+        slot.marks,
+      );
+    }
+    return slot;
+  }
+
+  #interleave(plane: number, tile: RowRun, planeOf: PlaneOf, target: number): void {
+    const { exports, window } = kernels<ArgmaxExports>();
+    const { range, halves, staging } = this.#addresses as { range: number; halves: number; staging: number };
+    const { shape, classes } = this.#plan;
+    const from = tile.source[0] * shape[2];
+    const to = tile.source[1] * shape[2];
+    const count = to - from;
+    for (let group = 0; group < this.#groups; group++) {
+      for (let lane = 0; lane < 4; lane++) {
+        // The last class fills the rest of its group.
+        const values = planeOf(Math.min(4 * group + lane, classes - 1), plane).subarray(from, to);
+        const address = staging + lane * count * 4;
+        if (values instanceof Uint16Array) {
+          window.u16(halves, count).set(values);
+          exports.widenHalves(halves, count, address);
+        } else {
+          window.f32(address, count).set(values);
+        }
+      }
+      exports.interleaveClasses(staging, count * 4, count, target + group * 16, this.#groups * 16, range);
+    }
+  }
+
+  /**
+   * By how much one value must lead another in float32 so that it leads in the reference too. Of values up to M the
+   * float32 path is off by at most 9 units of M (three weights, three products, five sums), the reference's final
+   * rounding by half a unit in the last place, that is 2^-24 M or 2^-11 M; both values err; the rest is reserve.
+   */
+  #tolerance(magnitude: number): number {
+    if (this.#identity) return 0;
+    const rounding = this.#plan.precision === "float16" ? 2 ** -10 * magnitude + 2 ** -23 : 2 ** -147;
+    return Math.fround((32 * UNIT * magnitude + rounding) * (1 + 2 ** -20));
+  }
+}
+
+function sliceRuns(taps: LinearTaps): SliceRun[] {
+  const runs: SliceRun[] = [];
+  const m = taps.low.length;
+  for (let first = 0; first < m; ) {
+    const lower = taps.low[first] as number;
+    const upper = taps.high[first] as number;
+    let last = first + 1;
+    while (last < m && taps.low[last] === lower && taps.high[last] === upper) last++;
+    runs.push({ lower, upper, slices: [first, last] });
+    first = last;
+  }
+  return runs;
+}

@@ -1,6 +1,6 @@
 /*
  * The decision for one class per voxel on probabilities that are resampled linearly, without ever holding the resampled
- * probabilities. Classes are the innermost axis here (groups of four, the last class repeated to fill the last group),
+ * probabilities. Classes are the innermost axis here (groups of four, the last group filled up with PAD),
  * so that every operation runs along SIMD lanes and no gather is needed.
  *
  * The result is that of the reference: float64 sums over the taps in C order of ((value * w0) * w1) * w2, rounded to
@@ -48,66 +48,83 @@ const OUTPUT: usize = 108;
 const TAPS: usize = 112;
 /** Addresses of the blocks of the slice, row and column axis (i32). */
 const TAP_BLOCKS: usize = 208;
+/** For each source column c, the number of output columns that need columns below c only (i32, COLUMNS + 1 of them). */
+const UNTIL: usize = 220;
+
+/** What fills the last group: below any value, and finite under any weight. */
+const PAD: f32 = -1e30;
 
 /**
- * Turns four classes of `count` voxels, `input` + 0 ... 3 * `classBytes`, into one group: 16 bytes at every `voxelBytes`
- * from `output` on. `range` gathers three vectors: the largest magnitude, set bits if anything is not finite, the
- * smallest value.
+ * Turns `count` voxels of all classes (class after class at `input`, `classBytes` apart, a multiple of four classes)
+ * into groups of four classes, voxel after voxel at `output`. `range` gathers two vectors: the largest bits without
+ * sign (magnitudes order as their bits do; infinities and NaN are 0x7f800000 and above) and the smallest value. The lanes of the last group from `lastLanes` on become PAD and do not count.
  */
 export function interleaveClasses(
   input: usize,
   classBytes: i32,
   count: i32,
   output: usize,
-  voxelBytes: i32,
+  groups: i32,
+  lastLanes: i32,
   range: usize,
 ): void {
-  const a = input;
-  const b = a + <usize>classBytes;
-  const c = b + <usize>classBytes;
-  const d = c + <usize>classBytes;
+  const step = (<usize>groups) << 4;
+  const next = <usize>classBytes;
+  const magnitude = i32x4.splat(0x7fffffff);
   let largest = v128.load(range, 0);
-  let bits = v128.load(range, 16);
-  let smallest = v128.load(range, 32);
-  const whole = count & ~3;
-  let i: usize = 0;
-  for (; i < (<usize>whole) << 2; i += 16) {
-    const x = v128.load(a + i);
-    const y = v128.load(b + i);
-    const z = v128.load(c + i);
-    const w = v128.load(d + i);
-    largest = f32x4.pmax(f32x4.pmax(largest, f32x4.abs(x)), f32x4.abs(y));
-    largest = f32x4.pmax(f32x4.pmax(largest, f32x4.abs(z)), f32x4.abs(w));
-    smallest = f32x4.pmin(f32x4.pmin(smallest, x), f32x4.pmin(y, f32x4.pmin(z, w)));
-    bits = v128.or(v128.or(bits, f32x4.sub(x, x)), f32x4.sub(y, y));
-    bits = v128.or(v128.or(bits, f32x4.sub(z, z)), f32x4.sub(w, w));
-    const xyLow = v128.shuffle<i32>(x, y, 0, 4, 1, 5);
-    const xyHigh = v128.shuffle<i32>(x, y, 2, 6, 3, 7);
-    const zwLow = v128.shuffle<i32>(z, w, 0, 4, 1, 5);
-    const zwHigh = v128.shuffle<i32>(z, w, 2, 6, 3, 7);
-    v128.store(output, v128.shuffle<i64>(xyLow, zwLow, 0, 2));
-    output += <usize>voxelBytes;
-    v128.store(output, v128.shuffle<i64>(xyLow, zwLow, 1, 3));
-    output += <usize>voxelBytes;
-    v128.store(output, v128.shuffle<i64>(xyHigh, zwHigh, 0, 2));
-    output += <usize>voxelBytes;
-    v128.store(output, v128.shuffle<i64>(xyHigh, zwHigh, 1, 3));
-    output += <usize>voxelBytes;
-  }
-  for (; i < (<usize>count) << 2; i += 4) {
-    let x = v128.load32_splat(a + i);
-    x = f32x4.replace_lane(x, 1, load<f32>(b + i));
-    x = f32x4.replace_lane(x, 2, load<f32>(c + i));
-    x = f32x4.replace_lane(x, 3, load<f32>(d + i));
-    largest = f32x4.pmax(largest, f32x4.abs(x));
-    smallest = f32x4.pmin(smallest, x);
-    bits = v128.or(bits, f32x4.sub(x, x));
-    v128.store(output, x);
-    output += <usize>voxelBytes;
+  let smallest = v128.load(range, 16);
+  const wholeBytes = (<usize>(count & ~3)) << 2;
+  const bytes = (<usize>count) << 2;
+  for (let g = 0; g < groups; g++) {
+    let to = output + ((<usize>g) << 4);
+    const lanes = g == groups - 1 ? lastLanes : 4;
+    // Lanes that stand for no class repeat the first of the group until they are overwritten.
+    const a = input + <usize>(g << 2) * next;
+    const b = lanes > 1 ? a + next : a;
+    const c = lanes > 2 ? a + 2 * next : a;
+    const d = lanes > 3 ? a + 3 * next : a;
+    let i: usize = 0;
+    for (; i < wholeBytes; i += 16) {
+      const x = v128.load(a + i);
+      const y = v128.load(b + i);
+      const z = v128.load(c + i);
+      const w = v128.load(d + i);
+      largest = i32x4.max_s(i32x4.max_s(largest, v128.and(x, magnitude)), v128.and(y, magnitude));
+      largest = i32x4.max_s(i32x4.max_s(largest, v128.and(z, magnitude)), v128.and(w, magnitude));
+      smallest = f32x4.pmin(smallest, f32x4.pmin(f32x4.pmin(x, y), f32x4.pmin(z, w)));
+      const xyLow = v128.shuffle<i32>(x, y, 0, 4, 1, 5);
+      const xyHigh = v128.shuffle<i32>(x, y, 2, 6, 3, 7);
+      const zwLow = v128.shuffle<i32>(z, w, 0, 4, 1, 5);
+      const zwHigh = v128.shuffle<i32>(z, w, 2, 6, 3, 7);
+      v128.store(to, v128.shuffle<i64>(xyLow, zwLow, 0, 2));
+      to += step;
+      v128.store(to, v128.shuffle<i64>(xyLow, zwLow, 1, 3));
+      to += step;
+      v128.store(to, v128.shuffle<i64>(xyHigh, zwHigh, 0, 2));
+      to += step;
+      v128.store(to, v128.shuffle<i64>(xyHigh, zwHigh, 1, 3));
+      to += step;
+    }
+    for (; i < bytes; i += 4) {
+      let x = v128.load32_splat(a + i);
+      x = f32x4.replace_lane(x, 1, load<f32>(b + i));
+      x = f32x4.replace_lane(x, 2, load<f32>(c + i));
+      x = f32x4.replace_lane(x, 3, load<f32>(d + i));
+      largest = i32x4.max_s(largest, v128.and(x, magnitude));
+      smallest = f32x4.pmin(smallest, x);
+      v128.store(to, x);
+      to += step;
+    }
   }
   v128.store(range, largest, 0);
-  v128.store(range, bits, 16);
-  v128.store(range, smallest, 32);
+  v128.store(range, smallest, 16);
+  for (let lane = lastLanes; lane < 4; lane++) {
+    let to = output + step - 16 + ((<usize>lane) << 2);
+    for (let i = 0; i < count; i++) {
+      store<f32>(to, PAD);
+      to += step;
+    }
+  }
 }
 
 /** All lanes the largest of the four. */
@@ -116,32 +133,26 @@ function spreadMaximum(v: v128): v128 {
   return f32x4.pmax(pair, v128.shuffle<i32>(pair, pair, 1, 0, 3, 2));
 }
 
-/** The class whose value leads all others by more than `tolerance`, or UNCLEAR. */
-function leadingClass(values: usize, groups: i32, best: v128, last: i32, tolerance: v128): i32 {
+/**
+ * The class that leads all others by more than `tolerance`, or UNCLEAR. Each lane has the best and the second best of
+ * its classes, and the index of the best; `scratch` takes a vector.
+ */
+function leader(best: v128, second: v128, index: v128, tolerance: v128, scratch: usize): i32 {
   const threshold = f32x4.sub(spreadMaximum(best), tolerance);
-  let found = -1;
-  for (let g = 0; g < groups; g++) {
-    const mask = i32x4.bitmask(f32x4.ge(v128.load(values), threshold));
-    if (mask) {
-      const first = (g << 2) + ctz(mask);
-      // The last class stands in the rest of its group too; only a second class is a rival.
-      if (found >= 0 || (first < last && mask & (mask - 1))) return UNCLEAR;
-      found = min(first, last);
-    }
-    values += 16;
-  }
-  return found < 0 ? UNCLEAR : found;
+  const mask = i32x4.bitmask(f32x4.ge(best, threshold));
+  if (mask & (mask - 1) || v128.any_true(f32x4.ge(second, threshold))) return UNCLEAR;
+  v128.store(scratch, index);
+  return load<i32>(scratch + ((<usize>ctz(mask)) << 2));
 }
 
 /** 1 + the last region above 0.5, 0 if there is none; UNCLEAR if a value within `tolerance` of 0.5 decides. */
-function lastRegion(values: usize, groups: i32, last: i32, tolerance: f32): i32 {
+function lastRegion(values: usize, groups: i32, tolerance: f32): i32 {
   const threshold = f32x4.splat(<f32>0.5 - tolerance);
   for (let g = groups - 1; g >= 0; g--) {
     const mask = i32x4.bitmask(f32x4.ge(v128.load(values + ((<usize>g) << 4)), threshold));
     if (mask) {
       const index = (g << 2) + 31 - clz(mask);
-      if (!(load<f32>(values + ((<usize>index) << 2)) > <f32>0.5 + tolerance)) return UNCLEAR;
-      return min(index, last) + 1;
+      return load<f32>(values + ((<usize>index) << 2)) > <f32>0.5 + tolerance ? index + 1 : UNCLEAR;
     }
   }
   return 0;
@@ -149,7 +160,7 @@ function lastRegion(values: usize, groups: i32, last: i32, tolerance: f32): i32 
 
 /**
  * Decision of each source voxel, or UNCLEAR: `rows` rows of `columns` voxels at `plane`, marks in rows of
- * `paddedColumns` (a multiple of eight, filled up with the last mark).
+ * `paddedColumns` (a multiple of eight, filled up with the last mark). `scratch` takes a vector.
  */
 export function markVoxels(
   plane: usize,
@@ -157,25 +168,38 @@ export function markVoxels(
   columns: i32,
   paddedColumns: i32,
   groups: i32,
-  lastClass: i32,
   tolerance: f32,
   regions: i32,
+  scratch: usize,
   marks: usize,
 ): void {
   const spread = f32x4.splat(tolerance);
+  const first = i32x4(0, 1, 2, 3);
+  const four = i32x4.splat(4);
+  const lowest = f32x4.splat(-Infinity);
+  const bytes = (<usize>groups) << 4;
   for (let row = 0; row < rows; row++) {
     let mark = 0;
     for (let column = 0; column < columns; column++) {
       if (regions) {
-        mark = lastRegion(plane, groups, lastClass, tolerance);
+        mark = lastRegion(plane, groups, tolerance);
       } else {
         let best = v128.load(plane);
-        for (let g = 1; g < groups; g++) best = f32x4.pmax(best, v128.load(plane + ((<usize>g) << 4)));
-        mark = leadingClass(plane, groups, best, lastClass, spread);
+        let second = lowest;
+        let index = first;
+        let candidate = first;
+        for (let at: usize = 16; at < bytes; at += 16) {
+          const v = v128.load(plane + at);
+          candidate = i32x4.add(candidate, four);
+          index = v128.bitselect(candidate, index, f32x4.gt(v, best));
+          second = f32x4.pmax(second, f32x4.pmin(v, best));
+          best = f32x4.pmax(best, v);
+        }
+        mark = leader(best, second, index, spread, scratch);
       }
       store<u16>(marks, <u16>mark);
       marks += 2;
-      plane += (<usize>groups) << 4;
+      plane += bytes;
     }
     for (let column = columns; column < paddedColumns; column++) {
       store<u16>(marks, <u16>mark);
@@ -210,7 +234,7 @@ function markCells(a: usize, b: usize, c: usize, d: usize, count: i32, cells: us
 function roundToHalf(x: f64): f64 {
   const bits = reinterpret<u64>(x);
   let exponent = <i32>((bits >> 52) & 0x7ff) - 1023;
-  if (exponent > 15) return x == x && abs(x) < 65520 ? x : x * Infinity;
+  if (exponent > 15) return abs(x) < 65520 ? x : x * Infinity;
   exponent = max(exponent, -14);
   const magic = reinterpret<f64>((<u64>(exponent + 42 + 1023)) << 52);
   const rounded = abs(x) + magic - magic;
@@ -262,7 +286,8 @@ function decideClassExactly(job: usize, values: usize, groups: i32, threshold: v
     const address = values + ((<usize>g) << 4);
     if (!all && !v128.any_true(f32x4.ge(v128.load(address), threshold))) continue;
     sumExactly(job, (<usize>g) << 4, address);
-    for (let lane = 0; lane < 4; lane++) {
+    const lanes = min(4, last + 1 - (g << 2));
+    for (let lane = 0; lane < lanes; lane++) {
       const value = load<f32>(address + ((<usize>lane) << 2));
       // biome-ignore lint/suspicious/noSelfCompare: only a NaN differs from itself.
       if (!(value <= best) && best == best) {
@@ -271,19 +296,18 @@ function decideClassExactly(job: usize, values: usize, groups: i32, threshold: v
       }
     }
   }
-  return min(found, last);
+  return found;
 }
 
 /** 1 + the last region above 0.5, or 0. Only groups with values from 0.5 - tolerance on are summed, from the last. */
 function decideRegionExactly(job: usize, values: usize, groups: i32, tolerance: f32, all: i32): i32 {
-  const last = load<i32>(job, LAST_CLASS);
   const threshold = f32x4.splat(<f32>0.5 - tolerance);
   for (let g = groups - 1; g >= 0; g--) {
     const address = values + ((<usize>g) << 4);
     if (!all && !v128.any_true(f32x4.ge(v128.load(address), threshold))) continue;
     sumExactly(job, (<usize>g) << 4, address);
     const mask = i32x4.bitmask(f32x4.gt(v128.load(address), f32x4.splat(0.5)));
-    if (mask) return min((g << 2) + 31 - clz(mask), last) + 1;
+    if (mask) return (g << 2) + 32 - clz(mask);
   }
   return 0;
 }
@@ -297,52 +321,109 @@ function setTaps(job: usize, axis: usize, offset0: usize, offset1: usize, w0: f6
   store<f64>(block, w1, 24);
 }
 
+function combine(a: usize, b: usize, c: usize, d: usize, wa: v128, wb: v128, wc: v128, wd: v128, output: usize): void {
+  const low = f32x4.add(f32x4.mul(v128.load(a), wa), f32x4.mul(v128.load(b), wb));
+  const high = f32x4.add(f32x4.mul(v128.load(c), wc), f32x4.mul(v128.load(d), wd));
+  v128.store(output, f32x4.add(low, high));
+}
+
 /** One column of the four source rows, combined with their weights in float32. */
 function combineColumn(a: usize, b: usize, c: usize, d: usize, weights: usize, groups: i32, output: usize): void {
   const wa = v128.load32_splat(weights, 0);
   const wb = v128.load32_splat(weights, 4);
   const wc = v128.load32_splat(weights, 8);
   const wd = v128.load32_splat(weights, 12);
-  for (let g = 0; g < groups; g++) {
-    const low = f32x4.add(f32x4.mul(v128.load(a), wa), f32x4.mul(v128.load(b), wb));
-    const high = f32x4.add(f32x4.mul(v128.load(c), wc), f32x4.mul(v128.load(d), wd));
-    v128.store(output, f32x4.add(low, high));
-    a += 16;
-    b += 16;
-    c += 16;
-    d += 16;
-    output += 16;
+  const end = (<usize>groups) << 4;
+  let i: usize = 0;
+  for (; i + 32 < end; i += 48) {
+    combine(a + i, b + i, c + i, d + i, wa, wb, wc, wd, output + i);
+    combine(a + i + 16, b + i + 16, c + i + 16, d + i + 16, wa, wb, wc, wd, output + i + 16);
+    combine(a + i + 32, b + i + 32, c + i + 32, d + i + 32, wa, wb, wc, wd, output + i + 32);
   }
+  for (; i < end; i += 16) combine(a + i, b + i, c + i, d + i, wa, wb, wc, wd, output + i);
 }
 
-/** The decision at one output voxel from the combined columns `low` and `high` of weights w0 and w1. */
-function decideVoxel(job: usize, low: usize, high: usize, w0: v128, w1: v128): i32 {
+/** Interpolates between two combined columns into VALUES; returns the largest value in all lanes. */
+function interpolate(low: usize, high: usize, w0: v128, w1: v128, groups: i32, values: usize): v128 {
+  let best = f32x4.splat(-Infinity);
+  for (let g = 0; g < groups; g++) {
+    const at = (<usize>g) << 4;
+    const v = f32x4.add(f32x4.mul(v128.load(low + at), w0), f32x4.mul(v128.load(high + at), w1));
+    best = f32x4.pmax(best, v);
+    v128.store(values + at, v);
+  }
+  return spreadMaximum(best);
+}
+
+/** The class at one output voxel between the combined columns `low` and `high` of weights w0 and w1, or UNCLEAR. */
+function decideClass(low: usize, high: usize, w0: v128, w1: v128, groups: i32, tolerance: v128, scratch: usize): i32 {
+  const four = i32x4.splat(4);
+  let best = f32x4.add(f32x4.mul(v128.load(low), w0), f32x4.mul(v128.load(high), w1));
+  let second = f32x4.splat(-Infinity);
+  let index = i32x4(0, 1, 2, 3);
+  let candidate = index;
+  const end = low + ((<usize>groups) << 4);
+  low += 16;
+  high += 16;
+  for (; low + 16 < end; low += 32) {
+    const v = f32x4.add(f32x4.mul(v128.load(low), w0), f32x4.mul(v128.load(high), w1));
+    candidate = i32x4.add(candidate, four);
+    index = v128.bitselect(candidate, index, f32x4.gt(v, best));
+    second = f32x4.pmax(second, f32x4.pmin(v, best));
+    best = f32x4.pmax(best, v);
+    const u = f32x4.add(f32x4.mul(v128.load(low, 16), w0), f32x4.mul(v128.load(high, 16), w1));
+    candidate = i32x4.add(candidate, four);
+    index = v128.bitselect(candidate, index, f32x4.gt(u, best));
+    second = f32x4.pmax(second, f32x4.pmin(u, best));
+    best = f32x4.pmax(best, u);
+    high += 32;
+  }
+  if (low < end) {
+    const v = f32x4.add(f32x4.mul(v128.load(low), w0), f32x4.mul(v128.load(high), w1));
+    candidate = i32x4.add(candidate, four);
+    index = v128.bitselect(candidate, index, f32x4.gt(v, best));
+    second = f32x4.pmax(second, f32x4.pmin(v, best));
+    best = f32x4.pmax(best, v);
+  }
+  return leader(best, second, index, tolerance, scratch);
+}
+
+/** The decision where float32 does not suffice, or for regions; taps of slice and row are set. */
+function decideSlowly(job: usize, column: usize, low: usize, high: usize, w0: v128, w1: v128): i32 {
   const groups = load<i32>(job, GROUPS);
   const values = <usize>load<i32>(job, VALUES);
   const tolerance = load<f32>(job, TOLERANCE);
-  let best = f32x4.splat(-Infinity);
-  let to = values;
-  for (let g = 0; g < groups; g++) {
-    const v = f32x4.add(f32x4.mul(v128.load(low), w0), f32x4.mul(v128.load(high), w1));
-    best = f32x4.pmax(best, v);
-    v128.store(to, v);
-    low += 16;
-    high += 16;
-    to += 16;
-  }
   const all = load<i32>(job, EXACT_ONLY);
-  const last = load<i32>(job, LAST_CLASS);
-  const spread = f32x4.splat(tolerance);
-  if (load<i32>(job, REGIONS)) {
-    const region = all ? UNCLEAR : lastRegion(values, groups, last, tolerance);
-    return region == UNCLEAR ? decideRegionExactly(job, values, groups, tolerance, all) : region;
+  const combined = <usize>load<i32>(job, COMBINED);
+  const best = interpolate(low, high, w0, w1, groups, values);
+  const regions = load<i32>(job, REGIONS);
+  if (regions && !all) {
+    const region = lastRegion(values, groups, tolerance);
+    if (region != UNCLEAR) return region;
   }
-  const leader = all ? UNCLEAR : leadingClass(values, groups, best, last, spread);
-  if (leader != UNCLEAR) return leader;
-  return decideClassExactly(job, values, groups, f32x4.sub(spreadMaximum(best), spread), all);
+  setTaps(job, 2, low - combined, high - combined, load<f64>(column, 0), load<f64>(column, 8));
+  return regions
+    ? decideRegionExactly(job, values, groups, tolerance, all)
+    : decideClassExactly(job, values, groups, f32x4.sub(best, f32x4.splat(tolerance)), all);
 }
 
-/** Output rows FROM_ROW ... TO_ROW of one output slice, as labels (u16). */
+/** Where the run of equal cells that begins at `from` ends. */
+function endOfRun(cells: usize, from: usize, code: i32, columns: usize): usize {
+  const codes = i16x8.splat(<i16>code);
+  for (; from < columns; from += 8) {
+    const differs = i16x8.bitmask(i16x8.ne(v128.load(cells + (from << 1)), codes));
+    if (differs) return min(columns, from + <usize>ctz(differs));
+  }
+  return columns;
+}
+
+/** Writes `count` bytes in whole vectors; what comes too many is overwritten later. */
+function fillBytes(output: usize, value: i32, count: usize): void {
+  const v = i8x16.splat(<i8>value);
+  for (let i: usize = 0; i < count; i += 16) v128.store(output + i, v);
+}
+
+/** Output rows FROM_ROW ... TO_ROW of one output slice, as labels (u8). */
 export function decideRows(job: usize): void {
   const groups = load<i32>(job, GROUPS);
   const voxelBytes = (<usize>groups) << 4;
@@ -355,6 +436,7 @@ export function decideRows(job: usize): void {
   const lowerMarks = <usize>load<i32>(job, LOWER_MARKS);
   const w0 = load<f64>(job, WEIGHT0);
   const w1 = load<f64>(job, WEIGHT1);
+  const slowly = load<i32>(job, REGIONS) | load<i32>(job, EXACT_ONLY);
   // A plane without weight has no say, unless it holds infinities: zero times those is not zero.
   const alone = w1 == 0 && !load<i32>(job, EXACT_ONLY);
   const upperMarks = alone ? lowerMarks : <usize>load<i32>(job, UPPER_MARKS);
@@ -362,9 +444,12 @@ export function decideRows(job: usize): void {
   const combined = <usize>load<i32>(job, COMBINED);
   const stamps = <usize>load<i32>(job, STAMPS);
   const labels = <usize>load<i32>(job, LABELS);
+  const until = <usize>load<i32>(job, UNTIL);
   const columnTable = <usize>load<i32>(job, COLUMN_TABLE);
   const m = load<i32>(job, OUTPUT_COLUMNS);
-  const rowWeights = <usize>load<i32>(job, VALUES) + voxelBytes;
+  const values = <usize>load<i32>(job, VALUES);
+  const rowWeights = values + voxelBytes;
+  const tolerance = f32x4.splat(load<f32>(job, TOLERANCE));
   let output = <usize>load<i32>(job, OUTPUT);
   memory.fill(stamps, 0, (<usize>columns) << 2);
   setTaps(job, 0, lower, upper, w0, w1);
@@ -377,8 +462,6 @@ export function decideRows(job: usize): void {
     const indexA = <usize>(load<i32>(entry, 16) - firstRow);
     const indexB = <usize>(load<i32>(entry, 20) - firstRow);
     const clearB = <usize>(load<i32>(entry, 24) - firstRow);
-    const u0 = load<f64>(entry, 0);
-    const u1 = load<f64>(entry, 8);
     if (<i32>indexA != markedA || <i32>clearB != markedB) {
       const markA = (indexA * <usize>padded) << 1;
       const markB = (clearB * <usize>padded) << 1;
@@ -394,11 +477,12 @@ export function decideRows(job: usize): void {
       markedB = <i32>clearB;
     }
     if (rowMark != UNCLEAR) {
-      const label = i16x8.splat(load<i16>(labels + ((<usize>rowMark) << 1)));
-      for (let k = 0; k < m; k += 8) v128.store(output + ((<usize>k) << 1), label);
-      output += (<usize>m) << 1;
+      fillBytes(output, load<u8>(labels + <usize>rowMark), <usize>m);
+      output += <usize>m;
       continue;
     }
+    const u0 = load<f64>(entry, 0);
+    const u1 = load<f64>(entry, 8);
     const rowA = indexA * rowBytes;
     const rowB = indexB * rowBytes;
     setTaps(job, 1, rowA, rowB, u0, u1);
@@ -407,35 +491,41 @@ export function decideRows(job: usize): void {
     store<f32>(rowWeights, <f32>(w1 * u0), 8);
     store<f32>(rowWeights, <f32>(w1 * u1), 12);
     const stamp = row + 1;
-    let column = columnTable;
-    for (let k = 0; k < m; k++) {
+    for (let k = 0; k < m; ) {
+      const column = columnTable + <usize>k * ENTRY;
       const low = <usize>load<i32>(column, 16);
       const cell = load<u16>(cells + (low << 1));
-      let decision = <i32>cell;
-      if (cell == UNCLEAR || cell != load<u16>(cells + ((<usize>load<i32>(column, 24)) << 1))) {
-        const high = <usize>load<i32>(column, 20);
-        const lowBytes = low * voxelBytes;
-        const highBytes = high * voxelBytes;
-        if (load<i32>(stamps + (low << 2)) != stamp) {
-          store<i32>(stamps + (low << 2), stamp);
-          const a = lower + lowBytes;
-          const c = upper + lowBytes;
-          combineColumn(a + rowA, a + rowB, c + rowA, c + rowB, rowWeights, groups, combined + lowBytes);
+      if (cell != UNCLEAR) {
+        const end = load<i32>(until + (endOfRun(cells, low, cell, <usize>columns) << 2));
+        if (end > k) {
+          fillBytes(output + <usize>k, load<u8>(labels + <usize>cell), <usize>(end - k));
+          k = end;
+          continue;
         }
-        if (load<i32>(stamps + (high << 2)) != stamp) {
-          store<i32>(stamps + (high << 2), stamp);
-          const a = lower + highBytes;
-          const c = upper + highBytes;
-          combineColumn(a + rowA, a + rowB, c + rowA, c + rowB, rowWeights, groups, combined + highBytes);
-        }
-        const v0 = load<f64>(column, 0);
-        const v1 = load<f64>(column, 8);
-        setTaps(job, 2, lowBytes, highBytes, v0, v1);
-        decision = decideVoxel(job, combined + lowBytes, combined + highBytes, f32x4.splat(<f32>v0), f32x4.splat(<f32>v1));
       }
-      store<u16>(output, load<u16>(labels + ((<usize>decision) << 1)));
-      output += 2;
-      column += ENTRY;
+      const high = <usize>load<i32>(column, 20);
+      const lowColumn = combined + low * voxelBytes;
+      const highColumn = combined + high * voxelBytes;
+      if (load<i32>(stamps + (low << 2)) != stamp) {
+        store<i32>(stamps + (low << 2), stamp);
+        const a = lower + low * voxelBytes;
+        const c = upper + low * voxelBytes;
+        combineColumn(a + rowA, a + rowB, c + rowA, c + rowB, rowWeights, groups, lowColumn);
+      }
+      if (load<i32>(stamps + (high << 2)) != stamp) {
+        store<i32>(stamps + (high << 2), stamp);
+        const a = lower + high * voxelBytes;
+        const c = upper + high * voxelBytes;
+        combineColumn(a + rowA, a + rowB, c + rowA, c + rowB, rowWeights, groups, highColumn);
+      }
+      const v0 = f32x4.splat(<f32>load<f64>(column, 0));
+      const v1 = f32x4.splat(<f32>load<f64>(column, 8));
+      let decision = UNCLEAR;
+      if (!slowly) decision = decideClass(lowColumn, highColumn, v0, v1, groups, tolerance, values);
+      if (decision == UNCLEAR) decision = decideSlowly(job, column, lowColumn, highColumn, v0, v1);
+      store<u8>(output + <usize>k, load<u8>(labels + <usize>decision));
+      k++;
     }
+    output += <usize>m;
   }
 }

@@ -3,15 +3,15 @@
  * ties to even, as NumPy's astype does.
  */
 
-// 2^112 and 2^-112: the difference of the two formats' exponent biases.
-const WIDEN: f32 = 5192296858534827628530496329220096.0;
-const NARROW: f32 = 1.92592994438723585305597794258492732e-34;
+/** Bits of the float32 2^112 and 2^-112, the difference of the two formats' exponent biases. */
+const WIDEN: i32 = 0x77800000;
+const NARROW: i32 = 0x07800000;
 
 /** Four halves in the low 16 bits of each lane as float32. */
 function widen4(bits: v128): v128 {
   const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
   // Subnormal halves become normal floats by the multiplication, which is exact.
-  const finite = f32x4.mul(magnitude, f32x4.splat(WIDEN));
+  const finite = f32x4.mul(magnitude, i32x4.splat(WIDEN));
   const special = i32x4.eq(v128.and(bits, i32x4.splat(0x7c00)), i32x4.splat(0x7c00));
   const value = v128.or(finite, v128.and(special, i32x4.splat(0x7f800000)));
   return v128.or(value, i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16));
@@ -20,14 +20,14 @@ function widen4(bits: v128): v128 {
 /** Four float32 as halves in the low 16 bits of each lane. */
 function narrow4(x: v128): v128 {
   const magnitude = v128.and(x, i32x4.splat(0x7fffffff));
-  const isNaN = f32x4.ne(x, x);
+  const undefinedLanes = f32x4.ne(x, x);
   const bounded = f32x4.pmin(magnitude, f32x4.splat(65536));
   // Adding 2^13 times the value's own power of two leaves the 11 bits that a half keeps, rounded by the addition.
   const power = i32x4.max_s(v128.and(bounded, i32x4.splat(0x7f800000)), i32x4.splat(0x38800000));
   const magic = i32x4.add(power, i32x4.splat(0x06800000));
   const rounded = f32x4.sub(f32x4.add(bounded, magic), magic);
-  const bits = i32x4.shr_u(f32x4.mul(rounded, f32x4.splat(NARROW)), 13);
-  const number = v128.bitselect(i32x4.splat(0x7e00), bits, isNaN);
+  const bits = i32x4.shr_u(f32x4.mul(rounded, i32x4.splat(NARROW)), 13);
+  const number = v128.bitselect(i32x4.splat(0x7e00), bits, undefinedLanes);
   return v128.or(number, v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000)));
 }
 

@@ -11,7 +11,8 @@ interface ArgmaxExports {
     classBytes: number,
     count: number,
     output: number,
-    voxelBytes: number,
+    groups: number,
+    lastLanes: number,
     range: number,
   ): void;
   markVoxels(
@@ -20,9 +21,9 @@ interface ArgmaxExports {
     columns: number,
     paddedColumns: number,
     groups: number,
-    lastClass: number,
     tolerance: number,
     regions: number,
+    scratch: number,
     marks: number,
   ): void;
   decideRows(job: number): void;
@@ -42,7 +43,7 @@ export interface DecisionPlan {
   /** Last class above 0.5 instead of the largest. */
   readonly regions: boolean;
   /** Label of each decision: of each class, or of "no region" followed by each region. */
-  readonly labels: Uint16Array;
+  readonly labels: Uint8Array;
 }
 
 /** Source of planes: all voxels of one class at one index of the slowest axis. */
@@ -64,6 +65,10 @@ export interface ValueRange {
 
 const ENTRY = 32;
 const JOB_BYTES = 224;
+/** Bits of a float32 infinity. */
+const INFINITY_BITS = 0x7f800000;
+/** Voxels whose classes are interleaved at a time, so that they stay in the cache. */
+const CHUNK = 2048;
 const UNCLEAR = 0xffff;
 /** Largest window of one interleaved source plane; larger planes are worked on in runs of rows. */
 const PLANE_BYTES = 16 << 20;
@@ -71,7 +76,7 @@ const OUTPUT_BYTES = 4 << 20;
 /** float32 unit of rounding. */
 const UNIT = 2 ** -24;
 /** Above this float32 sums might overflow. */
-const HUGE = 2 ** 100;
+const HUGE = 1e29;
 
 /** Taps of an axis: linear, nearest, or each sample itself where nothing is resampled. */
 function axisTaps(n: number, m: number, kind: "linear" | "nearest" | "itself"): LinearTaps {
@@ -120,7 +125,7 @@ export class SliceDecider {
     this.#groups = (classes + 3) >> 2;
     this.#padded = (shape[2] + 7) & ~7;
     const mostRows = Math.max(2, Math.floor(PLANE_BYTES / (shape[2] * this.#groups * 16)));
-    this.#tiles = rowRuns(this.#taps[1], mostRows, Math.max(1, Math.floor(OUTPUT_BYTES / (2 * newShape[2]))));
+    this.#tiles = rowRuns(this.#taps[1], mostRows, Math.max(1, Math.floor(OUTPUT_BYTES / newShape[2])));
     this.runs = sliceRuns(this.#taps[0]);
   }
 
@@ -131,7 +136,7 @@ export class SliceDecider {
   }
 
   /** Decides the slices of one run. `emit` gets the labels of consecutive rows; they are valid until it returns. */
-  decide(run: SliceRun, planeOf: PlaneOf, emit: (slice: number, firstRow: number, labels: Uint16Array) => void): void {
+  decide(run: SliceRun, planeOf: PlaneOf, emit: (slice: number, firstRow: number, labels: Uint8Array) => void): void {
     if (this.#addresses === null || this.#slots === null) this.#reserve();
     const slots = this.#slots as [Slot, Slot];
     const { job, output } = this.#addresses as { job: number; output: number };
@@ -145,7 +150,7 @@ export class SliceDecider {
       for (let slice = run.slices[0]; slice < run.slices[1]; slice++) {
         window.f64(job + 16, 2).set(this.#taps[0].weights.subarray(2 * slice, 2 * slice + 2));
         exports.decideRows(job);
-        emit(slice, tile.rows[0], window.u16(output, (tile.rows[1] - tile.rows[0]) * m2));
+        emit(slice, tile.rows[0], window.u8(output, (tile.rows[1] - tile.rows[0]) * m2));
       }
     }
   }
@@ -163,10 +168,10 @@ export class SliceDecider {
       48,
       newShape[1] * ENTRY,
       newShape[2] * ENTRY,
-      voxels * 2,
-      voxels * 16,
-      labels.length * 2,
-      most((tile) => tile.rows) * newShape[2] * 2,
+      CHUNK * 2,
+      CHUNK * voxelBytes,
+      labels.length,
+      most((tile) => tile.rows) * newShape[2],
       voxels * voxelBytes,
       voxels * voxelBytes,
       sourceRows * this.#padded * 2,
@@ -175,6 +180,7 @@ export class SliceDecider {
       shape[2] * voxelBytes,
       shape[2] * 4,
       voxelBytes + 16,
+      shape[2] * 4 + 4,
     );
     const [job, range, rowTable, columnTable, halves, staging, labelTable, output] = addresses as [
       number,
@@ -197,8 +203,10 @@ export class SliceDecider {
     this.#slots = [slot(8, 10), slot(9, 11)];
     this.#storeTable(this.#taps[1], rowTable);
     this.#storeTable(this.#taps[2], columnTable);
-    window.u16(labelTable, labels.length).set(labels);
+    this.#storeUntil(addresses[16] as number);
+    window.u8(labelTable, labels.length).set(labels);
     window.i32(job + 88, 6).set([...addresses.slice(12, 16), labelTable, output]);
+    window.i32(job + 220, 1)[0] = addresses[16] as number;
     this.#storeTapBlocks(job);
   }
 
@@ -215,6 +223,18 @@ export class SliceDecider {
       i32[8 * k + 5] = taps.high[k] as number;
       // What has no weight has no say in whether a cell is of one class.
       i32[8 * k + 6] = (upperWeight === 0 ? taps.low[k] : taps.high[k]) as number;
+    }
+  }
+
+  #storeUntil(address: number): void {
+    const { low, high, weights } = this.#taps[2];
+    const columns = this.#plan.shape[2];
+    const until = kernels().window.i32(address, columns + 1);
+    let k = 0;
+    for (let column = 0; column <= columns; column++) {
+      const last = () => (weights[2 * k + 1] === 0 ? low[k] : high[k]) as number;
+      while (k < low.length && last() < column) k++;
+      until[column] = k;
     }
   }
 
@@ -260,20 +280,20 @@ export class SliceDecider {
     if (held !== undefined) return held;
     const slot = (slots[0].holds === keep ? slots[1] : slots[0]) as Slot;
     const { exports, window } = kernels<ArgmaxExports>();
-    const { range } = this.#addresses as { range: number };
-    window.f32(range, 8).fill(0);
-    window.f32(range + 32, 4).fill(Number.POSITIVE_INFINITY);
+    const { range, staging: scratch } = this.#addresses as { range: number; staging: number };
+    window.i32(range, 4).fill(0);
+    window.f32(range + 16, 4).fill(Number.POSITIVE_INFINITY);
     this.#interleave(plane, tile, planeOf, slot.plane);
+    const finite = window.i32(range, 4).every((bits) => bits < INFINITY_BITS);
     const magnitude = Math.max(...window.f32(range, 4));
-    const finite = window.i32(range + 16, 4).every((bits) => bits === 0);
-    this.range.lowest = Math.min(this.range.lowest, ...window.f32(range + 32, 4));
+    this.range.lowest = Math.min(this.range.lowest, ...window.f32(range + 16, 4));
     this.range.largestMagnitude = Math.max(this.range.largestMagnitude, magnitude);
     this.range.finite &&= finite;
     slot.holds = plane;
     slot.exactOnly = !finite || magnitude > HUGE;
     slot.tolerance = this.#tolerance(magnitude);
     const rows = tile.source[1] - tile.source[0];
-    const { shape, classes, regions } = this.#plan;
+    const { shape, regions } = this.#plan;
     if (slot.exactOnly) window.u16(slot.marks, rows * this.#padded).fill(UNCLEAR);
     else {
       exports.markVoxels(
@@ -282,9 +302,9 @@ export class SliceDecider {
         shape[2],
         this.#padded,
         this.#groups,
-        classes - 1,
         slot.tolerance,
         regions ? 1 : 0,
+        scratch,
         slot.marks,
       );
     }
@@ -295,14 +315,14 @@ export class SliceDecider {
     const { exports, window } = kernels<ArgmaxExports>();
     const { range, halves, staging } = this.#addresses as { range: number; halves: number; staging: number };
     const { shape, classes } = this.#plan;
-    const from = tile.source[0] * shape[2];
     const to = tile.source[1] * shape[2];
-    const count = to - from;
-    for (let group = 0; group < this.#groups; group++) {
-      for (let lane = 0; lane < 4; lane++) {
-        // The last class fills the rest of its group.
-        const values = planeOf(Math.min(4 * group + lane, classes - 1), plane).subarray(from, to);
-        const address = staging + lane * count * 4;
+    const lastLanes = classes - 4 * (this.#groups - 1);
+    let output = target;
+    for (let from = tile.source[0] * shape[2]; from < to; from += CHUNK) {
+      const count = Math.min(CHUNK, to - from);
+      for (let c = 0; c < classes; c++) {
+        const values = planeOf(c, plane).subarray(from, from + count);
+        const address = staging + c * CHUNK * 4;
         if (values instanceof Uint16Array) {
           window.u16(halves, count).set(values);
           exports.widenHalves(halves, count, address);
@@ -310,7 +330,8 @@ export class SliceDecider {
           window.f32(address, count).set(values);
         }
       }
-      exports.interleaveClasses(staging, count * 4, count, target + group * 16, this.#groups * 16, range);
+      exports.interleaveClasses(staging, CHUNK * 4, count, output, this.#groups, lastLanes, range);
+      output += count * this.#groups * 16;
     }
   }
 

@@ -36,7 +36,7 @@ export interface RestoredLabels {
 const UNCHANGED: Axes3 = [0, 1, 2];
 const LARGEST_LABEL = 255;
 
-function labelTable(classes: number, regions: readonly number[] | undefined): Uint16Array {
+function labelTable(classes: number, regions: readonly number[] | undefined): Uint8Array {
   if (regions !== undefined && regions.length > classes) {
     throw new NnprepError(
       "SHAPE_MISMATCH",
@@ -53,7 +53,7 @@ function labelTable(classes: number, regions: readonly number[] | undefined): Ui
       { found: unfit, expected: LARGEST_LABEL },
     );
   }
-  return Uint16Array.from(labels);
+  return Uint8Array.from(labels);
 }
 
 function checkBox(box: Box3, shape: Shape3): void {
@@ -116,8 +116,12 @@ function rowWriter(labels: Uint8Array, shape: Shape3, box: Box3, axes: Axes3, ro
   const strides = axes.map((axis) => fileStrides[axis] as number) as [number, number, number];
   const origin = box.reduce((sum, [low], axis) => sum + low * (fileStrides[axis] as number), 0);
   const columns = rowShape[2];
-  return (slice: number, firstRow: number, values: Uint16Array) => {
+  return (slice: number, firstRow: number, values: Uint8Array) => {
     const rows = values.length / columns;
+    if (strides[2] === 1 && strides[1] === columns) {
+      labels.set(values, origin + slice * strides[0] + firstRow * columns);
+      return;
+    }
     for (let row = 0; row < rows; row++) {
       const to = origin + slice * strides[0] + (firstRow + row) * strides[1];
       const from = row * columns;

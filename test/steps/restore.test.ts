@@ -51,7 +51,9 @@ function* waysOf(array: ProbabilityArray): Generator<[string, Probabilities]> {
   const size = shape[1] * shape[2];
   const plane = (c: number, a: number) => data.slice((c * shape[0] + a) * size, (c * shape[0] + a + 1) * size);
   const slab = (from: number, to: number) => {
-    const values = new (data.constructor as new (n: number) => Float32Array | Uint16Array)(classes * (to - from) * size);
+    const values = new (data.constructor as new (n: number) => Float32Array | Uint16Array)(
+      classes * (to - from) * size,
+    );
     for (let c = 0; c < classes; c++) {
       for (let a = from; a < to; a++) values.set(plane(c, a), (c * (to - from) + a - from) * size);
     }

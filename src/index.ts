@@ -65,6 +65,11 @@ export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
 export { readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
+export { resizeCubic, resizeCubicSlices } from "./kernels/cubic.js";
+export { resizeCubicFast } from "./kernels/cubic-fast.js";
+export { resizeLinear } from "./kernels/linear.js";
+export { resizeLabels } from "./kernels/linear-labels.js";
+export { resizeNearest } from "./kernels/nearest.js";
 export {
   type CaseVolumes,
   type CroppedCaseResult,
@@ -94,6 +99,7 @@ export {
 export { type InitOptions, init } from "./runtime/instantiate.js";
 export { sampleClassLocations } from "./steps/class-locations.js";
 export { type CroppedCase, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
+export { createEngine, type Engine, type EngineOptions, type Sharing } from "./steps/engine.js";
 export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
 export { normalizeChannels } from "./steps/normalize.js";
 export { resampledShape, resampleImage, resampleLabel, separateAxis } from "./steps/resample.js";

@@ -13,7 +13,7 @@ import { blockOfSample, envelope, envelopeOfGroups, nearestSample, RELATIVE_ERRO
 const TILE_BYTES = 1 << 20;
 
 /** Part of the padded output plane that goes through the last pass at once: whole rows, or a piece of one. */
-interface Tile {
+export interface Tile {
   readonly lane: number;
   readonly lanes: number;
 }
@@ -36,31 +36,31 @@ function tilesOfPlane(rows: number, width: number, bytesPerLane: number): Tile[]
   return tiles;
 }
 
-/** Moves rows between a padded plane and tile after tile of [n0][lanes]. */
-function scatterPlane(
+/** Puts lanes of a padded plane where the tiles have them. */
+export function scatterPlane(
   plane: Float64Array,
-  part: { lane: number; lanes: number; rows: number; width: number },
-  tiles: readonly Tile[],
-  n0: number,
+  firstLane: number,
+  lanesOfPart: number,
+  width: number,
   i0: number,
-  store: Float64Array,
+  { tiles, samples, store }: BetweenPasses,
 ): void {
-  if (part.lanes === part.width) {
+  if (lanesOfPart === width) {
     for (const { lane, lanes } of tiles) {
-      store.set(plane.subarray(lane, lane + lanes), n0 * lane + i0 * lanes);
+      store.set(plane.subarray(lane, lane + lanes), samples * lane + i0 * lanes);
     }
     return;
   }
   for (const tile of tiles) {
     for (let at = tile.lane; at < tile.lane + tile.lanes; ) {
-      const row = Math.floor(at / part.width);
-      const column = at - row * part.width;
-      const count = Math.min(part.width - column, tile.lane + tile.lanes - at);
-      const from = Math.max(column, part.lane);
-      const to = Math.min(column + count, part.lane + part.lanes);
+      const row = Math.floor(at / width);
+      const column = at - row * width;
+      const count = Math.min(width - column, tile.lane + tile.lanes - at);
+      const from = Math.max(column, firstLane);
+      const to = Math.min(column + count, firstLane + lanesOfPart);
       if (from < to) {
-        const source = row * part.lanes + from - part.lane;
-        const target = n0 * tile.lane + i0 * tile.lanes + (at - tile.lane) + (from - column);
+        const source = row * lanesOfPart + from - firstLane;
+        const target = samples * tile.lane + i0 * tile.lanes + (at - tile.lane) + (from - column);
         store.set(plane.subarray(source, source + to - from), target);
       }
       at += count;
@@ -127,48 +127,70 @@ export function resizeCubic(
 ): Float32Array {
   checkLength("input", data, shape);
   checkLength("output", output, newShape);
-  const [n0, , n2] = shape;
-  const [m0, m1, m2] = newShape;
-  const width = padToLanes(m2);
-  const tiles = tilesOfPlane(m1, width, n0 * 8 + m0 * 4);
-  return withScratch(n0 * m1 * width, (store) => {
-    const extent = resizePlanes(data, shape, newShape, (i0, lane, lanes, plane) =>
-      scatterPlane(plane, { lane, lanes, rows: m1, width }, tiles, n0, i0, store),
-    );
-    if (!extent.finite) return output.fill(Number.NaN);
-    const tolerances = groupTolerances(extent, false, n2, m2);
-    const job: CubicJob = { data, shape, newShape, planar: false };
-    repairDoubts(job, resizeFirstAxis(job, store, tiles, extent, tolerances, output), extent, output);
+  const { tiles, storeLength } = planCubic(shape, newShape);
+  const job: CubicJob = { data, shape, newShape, planar: false };
+  return withScratch(storeLength, (store) => {
+    const extent = resizePlanes(job, [0, shape[0]], { tiles, samples: shape[0], store });
+    resizeFirstAxis(job, { tiles, samples: shape[0], store }, extent, output);
     return output;
   });
 }
 
-/** The two last axes of every slice; the extent of the volume on the way. */
-function resizePlanes(
-  data: Float32Array,
-  shape: Shape3,
-  newShape: Shape3,
-  take: (i0: number, lane: number, lanes: number, plane: Float64Array) => void,
-): Extent {
-  const [n0, n1, n2] = shape;
+/** How a resampling is cut up; the same for any number of threads. */
+export function planCubic(shape: Shape3, newShape: Shape3): { tiles: Tile[]; storeLength: number } {
+  const width = padToLanes(newShape[2]);
+  return {
+    tiles: tilesOfPlane(newShape[1], width, shape[0] * 8 + newShape[0] * 4),
+    storeLength: shape[0] * newShape[1] * width,
+  };
+}
+
+/** Float64 planes between the passes, tile after tile of [samples][lanes]. */
+export interface BetweenPasses {
+  readonly tiles: readonly Tile[];
+  /** Samples of the first axis in `store`. */
+  readonly samples: number;
+  readonly store: Float64Array;
+}
+
+/**
+ * First part: the two last axes of the slices [from, to), into `between`. Returns the extent of these slices; a slab
+ * that does not start the volume starts on a whole block.
+ */
+export function resizePlanes(job: CubicJob, [from, to]: readonly [number, number], between: BetweenPasses): Extent {
+  const { data, shape, newShape } = job;
+  const [, n1, n2] = shape;
   const { window } = kernels();
+  const slab: Shape3 = [to - from, n1, n2];
   const planeBytes = PlanePass.byteLengths(shape, newShape);
-  const addresses = window.reserve(...planeBytes, ...ExtentGatherer.byteLengths(shape));
+  const addresses = window.reserve(...planeBytes, ...ExtentGatherer.byteLengths(slab));
   const pass = new PlanePass(shape, newShape, addresses);
-  const gatherer = new ExtentGatherer(shape, addresses.slice(planeBytes.length) as [number, number, number]);
-  for (let i0 = 0; i0 < n0; i0++) {
-    const slice = data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2);
-    pass.runRows(slice, gatherer);
-    pass.runColumns((lane, lanes, plane) => take(i0, lane, lanes, plane));
+  const gatherer = new ExtentGatherer(slab, addresses.slice(planeBytes.length) as [number, number, number]);
+  for (let i0 = from; i0 < to; i0++) {
+    pass.runRows(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2), gatherer);
+    pass.runColumns((lane, lanes, plane) => scatterPlane(plane, lane, lanes, pass.width, i0, between));
   }
   return gatherer.finish();
 }
 
+/**
+ * Second part: the first axis of all or some tiles, rounded to float32 and written to `output`; voxels whose rounding
+ * is in doubt are repaired.
+ */
+export function resizeFirstAxis(job: CubicJob, between: BetweenPasses, extent: Extent, output: Float32Array): void {
+  const { newShape } = job;
+  if (!extent.finite) {
+    output.fill(Number.NaN);
+    return;
+  }
+  const tolerances = groupTolerances(extent, false, job.shape[2], newShape[2]);
+  repairDoubts(job, roundFirstAxis(job, between, extent, tolerances, output), extent, output);
+}
+
 /** The first axis, tile after tile, rounded to float32. Returns the voxels whose rounding is in doubt. */
-function resizeFirstAxis(
+function roundFirstAxis(
   job: CubicJob,
-  store: Float64Array,
-  tiles: readonly Tile[],
+  { tiles, store }: BetweenPasses,
   extent: Extent,
   tolerances: GroupTolerances,
   output: Float32Array,

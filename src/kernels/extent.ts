@@ -88,3 +88,21 @@ export class ExtentGatherer {
     };
   }
 }
+
+/** The extent of a volume from those of slabs of its slices, in order; all but the last are whole blocks thick. */
+export function joinExtents(parts: readonly Extent[]): Extent {
+  const first = parts[0] as Extent;
+  const magnitudes = new Float32Array(parts.reduce((length, part) => length + part.magnitudes.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    magnitudes.set(part.magnitudes, at);
+    at += part.magnitudes.length;
+  }
+  return {
+    low: parts.reduce((low, part) => Math.min(low, part.low), first.low),
+    high: parts.reduce((high, part) => Math.max(high, part.high), first.high),
+    finite: parts.every((part) => part.finite),
+    blocks: [parts.reduce((count, part) => count + part.blocks[0], 0), first.blocks[1], first.blocks[2]],
+    magnitudes,
+  };
+}

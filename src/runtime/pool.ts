@@ -14,8 +14,8 @@ export interface PoolSettings {
   readonly script: string;
   /** Jobs that run at the same time. */
   readonly workers: number;
-  /** Processes survive each other's end; Web Workers are what a browser has. */
-  readonly kind: "process" | "web";
+  /** Processes survive each other's end; threads share memory; Web Workers are what a browser has. */
+  readonly kind: "process" | "thread" | "web";
 }
 
 /** How a result travels: errors as plain values, because cloning takes class and code away. */
@@ -49,13 +49,13 @@ export class WorkerPool {
   }
 
   /**
-   * Runs `method` of the worker module with one structured-cloneable argument.
+   * Runs `method` of the worker module with one structured-cloneable argument; `transfer` moves buffers instead.
    * @throws NnprepError with the worker's own code, `WORKER_DIED` or `ABORTED`.
    */
-  async run<T>(method: string, argument: unknown, note: JobNote): Promise<T> {
+  async run<T>(method: string, argument: unknown, note: JobNote, transfer: ArrayBuffer[] = []): Promise<T> {
     await this.#acquire();
     try {
-      return await this.#send<T>(method, argument, note);
+      return await this.#send<T>(method, argument, note, transfer);
     } finally {
       this.#free++;
       this.#waiting.shift()?.();
@@ -81,12 +81,12 @@ export class WorkerPool {
     this.#free--;
   }
 
-  async #send<T>(method: string, argument: unknown, note: JobNote): Promise<T> {
+  async #send<T>(method: string, argument: unknown, note: JobNote, transfer: ArrayBuffer[]): Promise<T> {
     // A worker that died while idle is noticed only when the next job is sent to it: that job never started.
     for (let attempt = 0; ; attempt++) {
       if (this.#stopped !== undefined) throw this.#stopped;
       try {
-        return unwrap<T>((await this.#pool.exec(method, [argument])) as Answer);
+        return unwrap<T>((await this.#pool.exec(method, [argument], { transfer })) as Answer);
       } catch (error) {
         if (error instanceof NnprepError) throw error;
         if (this.#stopped !== undefined) throw this.#stopped;

@@ -3,7 +3,7 @@
  * of module resolution, bundled by Vite and run in Chromium. `node test/package/check.mjs`
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,11 +30,17 @@ function check(name, found, expected) {
   console.log(`ok  ${name}`);
 }
 
+/** Whether a file belongs into the package: a text of ours, the kernels, or what the compiler makes of a source. */
+function belongs(path) {
+  if (["package.json", "README.md", "LICENSE", "CHANGELOG.md", "dist/kernels.wasm"].includes(path)) return true;
+  const source = /^dist\/(.*)\.(js|d\.ts)$/.exec(path)?.[1];
+  return source !== undefined && existsSync(join(root, "src", `${source}.ts`));
+}
+
 function install() {
   const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root));
-  const allowed = /^(dist\/.*\.(js|d\.ts|wasm)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
-  const strange = packed.files.map((file) => file.path).filter((path) => !allowed.test(path));
-  check("the tarball holds what it should", strange.join(" "), "");
+  const strange = packed.files.map((file) => file.path).filter((path) => !belongs(path));
+  check("the tarball holds what it should (npm run clean removes leftovers)", strange.join(" "), "");
   cpSync(join(root, "test/package/consumer"), folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, packed.filename)]);
@@ -49,6 +55,18 @@ function runInNode() {
   check("npx nnprep --version", run("npx", ["--no-install", "nnprep", "--version"]).trim(), version);
   check("npx nnprep --help", run("npx", ["--no-install", "nnprep", "--help"]).includes("plan-and-preprocess"), true);
   return hash;
+}
+
+/** Writes the examples of the README as files; the names of those that need Node, and of the others. */
+function writeExamples() {
+  const examples = { node: [], anywhere: [] };
+  const blocks = readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n(.*?)```/gs);
+  for (const [index, [, code]] of [...blocks].entries()) {
+    const name = `readme-${index + 1}.ts`;
+    writeFileSync(join(folder, name), code);
+    examples[/from "node:/.test(code) ? "node" : "anywhere"].push(name);
+  }
+  return examples;
 }
 
 function checkTypes() {
@@ -69,8 +87,11 @@ function checkTypes() {
     },
     bundler: { ...shared, module: "esnext", moduleResolution: "bundler", lib: ["es2022", "dom"], types: [] },
   };
+  const { node, anywhere } = writeExamples();
+  check("README has examples for Node and for a page", node.length > 0 && anywhere.length > 0, true);
   for (const [name, compilerOptions] of Object.entries(settings)) {
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ compilerOptions, files: ["typed.ts"] }));
+    const files = ["typed.ts", ...anywhere, ...(name === "nodenext" ? node : [])];
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ compilerOptions, files }));
     const { stdout } = spawnSync(process.execPath, [compiler, "-p", `${name}.json`], { cwd: folder, encoding: "utf8" });
     check(`types with ${name}`, stdout, "");
   }

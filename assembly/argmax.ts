@@ -14,10 +14,14 @@
  * The reference clips to the range of the class at the end. All weights are in [0, 1] and sum to 1 within 2^-52, so the
  * sum leaves that range by less than half a unit of the float32 it is rounded to: the clip never changes a result.
  */
-const ENTRY: usize = 32;
-const UNCLEAR: i32 = 0xffff;
+import { decideClassExactly, decideRegionExactly, setTaps } from "./argmax-exact";
+import { lastRegion, leader, spreadMaximum, UNCLEAR } from "./argmax-marks";
 
-/** Fields of a job; addresses and whole numbers are i32. */
+export { interleaveClasses, markVoxels } from "./argmax-marks";
+
+const ENTRY: usize = 32;
+
+/** Fields of a job; addresses and whole numbers are i32. Others are in argmax-exact.ts. */
 const LOWER_PLANE: usize = 0;
 const UPPER_PLANE: usize = 4;
 const LOWER_MARKS: usize = 8;
@@ -28,7 +32,6 @@ const FIRST_ROW: usize = 32;
 const COLUMNS: usize = 36;
 const PADDED_COLUMNS: usize = 40;
 const GROUPS: usize = 44;
-const LAST_CLASS: usize = 48;
 const ROW_TABLE: usize = 52;
 const FROM_ROW: usize = 56;
 const TO_ROW: usize = 60;
@@ -37,176 +40,14 @@ const OUTPUT_COLUMNS: usize = 68;
 const TOLERANCE: usize = 72;
 const REGIONS: usize = 76;
 const EXACT_ONLY: usize = 80;
-const HALF: usize = 84;
 const CELLS: usize = 88;
 const COMBINED: usize = 92;
 const STAMPS: usize = 96;
 const VALUES: usize = 100;
 const LABELS: usize = 104;
 const OUTPUT: usize = 108;
-/** Three blocks of 32 bytes, in the order of multiplication: two offsets (i32), number of taps (i32), two weights (f64). */
-const TAPS: usize = 112;
-/** Addresses of the blocks of the slice, row and column axis (i32). */
-const TAP_BLOCKS: usize = 208;
 /** For each source column c, the number of output columns that need columns below c only (i32, COLUMNS + 1 of them). */
 const UNTIL: usize = 220;
-
-/** What fills the last group: below any value, and finite under any weight. */
-const PAD: f32 = -1e30;
-
-/**
- * Turns `count` voxels of all classes (class after class at `input`, `classBytes` apart, a multiple of four classes)
- * into groups of four classes, voxel after voxel at `output`. `range` gathers two vectors: the largest bits without
- * sign (magnitudes order as their bits do; infinities and NaN are 0x7f800000 and above) and the smallest value. The lanes of the last group from `lastLanes` on become PAD and do not count.
- */
-export function interleaveClasses(
-  input: usize,
-  classBytes: i32,
-  count: i32,
-  output: usize,
-  groups: i32,
-  lastLanes: i32,
-  range: usize,
-): void {
-  const step = (<usize>groups) << 4;
-  const next = <usize>classBytes;
-  const magnitude = i32x4.splat(0x7fffffff);
-  let largest = v128.load(range, 0);
-  let smallest = v128.load(range, 16);
-  const wholeBytes = (<usize>(count & ~3)) << 2;
-  const bytes = (<usize>count) << 2;
-  for (let g = 0; g < groups; g++) {
-    let to = output + ((<usize>g) << 4);
-    const lanes = g == groups - 1 ? lastLanes : 4;
-    // Lanes that stand for no class repeat the first of the group until they are overwritten.
-    const a = input + <usize>(g << 2) * next;
-    const b = lanes > 1 ? a + next : a;
-    const c = lanes > 2 ? a + 2 * next : a;
-    const d = lanes > 3 ? a + 3 * next : a;
-    let i: usize = 0;
-    for (; i < wholeBytes; i += 16) {
-      const x = v128.load(a + i);
-      const y = v128.load(b + i);
-      const z = v128.load(c + i);
-      const w = v128.load(d + i);
-      largest = i32x4.max_s(i32x4.max_s(largest, v128.and(x, magnitude)), v128.and(y, magnitude));
-      largest = i32x4.max_s(i32x4.max_s(largest, v128.and(z, magnitude)), v128.and(w, magnitude));
-      smallest = f32x4.pmin(smallest, f32x4.pmin(f32x4.pmin(x, y), f32x4.pmin(z, w)));
-      const xyLow = v128.shuffle<i32>(x, y, 0, 4, 1, 5);
-      const xyHigh = v128.shuffle<i32>(x, y, 2, 6, 3, 7);
-      const zwLow = v128.shuffle<i32>(z, w, 0, 4, 1, 5);
-      const zwHigh = v128.shuffle<i32>(z, w, 2, 6, 3, 7);
-      v128.store(to, v128.shuffle<i64>(xyLow, zwLow, 0, 2));
-      to += step;
-      v128.store(to, v128.shuffle<i64>(xyLow, zwLow, 1, 3));
-      to += step;
-      v128.store(to, v128.shuffle<i64>(xyHigh, zwHigh, 0, 2));
-      to += step;
-      v128.store(to, v128.shuffle<i64>(xyHigh, zwHigh, 1, 3));
-      to += step;
-    }
-    for (; i < bytes; i += 4) {
-      let x = v128.load32_splat(a + i);
-      x = f32x4.replace_lane(x, 1, load<f32>(b + i));
-      x = f32x4.replace_lane(x, 2, load<f32>(c + i));
-      x = f32x4.replace_lane(x, 3, load<f32>(d + i));
-      largest = i32x4.max_s(largest, v128.and(x, magnitude));
-      smallest = f32x4.pmin(smallest, x);
-      v128.store(to, x);
-      to += step;
-    }
-  }
-  v128.store(range, largest, 0);
-  v128.store(range, smallest, 16);
-  for (let lane = lastLanes; lane < 4; lane++) {
-    let to = output + step - 16 + ((<usize>lane) << 2);
-    for (let i = 0; i < count; i++) {
-      store<f32>(to, PAD);
-      to += step;
-    }
-  }
-}
-
-/** All lanes the largest of the four. */
-function spreadMaximum(v: v128): v128 {
-  const pair = f32x4.pmax(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return f32x4.pmax(pair, v128.shuffle<i32>(pair, pair, 1, 0, 3, 2));
-}
-
-/**
- * The class that leads all others by more than `tolerance`, or UNCLEAR. Each lane has the best and the second best of
- * its classes, and the index of the best; `scratch` takes a vector.
- */
-function leader(best: v128, second: v128, index: v128, tolerance: v128, scratch: usize): i32 {
-  const threshold = f32x4.sub(spreadMaximum(best), tolerance);
-  const mask = i32x4.bitmask(f32x4.ge(best, threshold));
-  if (mask & (mask - 1) || v128.any_true(f32x4.ge(second, threshold))) return UNCLEAR;
-  v128.store(scratch, index);
-  return load<i32>(scratch + ((<usize>ctz(mask)) << 2));
-}
-
-/** 1 + the last region above 0.5, 0 if there is none; UNCLEAR if a value within `tolerance` of 0.5 decides. */
-function lastRegion(values: usize, groups: i32, tolerance: f32): i32 {
-  const threshold = f32x4.splat(<f32>0.5 - tolerance);
-  for (let g = groups - 1; g >= 0; g--) {
-    const mask = i32x4.bitmask(f32x4.ge(v128.load(values + ((<usize>g) << 4)), threshold));
-    if (mask) {
-      const index = (g << 2) + 31 - clz(mask);
-      return load<f32>(values + ((<usize>index) << 2)) > <f32>0.5 + tolerance ? index + 1 : UNCLEAR;
-    }
-  }
-  return 0;
-}
-
-/**
- * Decision of each source voxel, or UNCLEAR: `rows` rows of `columns` voxels at `plane`, marks in rows of
- * `paddedColumns` (a multiple of eight, filled up with the last mark). `scratch` takes a vector.
- */
-export function markVoxels(
-  plane: usize,
-  rows: i32,
-  columns: i32,
-  paddedColumns: i32,
-  groups: i32,
-  tolerance: f32,
-  regions: i32,
-  scratch: usize,
-  marks: usize,
-): void {
-  const spread = f32x4.splat(tolerance);
-  const first = i32x4(0, 1, 2, 3);
-  const four = i32x4.splat(4);
-  const lowest = f32x4.splat(-Infinity);
-  const bytes = (<usize>groups) << 4;
-  for (let row = 0; row < rows; row++) {
-    let mark = 0;
-    for (let column = 0; column < columns; column++) {
-      if (regions) {
-        mark = lastRegion(plane, groups, tolerance);
-      } else {
-        let best = v128.load(plane);
-        let second = lowest;
-        let index = first;
-        let candidate = first;
-        for (let at: usize = 16; at < bytes; at += 16) {
-          const v = v128.load(plane + at);
-          candidate = i32x4.add(candidate, four);
-          index = v128.bitselect(candidate, index, f32x4.gt(v, best));
-          second = f32x4.pmax(second, f32x4.pmin(v, best));
-          best = f32x4.pmax(best, v);
-        }
-        mark = leader(best, second, index, spread, scratch);
-      }
-      store<u16>(marks, <u16>mark);
-      marks += 2;
-      plane += bytes;
-    }
-    for (let column = columns; column < paddedColumns; column++) {
-      store<u16>(marks, <u16>mark);
-      marks += 2;
-    }
-  }
-}
 
 /**
  * Writes the common mark of four rows, UNCLEAR (all bits set) where they differ. Returns the mark if the whole row has
@@ -228,97 +69,6 @@ function markCells(a: usize, b: usize, c: usize, d: usize, count: i32, cells: us
     v128.store(cells + offset, cell);
   }
   return v128.any_true(differences) ? UNCLEAR : <i32>first;
-}
-
-/** Rounds to a multiple of the 11th bit of x, ties to even: float64 to float16, still held as float64. */
-function roundToHalf(x: f64): f64 {
-  const bits = reinterpret<u64>(x);
-  let exponent = <i32>((bits >> 52) & 0x7ff) - 1023;
-  if (exponent > 15) return abs(x) < 65520 ? x : x * Infinity;
-  exponent = max(exponent, -14);
-  const magic = reinterpret<f64>((<u64>(exponent + 42 + 1023)) << 52);
-  const rounded = abs(x) + magic - magic;
-  return copysign(abs(rounded) >= 65520 ? Infinity : rounded, x);
-}
-
-/** Values of one group of classes at the voxel of the job's taps, summed as the reference sums. */
-function sumExactly(job: usize, group: usize, output: usize): void {
-  const taps = job + TAPS;
-  let low = f64x2.splat(0);
-  let high = f64x2.splat(0);
-  const n0 = <usize>load<i32>(taps, 8);
-  const n1 = <usize>load<i32>(taps, 40);
-  const n2 = <usize>load<i32>(taps, 72);
-  for (let i: usize = 0; i < n0; i++) {
-    const address0 = <usize>load<i32>(taps + (i << 2)) + group;
-    const w0 = v128.load64_splat(taps + (i << 3), 16);
-    for (let j: usize = 0; j < n1; j++) {
-      const address1 = address0 + <usize>load<i32>(taps + (j << 2), 32);
-      const w1 = v128.load64_splat(taps + (j << 3), 48);
-      for (let k: usize = 0; k < n2; k++) {
-        const x = v128.load(address1 + <usize>load<i32>(taps + (k << 2), 64));
-        const w2 = v128.load64_splat(taps + (k << 3), 80);
-        const xLow = f64x2.promote_low_f32x4(x);
-        const xHigh = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 0, 1));
-        low = f64x2.add(low, f64x2.mul(f64x2.mul(f64x2.mul(xLow, w0), w1), w2));
-        high = f64x2.add(high, f64x2.mul(f64x2.mul(f64x2.mul(xHigh, w0), w1), w2));
-      }
-    }
-  }
-  if (load<i32>(job, HALF)) {
-    store<f32>(output, <f32>roundToHalf(f64x2.extract_lane(low, 0)), 0);
-    store<f32>(output, <f32>roundToHalf(f64x2.extract_lane(low, 1)), 4);
-    store<f32>(output, <f32>roundToHalf(f64x2.extract_lane(high, 0)), 8);
-    store<f32>(output, <f32>roundToHalf(f64x2.extract_lane(high, 1)), 12);
-  } else {
-    const roundedLow = f32x4.demote_f64x2_zero(low);
-    const roundedHigh = f32x4.demote_f64x2_zero(high);
-    v128.store(output, v128.shuffle<i64>(roundedLow, roundedHigh, 0, 2));
-  }
-}
-
-/** First maximum among the groups that reach `threshold` (all of them if `all`); a NaN wins, as in NumPy. */
-function decideClassExactly(job: usize, values: usize, groups: i32, threshold: v128, all: i32): i32 {
-  const last = load<i32>(job, LAST_CLASS);
-  let best: f32 = -Infinity;
-  let found = 0;
-  for (let g = 0; g < groups; g++) {
-    const address = values + ((<usize>g) << 4);
-    if (!all && !v128.any_true(f32x4.ge(v128.load(address), threshold))) continue;
-    sumExactly(job, (<usize>g) << 4, address);
-    const lanes = min(4, last + 1 - (g << 2));
-    for (let lane = 0; lane < lanes; lane++) {
-      const value = load<f32>(address + ((<usize>lane) << 2));
-      // biome-ignore lint/suspicious/noSelfCompare: only a NaN differs from itself.
-      if (!(value <= best) && best == best) {
-        best = value;
-        found = (g << 2) + lane;
-      }
-    }
-  }
-  return found;
-}
-
-/** 1 + the last region above 0.5, or 0. Only groups with values from 0.5 - tolerance on are summed, from the last. */
-function decideRegionExactly(job: usize, values: usize, groups: i32, tolerance: f32, all: i32): i32 {
-  const threshold = f32x4.splat(<f32>0.5 - tolerance);
-  for (let g = groups - 1; g >= 0; g--) {
-    const address = values + ((<usize>g) << 4);
-    if (!all && !v128.any_true(f32x4.ge(v128.load(address), threshold))) continue;
-    sumExactly(job, (<usize>g) << 4, address);
-    const mask = i32x4.bitmask(f32x4.gt(v128.load(address), f32x4.splat(0.5)));
-    if (mask) return (g << 2) + 32 - clz(mask);
-  }
-  return 0;
-}
-
-/** Sets the taps of the axis whose block is number `axis`. */
-function setTaps(job: usize, axis: usize, offset0: usize, offset1: usize, w0: f64, w1: f64): void {
-  const block = <usize>load<i32>(job + (axis << 2), TAP_BLOCKS);
-  store<i32>(block, <i32>offset0, 0);
-  store<i32>(block, <i32>offset1, 4);
-  store<f64>(block, w0, 16);
-  store<f64>(block, w1, 24);
 }
 
 function combine(a: usize, b: usize, c: usize, d: usize, wa: v128, wb: v128, wc: v128, wd: v128, output: usize): void {

@@ -45,7 +45,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
 /** Wrappers' own parts: they have no WebAssembly file of their own name. */
 const KERNEL_PARTS = ["cubic-repair", "doubts", "plane-pass", "rounded-pass", "run-scan", "taps", "tile", "tolerance"];
 /** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
-const ASSEMBLY_PARTS = ["cubic-exact", "index", "runs", "union-find"];
+const ASSEMBLY_PARTS = ["argmax-exact", "argmax-marks", "cubic-exact", "index", "runs", "union-find"];
 
 const EMPTY_NAMES = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "shared", "lib", "types"];
 

@@ -1,0 +1,112 @@
+/** One measurement of memory in a process of its own: `node memory-probe.js KIND [argument...]` prints JSON. */
+import { type Shape3, voxelCount } from "../src/core/volume.js";
+import { formatNifti, parseNifti } from "../src/io/nifti.js";
+import { readNpzArray, writeNpz } from "../src/io/npz.js";
+import { resizeCubic } from "../src/kernels/cubic.js";
+import { resizeCubicFast } from "../src/kernels/cubic-fast.js";
+import { cropCase } from "../src/recipes/v1/crop-case.js";
+import { estimatePreprocessMemory, preprocessCase } from "../src/recipes/v1/preprocess.js";
+import { init } from "../src/runtime/instantiate.js";
+import { type CaseSpec, caseSpecs, stageOf } from "./case.bench.js";
+import { ctScan, labelMap, largeScan } from "./data.js";
+import { noteWasmMemories, peakBytes, wasmBytes } from "./memory-facts.js";
+import { FULL, QUICK } from "./row.js";
+
+export interface ResizeProbe {
+  readonly seconds: number;
+  readonly baselineBytes: number;
+  readonly peakBytes: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** A float64 volume of which the last two axes have their new lengths. */
+  readonly intermediateBytes: number;
+  readonly wasmBytes: number;
+}
+
+function probeResize(mode: string, shape: Shape3, newShape: Shape3): ResizeProbe {
+  const baselineBytes = peakBytes();
+  const data = largeScan(shape, 7);
+  const output = new Float32Array(voxelCount(newShape));
+  const start = performance.now();
+  (mode === "fast" ? resizeCubicFast : resizeCubic)(data, shape, newShape, output);
+  return {
+    seconds: (performance.now() - start) / 1000,
+    baselineBytes,
+    peakBytes: peakBytes(),
+    inputBytes: data.byteLength,
+    outputBytes: output.byteLength,
+    intermediateBytes: 8 * shape[0] * newShape[1] * newShape[2],
+    wasmBytes: wasmBytes(),
+  };
+}
+
+export interface CaseProbe {
+  readonly name: string;
+  /** What the program is told before it starts. */
+  readonly estimateBytes: number;
+  /** Beside the program itself. */
+  readonly measuredBytes: number;
+  readonly wasmBytes: number;
+}
+
+/** From the cropped case in memory to the preprocessed one and its bytes, as a worker does it. */
+async function probeCase(spec: CaseSpec): Promise<CaseProbe> {
+  const geometry = { originMm: [0, 0, 0] as const, direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] as const };
+  const baselineBytes = peakBytes();
+  const volumes = spec.channels.map((input) => ({
+    data: input.make() as Float32Array,
+    shape: spec.shape,
+    geometry: { ...geometry, spacingMm: spec.spacing },
+  }));
+  const label = { ...volumes[0], data: spec.label.make() as Int16Array };
+  const cropped = cropCase({ images: volumes, label });
+  const settings = stageOf(spec);
+  const estimateBytes = estimatePreprocessMemory(cropped.properties, spec.channels.length, settings);
+  const result = preprocessCase(cropped.arrays, cropped.properties, settings);
+  const chunks = [...result.arrays.channels, Float32Array.from(result.arrays.label)];
+  await writeNpz({ data: { chunks, shape: [chunks.length, ...result.arrays.shape] } }, { compression: "fast" });
+  return { name: spec.name, estimateBytes, measuredBytes: peakBytes() - baselineBytes, wasmBytes: wasmBytes() };
+}
+
+export interface RepeatProbe {
+  /** Peak of the process after so many cases. */
+  readonly peaks: readonly { readonly cases: number; readonly peakBytes: number; readonly wasmBytes: number }[];
+}
+
+const STOPS = [1, 10, 25, 50, 75, 100];
+
+/** 100 small cases of changing shape, one after the other: read, crop, preprocess, write, read again. */
+async function probeRepeat(spec: CaseSpec): Promise<RepeatProbe> {
+  const peaks = [];
+  for (let i = 1; i <= 100; i++) {
+    const shape: Shape3 = [30 + (i % 5), 96 + (i % 7), 96 + (i % 3)];
+    const geometry = {
+      spacingMm: [2, 0.8, 0.8] as const,
+      originMm: [0, 0, 0] as const,
+      direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] as const,
+    };
+    const file = await formatNifti({ data: Int16Array.from(ctScan(shape, i)), shape, geometry }, { gzip: true });
+    const image = await parseNifti(file);
+    const label = { ...image, data: labelMap(shape, 3, i) };
+    const cropped = cropCase({ images: [image], label });
+    const { arrays } = preprocessCase(cropped.arrays, cropped.properties, stageOf(spec));
+    const chunks = [...arrays.channels, Float32Array.from(arrays.label)];
+    const npz = await writeNpz({ data: { chunks, shape: [2, ...arrays.shape] } }, { compression: "fast" });
+    await readNpzArray(npz, "data");
+    if (STOPS.includes(i)) peaks.push({ cases: i, peakBytes: peakBytes(), wasmBytes: wasmBytes() });
+  }
+  return { peaks };
+}
+
+const [kind, ...rest] = process.argv.slice(2);
+const specs = caseSpecs(rest.includes("--quick") ? QUICK : FULL);
+noteWasmMemories();
+await init();
+let result: ResizeProbe | CaseProbe | RepeatProbe;
+if (kind === "repeat") result = await probeRepeat(specs[0]);
+else if (kind === "case") result = await probeCase(specs.find(({ name }) => name === rest[0]) ?? specs[0]);
+else {
+  const [n0, n1, n2, m0, m1, m2] = rest.slice(0, 6).map(Number);
+  result = probeResize(kind, [n0, n1, n2], [m0, m1, m2]);
+}
+process.stdout.write(`${JSON.stringify(result)}\n`);

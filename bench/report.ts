@@ -1,0 +1,174 @@
+/**
+ * The benchmark: `npm run bench [-- NAME...] [--quick] [--json FILE] [--workers N]`.
+ * A run of everything at full size writes bench/RESULTS.md; any other writes build/bench/RESULTS.md.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { groupRows, measureGroup } from "./compare-rows.js";
+import type { CompressionResult } from "./compression.js";
+import { DATASET, measureDataset } from "./dataset.bench.js";
+import type { LinearCost } from "./linear-cost.js";
+import { KERNELS } from "./linear-kernels.js";
+import { BENCH_FOLDER, program, REPOSITORY } from "./places.js";
+import { BASELINE, findReference, ONE_THREAD, type Reference } from "./reference.js";
+import { describeMachine, digits, megabytes, type Section, table, writeSections } from "./results-file.js";
+import { FULL, QUICK, type Scale } from "./row.js";
+import { allRows } from "./rows.js";
+import { runJson } from "./run-json.js";
+import { datasetSummary, type Summary, summarize } from "./summary.js";
+
+const LINEAR = "linear-cost";
+const COMPRESSION = "compression";
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function measureRows(names: ReadonlySet<string>, scale: Scale, folder: string, reference: Reference) {
+  const summaries: Summary[] = [];
+  const rows = allRows(scale).filter(({ name }) => names.has(name));
+  for (const group of groupRows(rows)) {
+    say(group.map(({ name }) => name).join(", "));
+    const measured = await measureGroup(group, scale, folder, reference);
+    summaries.push(...measured.map(summarize));
+  }
+  const order = rows.map(({ name }) => name);
+  return summaries.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+}
+
+function kernelsTable(summaries: readonly Summary[]): string {
+  const head = ["name", "size", "time", "ns per voxel", "first call", "reference", "ratio", "target", "reached"];
+  const more = ["differing", "x copy", "peak", "reference's peak", "calls"];
+  const cells = summaries.map((s) => [
+    `\`${s.name}\``,
+    s.size,
+    `${digits(s.seconds * 1000)} ms`,
+    digits(s.ns_per_voxel),
+    s.cold_ns_per_voxel === null ? "-" : digits(s.cold_ns_per_voxel),
+    s.reference === null ? "-" : digits(s.reference),
+    s.ratio === null ? "-" : `${digits(s.ratio)}x`,
+    s.target,
+    s.reached === null ? "not measured" : s.reached ? "yes" : "**no**",
+    s.differing === null ? "-" : s.error ? `${s.differing} (${s.error.toExponential(1)})` : String(s.differing),
+    s.copy_ratio === null ? "-" : digits(s.copy_ratio),
+    megabytes(s.peak_bytes),
+    megabytes(s.reference_peak_bytes),
+    s.calls,
+  ]);
+  return table([...head, ...more], cells);
+}
+
+function linearTable(quick: boolean): string {
+  const costs = Object.keys(KERNELS).map((name) => {
+    say(`${LINEAR}: ${name}`);
+    const flags = quick ? ["--quick"] : [];
+    return {
+      name,
+      costs: runJson<LinearCost[]>(process.execPath, [program("linear-cost"), name, ...flags], process.env),
+    };
+  });
+  const sizes = costs[0].costs.map(({ voxels }) => `${voxels / 1e6} M`);
+  const rows = costs.map(({ name, costs: list }) => {
+    const known = list.flatMap(({ nsPerVoxel }) => (nsPerVoxel === null ? [] : [nsPerVoxel]));
+    const spread = Math.max(...known) / Math.min(...known);
+    const cells = list.map(({ nsPerVoxel, skipped }) => (nsPerVoxel === null ? (skipped ?? "-") : digits(nsPerVoxel)));
+    return [`\`${name}\``, ...cells, `${spread.toFixed(2)}x`, spread <= 1.5 ? "yes" : "**no**"];
+  });
+  return `## Cost and size
+
+ns per voxel of the result at growing sizes (cubes); within 1.5x of each other is wanted. Resampling goes from 4/5 of each edge.
+
+${table(["kernel", ...sizes, "spread", "within 1.5x"], rows)}`;
+}
+
+interface NumpyCompression {
+  readonly writeSeconds: number;
+  readonly readSeconds: number;
+  readonly bytes: number;
+  readonly equal: boolean;
+}
+
+function compressionTable(quick: boolean, folder: string, reference: Reference): string {
+  say(COMPRESSION);
+  const flags = quick ? ["--quick"] : [];
+  const found = runJson<CompressionResult>(process.execPath, [program(COMPRESSION), folder, ...flags], process.env);
+  const line = (name: string, bytes: number, write: number, read: number) => [
+    name,
+    `${(bytes / 1e6).toFixed(1)} MB`,
+    `${((100 * bytes) / found.plainBytes).toFixed(0)} %`,
+    `${write.toFixed(2)} s`,
+    `${read.toFixed(2)} s`,
+  ];
+  const rows = found.choices.map(({ name, bytes, writeSeconds, readSeconds }) =>
+    line(`\`--compression ${name}\``, bytes, writeSeconds, readSeconds),
+  );
+  let loaded = "Whether NumPy loads the files was not checked: the reference is missing.";
+  if ("python" in reference) {
+    const files = found.choices.map(({ file }) => file);
+    const numpy = runJson<NumpyCompression>(reference.python, [BASELINE, "compression", ...files], ONE_THREAD);
+    rows.push(line("`numpy.savez_compressed`", numpy.bytes, numpy.writeSeconds, numpy.readSeconds));
+    loaded = numpy.equal
+      ? `NumPy loads all ${found.choices.length} files, and they hold equal arrays.`
+      : "**NumPy finds different arrays in the files.**";
+  }
+  const levels = found.levels.map(({ level, bytes, seconds }) => [
+    String(level),
+    `${(bytes / 1e6).toFixed(1)} MB`,
+    `${seconds.toFixed(2)} s`,
+    `${(found.plainBytes / 1e6 / seconds).toFixed(0)} MB/s`,
+  ]);
+  return `## Compression
+
+A preprocessed CT case, float32 of shape (${found.shape.join(", ")}), ${(found.plainBytes / 1e6).toFixed(1)} MB. ${loaded}
+
+${table(["choice", "size", "of plain", "writing", "reading"], rows)}
+
+Deflate alone, by level:
+
+${table(["level", "size", "time", "speed"], levels)}`;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    workers: { type: "string", default: "2" },
+  },
+});
+const scale = values.quick ? QUICK : FULL;
+const known = [...allRows(scale).map(({ name }) => name), DATASET.name, LINEAR, COMPRESSION];
+const unknown = positionals.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  say(`unknown: ${unknown.join(", ")}. Known: ${known.join(", ")}`);
+  process.exit(2);
+}
+const names = new Set(positionals.length > 0 ? positionals : known);
+const start = performance.now();
+const reference = findReference();
+if ("missing" in reference) say(`Only this package is measured, without the reference: ${reference.missing}`);
+const folder = mkdtempSync(join(tmpdir(), "nnprep-bench-"));
+const parts: Partial<Record<Section, string>> = {};
+try {
+  const summaries = await measureRows(names, scale, folder, reference);
+  if (names.has(DATASET.name)) {
+    say(DATASET.name);
+    const workers = Number(values.workers);
+    summaries.push(datasetSummary(await measureDataset(scale, folder, reference, workers)));
+  }
+  const machine = describeMachine(reference);
+  const note = values.quick ? "**Small sizes: these figures only show that everything runs.**\n\n" : "";
+  if (summaries.length > 0) parts.kernels = `${note}${machine}\n\n${kernelsTable(summaries)}`;
+  if (names.has(LINEAR)) parts["linear-cost"] = linearTable(values.quick);
+  if (names.has(COMPRESSION)) parts.compression = compressionTable(values.quick, folder, reference);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(summaries, null, 1)}\n`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+const whole = positionals.length === 0 && !values.quick;
+const file = whole ? join(BENCH_FOLDER, "RESULTS.md") : join(REPOSITORY, "build/bench/RESULTS.md");
+writeSections(file, parts);
+process.stdout.write(`${Object.values(parts).join("\n\n")}\n`);
+say(`${file} written after ${((performance.now() - start) / 60000).toFixed(1)} minutes`);

@@ -1,0 +1,29 @@
+import { caseRows } from "./case.bench.js";
+import { cubicRows } from "./cubic.bench.js";
+import { fillHolesRows } from "./fill-holes.bench.js";
+import { componentRows } from "./label.bench.js";
+import { labelRows } from "./linear-labels.bench.js";
+import { momentsRows } from "./moments.bench.js";
+import { nearestRows } from "./nearest.bench.js";
+import { nonzeroRows } from "./nonzero.bench.js";
+import { normalizeRows } from "./normalize.bench.js";
+import { meanRows } from "./pairwise.bench.js";
+import type { Row, Scale } from "./row.js";
+import { percentileRows } from "./select.bench.js";
+
+/** Every operation in memory, in the order of the report. */
+export function allRows(scale: Scale): Row[] {
+  return [
+    cubicRows,
+    labelRows,
+    nearestRows,
+    fillHolesRows,
+    nonzeroRows,
+    componentRows,
+    meanRows,
+    momentsRows,
+    normalizeRows,
+    percentileRows,
+    caseRows,
+  ].flatMap((rows) => rows(scale));
+}

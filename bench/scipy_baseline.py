@@ -1,0 +1,373 @@
+"""The reference side of the benchmark: scikit-image, SciPy, NumPy, batchgenerators and nnunet 1.7.1, one thread.
+
+    python scipy_baseline.py versions                   prints versions as JSON
+    python scipy_baseline.py serve                      answers one JSON command a line (see `Server`)
+    python scipy_baseline.py dataset BASE TASK WORKERS  crops, plans and preprocesses a task as nnUNet_plan_and_preprocess
+    python scipy_baseline.py compare BASE OTHER         counts differing voxels of two preprocessed folders
+    python scipy_baseline.py compression NPZ...         loads all; time and size of numpy.savez_compressed
+
+Threads are limited by the environment (OMP_NUM_THREADS=1 and the like), which the caller sets.
+"""
+import contextlib
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import pathlib
+import resource
+import sys
+import time
+import types
+
+import numpy as np
+
+# What nnunet imports on the way to its preprocessing without using it there.
+UNUSED = {"torch", "hiddenlayer", "matplotlib", "medpy", "nibabel", "requests"}
+
+
+class UnusedPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Stands in for packages that nnunet's modules import for training only: any name in them is an empty class."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in UNUSED:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        def attribute(name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return type(name, (object,), {"__init__": lambda self, *_, **__: None})
+
+        module = types.ModuleType(spec.name)
+        module.__getattr__ = attribute
+        return module
+
+    def exec_module(self, module):
+        pass
+
+
+@contextlib.contextmanager
+def silent():
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        yield
+
+
+def import_nnunet(base="/nonexistent"):
+    """Makes nnunet importable; its folders are taken from the environment at the first import."""
+    os.environ["nnUNet_raw_data_base"] = str(base)
+    os.environ["nnUNet_preprocessed"] = str(pathlib.Path(base) / "nnUNet_preprocessed")
+    os.environ.pop("RESULTS_FOLDER", None)
+    sys.meta_path.insert(0, UnusedPackages())
+
+
+def peak_bytes():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+# Every operation takes the arrays by name and its parameters and returns a function without arguments, which does the
+# work once and returns a dict of result arrays.
+
+
+def cubic(arrays, parameters):
+    from skimage.transform import resize
+
+    data, shape = arrays["data"], tuple(parameters["newShape"])
+
+    def run():
+        resized = resize(data.astype(float), shape, 3, mode="edge", anti_aliasing=False)
+        return {"data": resized.astype(data.dtype)}
+
+    return run
+
+
+def separate_z(arrays, parameters):
+    import_nnunet()
+    with silent():
+        from nnunet.preprocessing.preprocessing import resample_patient
+    data, spacing, target = arrays["data"][None], parameters["spacing"], parameters["target"]
+    return lambda: {"data": resample_patient(data, None, spacing, target, 3, 1, force_separate_z=None)[0][0]}
+
+
+def labels(arrays, parameters):
+    from batchgenerators.augmentations.utils import resize_segmentation
+
+    label, shape = arrays["label"], tuple(parameters["newShape"])
+    return lambda: {"label": resize_segmentation(label.astype(float), shape, 1).astype(label.dtype)}
+
+
+def nearest(arrays, parameters):
+    from batchgenerators.augmentations.utils import resize_segmentation
+
+    data, shape = arrays["data"], tuple(parameters["newShape"])
+    return lambda: {"data": resize_segmentation(data, shape, 0)}
+
+
+def fill_holes(arrays, parameters):
+    from scipy.ndimage import binary_fill_holes
+
+    mask = arrays["mask"].view(bool)
+    return lambda: {"mask": binary_fill_holes(mask).view(np.uint8)}
+
+
+def nonzero_box(arrays, parameters):
+    import_nnunet()
+    with silent():
+        from nnunet.preprocessing.cropping import get_bbox_from_mask
+    data = [arrays[name] for name in sorted(arrays)]
+
+    def run():
+        # create_nonzero_mask of nnunet 1.7.1 without its last line, which is the row fill-holes.
+        mask = np.zeros(data[0].shape, dtype=bool)
+        for channel in data:
+            mask = mask | (channel != 0)
+        return {"mask": mask.view(np.uint8), "box": np.array(get_bbox_from_mask(mask, 0), np.int32)}
+
+    return run
+
+
+def components(arrays, parameters):
+    from scipy.ndimage import generate_binary_structure, label
+
+    structure = generate_binary_structure(3, 1 if parameters["connectivity"] == 6 else 3)
+    mask = arrays["mask"]
+    return lambda: {"labels": label(mask, structure)[0]}
+
+
+def components_numbering(arrays, parameters):
+    """The numbering that 26-connected components are also compared with."""
+    from skimage.measure import label
+
+    return {"labels": label(arrays["mask"], connectivity=3).astype(np.int32)}
+
+
+def mean_std(arrays, parameters):
+    values = arrays["values"]
+    return lambda: {"moments": np.array([values.mean(), values.std()], np.float32)}
+
+
+def clip_zscore(arrays, parameters):
+    values = arrays["values"]
+    low, high, mean, sd = (parameters[name] for name in ("low", "high", "mean", "sd"))
+
+    def run():
+        clipped = np.clip(values, low, high)
+        return {"values": (clipped - mean) / sd}
+
+    return run
+
+
+def percentiles(arrays, parameters):
+    values, ranks = arrays["values"], np.array(parameters["percentiles"])
+    return lambda: {"percentiles": np.percentile(values, ranks)}
+
+
+def case(arrays, parameters):
+    import_nnunet()
+    with silent():
+        from nnunet.preprocessing.cropping import ImageCropper
+        from nnunet.preprocessing.preprocessing import GenericPreprocessor
+    data = np.stack([arrays[name] for name in sorted(arrays) if name.startswith("channel")])
+    label = arrays["label"][None].astype(np.float32)
+    count = len(data)
+    properties = {"original_spacing": np.array(parameters["spacing"], float)}
+    statistics = parameters["intensityProperties"]
+    preprocessor = GenericPreprocessor(
+        dict.fromkeys(range(count), parameters["scheme"]),
+        dict.fromkeys(range(count), parameters["useMask"]),
+        [0, 1, 2],
+        None if statistics is None else dict.fromkeys(range(count), statistics),
+    )
+    target = np.array(parameters["target"], float)
+
+    def run():
+        with silent():
+            cropped, seg, props = ImageCropper.crop(data, dict(properties), label)
+            image, seg, _ = preprocessor.resample_and_normalize(cropped, target, props, seg)
+        return {"channels": image, "label": seg[0].astype(np.int16)}
+
+    return run
+
+
+OPERATIONS = {
+    f.__name__.replace("_", "-"): f
+    for f in (
+        cubic,
+        separate_z,
+        labels,
+        nearest,
+        fill_holes,
+        nonzero_box,
+        components,
+        mean_std,
+        clip_zscore,
+        percentiles,
+        case,
+    )
+}
+
+
+def compare(found, expected):
+    """Differing values bit by bit (a NaN equals any NaN), and the largest difference in units of `expected`'s range."""
+    if found.size != expected.size:
+        return {"differing": max(found.size, expected.size), "total": expected.size, "error": None}
+    found, expected = found.reshape(-1), np.ascontiguousarray(expected).reshape(-1)
+    if found.dtype != expected.dtype:
+        found = found.astype(expected.dtype)
+    differing, error = 0, 0.0
+    low, high = (float(expected.min()), float(expected.max())) if expected.size else (0.0, 0.0)
+    # In pieces, so that no array as long as the volume is made.
+    for start in range(0, expected.size, 1 << 22):
+        a, b = found[start : start + (1 << 22)], expected[start : start + (1 << 22)]
+        bits = f"u{a.dtype.itemsize}"
+        different = a.view(bits) != b.view(bits)
+        if a.dtype.kind == "f":
+            different &= ~(np.isnan(a) & np.isnan(b))
+        differing += int(np.count_nonzero(different))
+        if different.any():
+            error = max(error, float(np.abs(a[different].astype(float) - b[different].astype(float)).max()))
+    return {"differing": differing, "total": int(expected.size), "error": error / (high - low) if high > low else error}
+
+
+class Server:
+    """One operation in one process. Commands: prepare, cold, turn, compare, finish; each is answered by one line."""
+
+    def __init__(self):
+        self.run = None
+        self.result = None
+        self.arrays = {}
+        self.parameters = {}
+        self.operation = ""
+
+    def prepare(self, message):
+        self.operation = message["operation"]
+        self.parameters = message["parameters"]
+        self.arrays = {name: np.load(path) for name, path in message["inputs"].items()}
+        self.run = OPERATIONS[self.operation](self.arrays, self.parameters)
+        return {}
+
+    def timed(self):
+        self.result = None
+        start = time.perf_counter()
+        self.result = self.run()
+        return time.perf_counter() - start
+
+    def cold(self, message):
+        return {"seconds": self.timed(), "peakBytes": peak_bytes()}
+
+    def turn(self, message):
+        samples = []
+        while not samples or sum(samples) < message["seconds"]:
+            samples.append(self.timed())
+        return {"samples": samples}
+
+    def compare(self, message):
+        expected = [self.result]
+        if self.operation == "components" and self.parameters["connectivity"] == 26:
+            expected.append(components_numbering(self.arrays, self.parameters))
+        found = {name: np.load(path) for name, path in message["outputs"].items()}
+        parts = [compare(array, result[name]) for result in expected for name, array in found.items()]
+        return {
+            "differing": sum(part["differing"] for part in parts),
+            "total": sum(part["total"] for part in parts),
+            "error": max(part["error"] if part["error"] is not None else float("inf") for part in parts),
+        }
+
+    def serve(self):
+        replies = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+        for line in sys.stdin:
+            message = json.loads(line)
+            if message["command"] == "finish":
+                break
+            try:
+                reply = getattr(self, message["command"])(message)
+            except Exception as error:
+                reply = {"failure": f"{type(error).__name__}: {error}"}
+            replies.write(json.dumps(reply) + "\n")
+            replies.flush()
+
+
+def run_dataset(base, task, workers):
+    """What nnUNet_plan_and_preprocess -t TASK -pl2d None -tl N -tf N does, by the functions that it calls."""
+    import_nnunet(base)
+    import shutil
+
+    with silent():
+        from nnunet.experiment_planning.DatasetAnalyzer import DatasetAnalyzer
+        from nnunet.experiment_planning.experiment_planner_baseline_3DUNet_v21 import ExperimentPlanner3D_v21
+        from nnunet.experiment_planning.utils import crop
+
+        cropped = pathlib.Path(base) / "nnUNet_cropped_data" / task
+        preprocessed = pathlib.Path(base) / "nnUNet_preprocessed" / task
+        crop(task, False, workers)
+        modality = json.loads((cropped / "dataset.json").read_text())["modality"].values()
+        with_ct = "CT" in modality or "ct" in modality
+        DatasetAnalyzer(str(cropped), overwrite=False, num_processes=workers).analyze_dataset(with_ct)
+        preprocessed.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cropped / "dataset_properties.pkl", preprocessed)
+        shutil.copy(cropped / "dataset.json", preprocessed)
+        planner = ExperimentPlanner3D_v21(str(cropped), str(preprocessed))
+        planner.plan_experiment()
+        planner.run_preprocessing((workers, workers))
+
+
+def compare_folders(base, other):
+    """Over every preprocessed npz of `base`: how many values differ from those of the same file in `other`."""
+    differing = total = files = 0
+    for path in sorted(pathlib.Path(base).rglob("*stage*/*.npz")):
+        twin = pathlib.Path(other) / path.relative_to(base)
+        expected = np.load(path)["data"]
+        files += 1
+        if not twin.exists():
+            differing += expected.size
+            total += expected.size
+            continue
+        part = compare(np.load(twin)["data"], expected)
+        differing += part["differing"]
+        total += part["total"]
+    return {"differing": differing, "total": total, "files": files}
+
+
+def compression(paths):
+    arrays = [np.load(path)["data"] for path in paths]
+    target = pathlib.Path(paths[0]).with_name("numpy.npz")
+    start = time.perf_counter()
+    np.savez_compressed(target, data=arrays[0])
+    writing = time.perf_counter() - start
+    start = time.perf_counter()
+    np.load(target)["data"]
+    reading = time.perf_counter() - start
+    size = target.stat().st_size
+    target.unlink()
+    equal = all(np.array_equal(arrays[0], array) for array in arrays)
+    return {"writeSeconds": writing, "readSeconds": reading, "bytes": size, "equal": equal}
+
+
+def versions():
+    import platform
+    from importlib.metadata import version
+
+    packages = ("numpy", "scipy", "scikit-image", "batchgenerators", "nnunet", "simpleitk")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def main():
+    command, *rest = sys.argv[1:]
+    if command == "serve":
+        Server().serve()
+    elif command == "dataset":
+        run_dataset(rest[0], rest[1], int(rest[2]))
+    elif command == "versions":
+        print(json.dumps(versions()))
+    elif command == "compare":
+        print(json.dumps(compare_folders(rest[0], rest[1])))
+    elif command == "compression":
+        print(json.dumps(compression(rest)))
+    else:
+        sys.exit(f"unknown command {command}")
+
+
+if __name__ == "__main__":
+    main()

@@ -144,11 +144,15 @@ function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepE
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
-/**
- * Parses a `.npy` file (format versions 1 to 3). The array may share the memory of `bytes`.
- * Throws CORRUPT_FILE, and UNSUPPORTED for dtypes that are not plain numbers.
- */
-export function parseNpy(bytes: Uint8Array): NdArray {
+interface NpyHeader {
+  readonly dtype: string;
+  readonly fortranOrder: boolean;
+  readonly shape: readonly number[];
+  /** Where the elements begin. */
+  readonly start: number;
+}
+
+function readNpyHeader(bytes: Uint8Array): NpyHeader {
   if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte)) {
     throw corrupt("it does not begin with \\x93NUMPY");
   }
@@ -168,7 +172,42 @@ export function parseNpy(bytes: Uint8Array): NdArray {
     .map((text) => text.trim().replace("L", ""))
     .filter((text) => text !== "")
     .map(Number);
-  return makeArray(bytes.subarray(start + length), descr[1] ?? descr[2].slice(0, 80), sizes, fortran[1] === "True");
+  return {
+    dtype: descr[1] ?? descr[2].slice(0, 80),
+    fortranOrder: fortran[1] === "True",
+    shape: sizes,
+    start: start + length,
+  };
+}
+
+/**
+ * Parses a `.npy` file (format versions 1 to 3). The array may share the memory of `bytes`.
+ * Throws CORRUPT_FILE, and UNSUPPORTED for dtypes that are not plain numbers.
+ */
+export function parseNpy(bytes: Uint8Array): NdArray {
+  const { dtype, fortranOrder, shape, start } = readNpyHeader(bytes);
+  return makeArray(bytes.subarray(start), dtype, shape, fortranOrder);
+}
+
+/** Floats as they are stored; float16 as its bits in a Uint16Array. */
+export interface StoredFloats {
+  readonly precision: "float16" | "float32" | "float64";
+  readonly data: Uint16Array | Float32Array | Float64Array;
+  readonly shape: readonly number[];
+}
+
+/** Parses a `.npy` file of floats without widening them. Throws UNSUPPORTED if it holds anything else. */
+export function parseNpyFloats(bytes: Uint8Array): StoredFloats {
+  const { dtype, fortranOrder, shape, start } = readNpyHeader(bytes);
+  const kind = dtype.replace(/^[<>|=]/, "");
+  if (kind !== "f2" && kind !== "f4" && kind !== "f8") {
+    throw new NnprepError("UNSUPPORTED", `NumPy dtype "${dtype}" found, float16, float32 or float64 expected`, {
+      found: dtype,
+    });
+  }
+  const { data } = makeArray(bytes.subarray(start), dtype.replace("f2", "u2"), shape, fortranOrder);
+  const precision = kind === "f2" ? "float16" : kind === "f4" ? "float32" : "float64";
+  return { precision, data: data as StoredFloats["data"], shape };
 }
 
 /** Header of a `.npy` file, version 1 (2 when it is too long), padded so that the data begin at a multiple of 64. */

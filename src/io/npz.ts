@@ -1,8 +1,8 @@
 import { NnprepError } from "../core/errors.js";
 import type { NdArray, NdArrayData } from "../core/python.js";
 import { joinParts } from "./gzip-members.js";
-import { bytesOf, dtypeName, formatNpyHeader, parseNpy } from "./npy.js";
-import { formatZip, parseZip } from "./zip.js";
+import { bytesOf, dtypeName, formatNpyHeader, parseNpy, parseNpyFloats, type StoredFloats } from "./npy.js";
+import { formatZip, parseZip, type ZipEntry } from "./zip.js";
 
 /** Members are only stored, deflated at level 1, or deflated at level 6 (what NumPy itself uses). */
 export type NpzCompression = "none" | "fast" | "best";
@@ -13,6 +13,8 @@ const LEVELS: Readonly<Record<NpzCompression, number>> = { none: 0, fast: 1, bes
 export interface ArrayInChunks {
   readonly chunks: readonly NdArrayData[];
   readonly shape: readonly number[];
+  /** True if the chunks are Uint16Array that hold the bits of float16. */
+  readonly float16?: boolean;
 }
 
 export type NpzArrays =
@@ -28,18 +30,26 @@ export async function readNpz(bytes: Uint8Array): Promise<Map<string, NdArray>> 
   return arrays;
 }
 
-/** The array under one key, and none of the others. Throws CORRUPT_FILE when there is no such key. */
-export async function readNpzArray(bytes: Uint8Array, key: string): Promise<NdArray> {
+/** The member of one key. Throws CORRUPT_FILE when there is no such key. */
+function findMember(bytes: Uint8Array, key: string): ZipEntry {
   const entries = parseZip(bytes);
   const entry = entries.find(({ name }) => name === `${key}.npy`);
-  if (entry === undefined) {
-    const found = entries.map(({ name }) => name.replace(/\.npy$/, ""));
-    throw new NnprepError("CORRUPT_FILE", `no array "${key}" in the archive, found: ${found.join(", ") || "nothing"}`, {
-      found,
-      expected: key,
-    });
-  }
-  return parseNpy(await entry.read());
+  if (entry !== undefined) return entry;
+  const found = entries.map(({ name }) => name.replace(/\.npy$/, ""));
+  throw new NnprepError("CORRUPT_FILE", `no array "${key}" in the archive, found: ${found.join(", ") || "nothing"}`, {
+    found,
+    expected: key,
+  });
+}
+
+/** The array under one key, and none of the others. Throws CORRUPT_FILE when there is no such key. */
+export async function readNpzArray(bytes: Uint8Array, key: string): Promise<NdArray> {
+  return parseNpy(await findMember(bytes, key).read());
+}
+
+/** The floats under one key as they are stored, float16 as its bits. Throws CORRUPT_FILE or UNSUPPORTED. */
+export async function readNpzFloats(bytes: Uint8Array, key: string): Promise<StoredFloats> {
+  return parseNpyFloats(await findMember(bytes, key).read());
 }
 
 /**
@@ -70,7 +80,8 @@ export async function writeNpzPieces(
   const named = arrays instanceof Map ? [...arrays] : Object.entries(arrays);
   const members = named.map(([key, array]: [string, NdArray | ArrayInChunks]) => {
     const parts = "chunks" in array ? array.chunks : [array.data];
-    const dtype = checkChunks(key, parts, array.shape);
+    const stored = checkChunks(key, parts, array.shape);
+    const dtype = "chunks" in array && array.float16 === true ? stored.replace("u2", "f2") : stored;
     return { name: `${key}.npy`, chunks: [formatNpyHeader(dtype, array.shape), ...parts.map(bytesOf)] };
   });
   return formatZip(members, LEVELS[compression]);

@@ -1,11 +1,10 @@
 import { cropOneCase } from "./crop.js";
 import { collectOneCase } from "./fingerprint.js";
 import { preprocessOneCase } from "./preprocess.js";
-import type { TaskStores } from "./task.js";
 import { verifyOneCase } from "./verify-task.js";
 
-/** One job of a stage: the stores and its structured-cloneable argument in, a structured-cloneable result out. */
-export type Job = (stores: TaskStores, argument: never) => Promise<unknown>;
+/** One job of a stage: its stores and its structured-cloneable argument in, a structured-cloneable result out. */
+export type Job = (stores: never, argument: never) => Promise<unknown>;
 
 /** The jobs that executors run, under the names that the stages ask for. */
 export const JOBS: Readonly<Record<string, Job>> = {

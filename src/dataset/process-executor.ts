@@ -11,19 +11,22 @@ export interface TaskFolders {
   readonly preprocessed: string;
 }
 
-/** What a worker process gets: the job's name and argument, and where the task lies. */
+/** Folders by the names under which jobs know them. */
+export type NamedFolders = TaskFolders | Readonly<Record<string, string>>;
+
+/** What a worker process gets: the job's name and argument, and the folders of its stores. */
 export interface WorkerCall {
   readonly job: string;
   readonly argument: unknown;
-  readonly folders: TaskFolders;
+  readonly folders: NamedFolders;
 }
 
 /** Runs jobs in processes of their own, so that one that is killed takes its own case with it and nothing else. */
 export class ProcessExecutor implements Executor {
   readonly #pool: WorkerPool;
-  readonly #folders: TaskFolders;
+  readonly #folders: NamedFolders;
 
-  constructor(folders: TaskFolders, workers: number) {
+  constructor(folders: NamedFolders, workers: number) {
     this.#folders = folders;
     const script = fileURLToPath(new URL("./worker.js", import.meta.url));
     this.#pool = new WorkerPool({ script, workers, kind: "process" });

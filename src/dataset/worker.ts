@@ -33,13 +33,9 @@ function peakMemoryBytes(): number {
 async function runJob({ job, argument, folders }: WorkerCall): Promise<Measured<unknown>> {
   await init();
   resetPeakMemory();
-  const stores = {
-    raw: new FolderStore(folders.raw),
-    cropped: new FolderStore(folders.cropped),
-    preprocessed: new FolderStore(folders.preprocessed),
-  };
+  const stores = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, new FolderStore(folder)]));
   const start = performance.now();
-  const value = await (JOBS[job] as Job)(stores, argument as never);
+  const value = await (JOBS[job] as Job)(stores as never, argument as never);
   return { value, seconds: (performance.now() - start) / 1000, peakMemoryBytes: peakMemoryBytes() };
 }
 

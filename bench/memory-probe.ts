@@ -1,5 +1,10 @@
 /** One measurement of memory in a process of its own: `node memory-probe.js KIND [argument...]` prints JSON. */
-import { type Shape3, voxelCount } from "../src/core/volume.js";
+import { join } from "node:path";
+import { IDENTITY_GEOMETRY, type Shape3, voxelCount } from "../src/core/volume.js";
+import { loadCroppedProperties, saveCase } from "../src/dataset/case-files.js";
+import { FolderStore } from "../src/dataset/folder-store.js";
+import { preprocessOneCase } from "../src/dataset/preprocess.js";
+import type { TaskStores } from "../src/dataset/task.js";
 import { formatNifti, parseNifti } from "../src/io/nifti.js";
 import { readNpzArray, writeNpz } from "../src/io/npz.js";
 import { resizeCubic } from "../src/kernels/cubic.js";
@@ -49,22 +54,30 @@ export interface CaseProbe {
   readonly wasmBytes: number;
 }
 
-/** From the cropped case in memory to the preprocessed one and its bytes, as a worker does it. */
-async function probeCase(spec: CaseSpec): Promise<CaseProbe> {
-  const geometry = { originMm: [0, 0, 0] as const, direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] as const };
+const IDENTIFIER = "case";
+
+function storesIn(folder: string): TaskStores {
+  const store = (name: string) => new FolderStore(join(folder, name));
+  return { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
+}
+
+/** Writes the cropped case that `probeCase` begins with. */
+async function writeCropped(spec: CaseSpec, folder: string): Promise<object> {
+  const geometry = { ...IDENTITY_GEOMETRY, spacingMm: spec.spacing };
+  const images = spec.channels.map((input) => ({ data: input.make() as Float32Array, shape: spec.shape, geometry }));
+  const { arrays, properties } = cropCase({ images, label: { ...images[0], data: spec.label.make() as Int16Array } });
+  await saveCase(storesIn(folder).cropped, IDENTIFIER, arrays, properties);
+  return {};
+}
+
+/** The job of a dataset worker, files to files. */
+async function probeCase(spec: CaseSpec, folder: string): Promise<CaseProbe> {
+  const stores = storesIn(folder);
+  const properties = await loadCroppedProperties(stores.cropped, IDENTIFIER);
   const baselineBytes = peakBytes();
-  const volumes = spec.channels.map((input) => ({
-    data: input.make() as Float32Array,
-    shape: spec.shape,
-    geometry: { ...geometry, spacingMm: spec.spacing },
-  }));
-  const label = { ...volumes[0], data: spec.label.make() as Int16Array };
-  const cropped = cropCase({ images: volumes, label });
   const settings = stageOf(spec);
-  const estimateBytes = estimatePreprocessMemory(cropped.properties, spec.channels.length, settings);
-  const result = preprocessCase(cropped.arrays, cropped.properties, settings);
-  const chunks = [...result.arrays.channels, Float32Array.from(result.arrays.label)];
-  await writeNpz({ data: { chunks, shape: [chunks.length, ...result.arrays.shape] } }, { compression: "fast" });
+  const estimateBytes = estimatePreprocessMemory(properties, spec.channels.length, settings);
+  await preprocessOneCase(stores, { identifier: IDENTIFIER, folder: "stage", settings, options: {} });
   return { name: spec.name, estimateBytes, measuredBytes: peakBytes() - baselineBytes, wasmBytes: wasmBytes() };
 }
 
@@ -80,11 +93,7 @@ async function probeRepeat(spec: CaseSpec): Promise<RepeatProbe> {
   const peaks = [];
   for (let i = 1; i <= 100; i++) {
     const shape: Shape3 = [30 + (i % 5), 96 + (i % 7), 96 + (i % 3)];
-    const geometry = {
-      spacingMm: [2, 0.8, 0.8] as const,
-      originMm: [0, 0, 0] as const,
-      direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] as const,
-    };
+    const geometry = { ...IDENTITY_GEOMETRY, spacingMm: spec.spacing };
     const file = await formatNifti({ data: Int16Array.from(ctScan(shape, i)), shape, geometry }, { gzip: true });
     const image = await parseNifti(file);
     const label = { ...image, data: labelMap(shape, 3, i) };
@@ -99,12 +108,14 @@ async function probeRepeat(spec: CaseSpec): Promise<RepeatProbe> {
 }
 
 const [kind, ...rest] = process.argv.slice(2);
+const spec = (name: string) => specs.find((known) => known.name === name) ?? specs[0];
 const specs = caseSpecs(rest.includes("--quick") ? QUICK : FULL);
 noteWasmMemories();
 await init();
-let result: ResizeProbe | CaseProbe | RepeatProbe;
+let result: object;
 if (kind === "repeat") result = await probeRepeat(specs[0]);
-else if (kind === "case") result = await probeCase(specs.find(({ name }) => name === rest[0]) ?? specs[0]);
+else if (kind === "crop") result = await writeCropped(spec(rest[0]), rest[1]);
+else if (kind === "case") result = await probeCase(spec(rest[0]), rest[1]);
 else {
   const [n0, n1, n2, m0, m1, m2] = rest.slice(0, 6).map(Number);
   result = probeResize(kind, [n0, n1, n2], [m0, m1, m2]);

@@ -2,6 +2,8 @@
  * Where memory goes: `npm run bench:memory [-- --quick]` writes the last part of bench/RESULTS.md, or with --quick of
  * build/bench/RESULTS.md. Every measurement has a process of its own.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { CaseSpec } from "./case.bench.js";
@@ -75,7 +77,10 @@ function cases(quick: boolean): string {
   const flags = quick ? ["--quick"] : [];
   const names: readonly CaseSpec["name"][] = ["case-ct", "case-mr"];
   const lines = names.map((name) => {
-    const found = probe<CaseProbe>("case", name, ...flags);
+    const folder = mkdtempSync(join(tmpdir(), "nnprep-memory-"));
+    probe("crop", name, folder, ...flags);
+    const found = probe<CaseProbe>("case", name, folder, ...flags);
+    rmSync(folder, { recursive: true, force: true });
     const deviation = found.estimateBytes / found.measuredBytes - 1;
     return [
       `\`${name}\``,
@@ -88,7 +93,8 @@ function cases(quick: boolean): string {
   });
   return `### Estimate and peak of a case
 
-The estimate that admits a case to a dataset run, and the peak of a process that crops, preprocesses and compresses it.
+The estimate that admits a cropped case to a dataset run, and the peak of a process that preprocesses it, files to
+files, less what the process had before.
 
 ${table(["case", "estimate", "peak", "deviation", "within 15 %", "WebAssembly"], lines)}`;
 }

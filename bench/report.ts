@@ -18,9 +18,11 @@ import { FULL, QUICK, type Scale } from "./row.js";
 import { allRows } from "./rows.js";
 import { runJson } from "./run-json.js";
 import { datasetSummary, type Summary, summarize } from "./summary.js";
+import type { ThreadsResult } from "./threads.js";
 
 const LINEAR = "linear-cost";
 const COMPRESSION = "compression";
+const THREADS = "threads";
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -83,6 +85,28 @@ ns per voxel of the result at growing sizes (cubes); within 1.5x of each other i
 ${table(["kernel", ...sizes, "spread", "within 1.5x"], rows)}`;
 }
 
+function threadsTable(quick: boolean): string {
+  say(THREADS);
+  const found = runJson<ThreadsResult>(
+    process.execPath,
+    [program(THREADS), ...(quick ? ["--quick"] : [])],
+    process.env,
+  );
+  const [{ seconds: alone }] = found.runs;
+  const rows = found.runs.map(({ threads, sharing, seconds, equal }) => [
+    String(threads),
+    sharing,
+    `${digits(seconds * 1000)} ms`,
+    `${(alone / seconds).toFixed(2)}x`,
+    equal ? "yes" : "**no**",
+  ]);
+  return `## Threads
+
+Cubic resize of ${found.size} by \`createEngine({ threads })\`; at least 1.5x is wanted of two threads on an idle machine.
+
+${table(["threads", "memory", "time", "faster", "same bits"], rows)}`;
+}
+
 interface NumpyCompression {
   readonly writeSeconds: number;
   readonly readSeconds: number;
@@ -139,7 +163,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const scale = values.quick ? QUICK : FULL;
-const known = [...allRows(scale).map(({ name }) => name), DATASET.name, LINEAR, COMPRESSION];
+const known = [...allRows(scale).map(({ name }) => name), DATASET.name, LINEAR, THREADS, COMPRESSION];
 const unknown = positionals.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   say(`unknown: ${unknown.join(", ")}. Known: ${known.join(", ")}`);
@@ -162,6 +186,7 @@ try {
   const note = values.quick ? "**Small sizes: these figures only show that everything runs.**\n\n" : "";
   if (summaries.length > 0) parts.kernels = `${note}${machine}\n\n${kernelsTable(summaries)}`;
   if (names.has(LINEAR)) parts["linear-cost"] = linearTable(values.quick);
+  if (names.has(THREADS)) parts.threads = threadsTable(values.quick);
   if (names.has(COMPRESSION)) parts.compression = compressionTable(values.quick, folder, reference);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(summaries, null, 1)}\n`);
 } finally {

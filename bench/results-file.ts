@@ -3,7 +3,7 @@ import { cpus, totalmem, type } from "node:os";
 import type { Reference } from "./reference.js";
 
 /** The parts of RESULTS.md; each command writes its own and leaves the others. */
-const SECTIONS = ["kernels", "linear-cost", "compression", "memory"] as const;
+const SECTIONS = ["kernels", "linear-cost", "threads", "compression", "memory"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 const TITLE = `# Benchmark results

@@ -78,7 +78,7 @@ TASKS = {
         "images": ["image.nii.gz"],
         "label": "seg.nii.gz",
         "modality": ["CT"],
-        "spacings": [(1.5, 1.5, 1.5), (1.5, 1.5, 1.5), (1.5, 1.5, 2.0)],
+        "spacings": [(1.2, 1.2, 1.2), (1.2, 1.2, 1.2), (1.2, 1.2, 1.6)],
         "most_labels": 2,
     },
 }

@@ -106,41 +106,65 @@ export function filterRow(line: usize, count: i32, fromEdge: i32, zn: f64): void
 }
 
 /**
- * Sum over 4x4x4 taps in C order of ((coefficient * w0) * w1) * w2. `first` is the first tap; planes and rows are
- * `planeStride` and `rowStride` bytes apart; `weights0` ... are the addresses of four weights each.
+ * Voxels of one output row, chosen by `columns` (i32): sums over 4x4x4 taps in C order of
+ * ((coefficient * w0) * w1) * w2 into `output` (f64). `firstTaps` (i32) is each column's first coefficient relative to
+ * `row`, the row of the first tap; planes and rows are `planeStride` and `rowStride` bytes apart.
  */
 export function sumTaps3(
-  first: usize,
+  row: usize,
   planeStride: usize,
   rowStride: usize,
   weights0: usize,
   weights1: usize,
   weights2: usize,
-): f64 {
-  let sum: f64 = 0;
-  for (let i: usize = 0; i < 4; i++) {
-    const w0 = load<f64>(weights0 + (i << 3));
-    for (let j: usize = 0; j < 4; j++) {
-      const w1 = load<f64>(weights1 + (j << 3));
-      const row = first + i * planeStride + j * rowStride;
-      sum += load<f64>(row) * w0 * w1 * load<f64>(weights2);
-      sum += load<f64>(row, 8) * w0 * w1 * load<f64>(weights2, 8);
-      sum += load<f64>(row, 16) * w0 * w1 * load<f64>(weights2, 16);
-      sum += load<f64>(row, 24) * w0 * w1 * load<f64>(weights2, 24);
+  firstTaps: usize,
+  columns: usize,
+  count: i32,
+  output: usize,
+): void {
+  for (let c = 0; c < count; c++) {
+    const column = <usize>load<i32>(columns + ((<usize>c) << 2));
+    const first = row + ((<usize>load<i32>(firstTaps + (column << 2))) << 3);
+    const w = weights2 + (column << 5);
+    let sum: f64 = 0;
+    for (let i: usize = 0; i < 4; i++) {
+      const w0 = load<f64>(weights0 + (i << 3));
+      for (let j: usize = 0; j < 4; j++) {
+        const w1 = load<f64>(weights1 + (j << 3));
+        const at = first + i * planeStride + j * rowStride;
+        sum += load<f64>(at) * w0 * w1 * load<f64>(w);
+        sum += load<f64>(at, 8) * w0 * w1 * load<f64>(w, 8);
+        sum += load<f64>(at, 16) * w0 * w1 * load<f64>(w, 16);
+        sum += load<f64>(at, 24) * w0 * w1 * load<f64>(w, 24);
+      }
     }
+    store<f64>(output + ((<usize>c) << 3), sum);
   }
-  return sum;
 }
 
-/** The same in a plane: sum over 4x4 taps of (coefficient * w1) * w2. */
-export function sumTaps2(first: usize, rowStride: usize, weights1: usize, weights2: usize): f64 {
-  let sum: f64 = 0;
-  for (let j: usize = 0; j < 4; j++) {
-    const w1 = load<f64>(weights1 + (j << 3));
-    const row = first + j * rowStride;
-    for (let k: usize = 0; k < 4; k++) {
-      sum += load<f64>(row + (k << 3)) * w1 * load<f64>(weights2 + (k << 3));
+/** The same in a plane: sums over 4x4 taps of (coefficient * w1) * w2. */
+export function sumTaps2(
+  row: usize,
+  rowStride: usize,
+  weights1: usize,
+  weights2: usize,
+  firstTaps: usize,
+  columns: usize,
+  count: i32,
+  output: usize,
+): void {
+  for (let c = 0; c < count; c++) {
+    const column = <usize>load<i32>(columns + ((<usize>c) << 2));
+    const first = row + ((<usize>load<i32>(firstTaps + (column << 2))) << 3);
+    const w = weights2 + (column << 5);
+    let sum: f64 = 0;
+    for (let j: usize = 0; j < 4; j++) {
+      const w1 = load<f64>(weights1 + (j << 3));
+      const at = first + j * rowStride;
+      for (let k: usize = 0; k < 4; k++) {
+        sum += load<f64>(at + (k << 3)) * w1 * load<f64>(w + (k << 3));
+      }
     }
+    store<f64>(output + ((<usize>c) << 3), sum);
   }
-  return sum;
 }

@@ -18,14 +18,27 @@ interface ExactExports {
   filterLines(line: number, count: number, lanes: number, fromEdge: number, zn: number): void;
   filterRow(line: number, count: number, fromEdge: number, zn: number): void;
   sumTaps3(
-    first: number,
+    row: number,
     planeStride: number,
     rowStride: number,
     weights0: number,
     weights1: number,
     weights2: number,
-  ): number;
-  sumTaps2(first: number, rowStride: number, weights1: number, weights2: number): number;
+    firstTaps: number,
+    columns: number,
+    count: number,
+    output: number,
+  ): void;
+  sumTaps2(
+    row: number,
+    rowStride: number,
+    weights1: number,
+    weights2: number,
+    firstTaps: number,
+    columns: number,
+    count: number,
+    output: number,
+  ): void;
 }
 
 const Z = -0.2679491924311227;
@@ -157,7 +170,7 @@ export function repairDoubts(job: CubicJob, doubts: Doubts, extent: Extent, outp
   for (const groups of byPlane.values()) {
     for (const group of groups) {
       const repair = openWindow(job, taps, group, extent, output);
-      repair(group.doubts);
+      for (const { k0, k1, k2 } of group.doubts) repair(k0, k1, Int32Array.of(k2));
     }
   }
 }
@@ -203,17 +216,18 @@ function repairMany(job: CubicJob, doubts: Doubts, taps: AxisTaps, extent: Exten
   const { shape, planar } = job;
   const reach = REACH + FARTHEST;
   const side = 1024;
+  const columns = new Int32Array(job.newShape[2]);
   const height = Math.min(side, shape[1]) + 2 * PADDING + 2 * reach;
   const width = Math.min(side, shape[2]) + 2 * PADDING + 2 * reach;
   const planes = planar ? 4 : Math.max(4, Math.floor(WINDOW_VOXELS / (height * width)));
   for (const [from0, to0] of runsOfTaps(taps[0], planes)) {
     for (const [from1, to1] of runsOfTaps(taps[1], side)) {
       for (const [from2, to2] of runsOfTaps(taps[2], side)) {
-        let repair: ((few: readonly Doubt[]) => void) | null = null;
+        let repair: RowRepair | null = null;
         for (let k0 = from0; k0 < to0; k0++) {
           for (let k1 = from1; k1 < to1; k1++) {
-            const columns = doubts.markedInRow(k0, k1, from2, to2);
-            if (columns.length === 0) continue;
+            const count = doubts.markedInRow(k0, k1, from2, to2, columns);
+            if (count === 0) continue;
             repair ??= openWindow(
               job,
               taps,
@@ -230,7 +244,7 @@ function repairMany(job: CubicJob, doubts: Doubts, taps: AxisTaps, extent: Exten
               extent,
               output,
             );
-            repair(columns.map((k2) => ({ k0, k1, k2, value: 0 })));
+            repair(k0, k1, columns.subarray(0, count));
           }
         }
       }
@@ -238,17 +252,14 @@ function repairMany(job: CubicJob, doubts: Doubts, taps: AxisTaps, extent: Exten
   }
 }
 
+/** Evaluates the voxels of one output row at the given columns. */
+type RowRepair = (k0: number, k1: number, columns: Int32Array) => void;
+
 /**
  * Makes the coefficients of a group's window, in the reference's order: first axis, second, third (rows only when
  * asked for). Returns the function that evaluates voxels from them; it is good until the window is used again.
  */
-function openWindow(
-  job: CubicJob,
-  taps: AxisTaps,
-  group: Group,
-  extent: Extent,
-  output: Float32Array,
-): (doubts: readonly Doubt[]) => void {
+function openWindow(job: CubicJob, taps: AxisTaps, group: Group, extent: Extent, output: Float32Array): RowRepair {
   const { shape, newShape, planar } = job;
   const [n0, n1, n2] = shape;
   const span0 = planar ? { from: 0, to: 1 } : spanAround(group.first[0], group.last[0], n0, group.reach);
@@ -263,8 +274,14 @@ function openWindow(
     n2 * 4,
     planes * height * width * 8,
     ...newShape.map((m) => m * 32),
+    newShape[2] * 4,
+    newShape[2] * 4,
+    newShape[2] * 8,
   );
-  const [strip, samples, volume, weights0, weights1, weights2] = addresses as [
+  const [strip, samples, volume, weights0, weights1, weights2, firstTaps, chosen, sums] = addresses as [
+    number,
+    number,
+    number,
     number,
     number,
     number,
@@ -275,6 +292,7 @@ function openWindow(
   window.f64(weights0, newShape[0] * 4).set(taps[0].weights);
   window.f64(weights1, newShape[1] * 4).set(taps[1].weights);
   window.f64(weights2, newShape[2] * 4).set(taps[2].weights);
+  window.i32(firstTaps, newShape[2]).set(taps[2].first.map((first) => first + PADDING - span2.from));
 
   filterFirstAxis(job, group, planes, [span1, span2], width, { strip, samples, volume });
   const rowBytes = width * 8;
@@ -289,19 +307,25 @@ function openWindow(
     filtered[row] = 1;
     exports.filterRow(volume + row * rowBytes, span2.to - span2.from, span2.from === 0 ? 1 : 0, zn);
   };
-  return (doubts) => {
-    for (const { k0, k1, k2 } of doubts) {
-      const plane = planar ? 0 : (taps[0].first[k0] as number) - group.first[0];
-      const row = (taps[1].first[k1] as number) + PADDING - span1.from;
-      const column = (taps[2].first[k2] as number) + PADDING - span2.from;
-      for (let i = 0; i < (planar ? 1 : 4); i++) {
-        for (let j = 0; j < 4; j++) prepareRow((plane + i) * height + row + j);
-      }
-      const first = volume + plane * planeBytes + row * rowBytes + column * 8;
-      const value = planar
-        ? exports.sumTaps2(first, rowBytes, weights1 + 32 * k1, weights2 + 32 * k2)
-        : exports.sumTaps3(first, planeBytes, rowBytes, weights0 + 32 * k0, weights1 + 32 * k1, weights2 + 32 * k2);
-      output[(k0 * newShape[1] + k1) * newShape[2] + k2] = Math.min(Math.max(value, extent.low), extent.high);
+  return (k0, k1, columns) => {
+    const plane = planar ? 0 : (taps[0].first[k0] as number) - group.first[0];
+    const row = (taps[1].first[k1] as number) + PADDING - span1.from;
+    for (let i = 0; i < (planar ? 1 : 4); i++) {
+      for (let j = 0; j < 4; j++) prepareRow((plane + i) * height + row + j);
+    }
+    const count = columns.length;
+    window.i32(chosen, count).set(columns);
+    const first = volume + plane * planeBytes + row * rowBytes;
+    const at1 = weights1 + 32 * k1;
+    if (planar) exports.sumTaps2(first, rowBytes, at1, weights2, firstTaps, chosen, count, sums);
+    else {
+      const at0 = weights0 + 32 * k0;
+      exports.sumTaps3(first, planeBytes, rowBytes, at0, at1, weights2, firstTaps, chosen, count, sums);
+    }
+    const values = window.f64(sums, count);
+    const to = (k0 * newShape[1] + k1) * newShape[2];
+    for (let c = 0; c < count; c++) {
+      output[to + (columns[c] as number)] = Math.min(Math.max(values[c] as number, extent.low), extent.high);
     }
   };
 }

@@ -45,15 +45,21 @@ export class Doubts {
     return this.#bits === null ? this.#list : null;
   }
 
-  /** Columns of the marked voxels of one output row, when the doubts are many. */
-  markedInRow(k0: number, k1: number, from: number, to: number): number[] {
+  /** Columns from `from` to `to` of the marked voxels of one output row, into `columns`; returns how many. */
+  markedInRow(k0: number, k1: number, from: number, to: number, columns: Int32Array): number {
     const bits = this.#bits as Uint8Array;
     const row = (k0 * this.#shape[1] + k1) * this.#shape[2];
-    const columns: number[] = [];
-    for (let k2 = from; k2 < to; k2++) {
+    let count = 0;
+    for (let k2 = from; k2 < to; ) {
       const at = row + k2;
-      if (((bits[Math.floor(at / 8)] as number) >> (at % 8)) & 1) columns.push(k2);
+      const byte = bits[Math.floor(at / 8)] as number;
+      if (byte === 0) {
+        k2 += 8 - (at % 8);
+        continue;
+      }
+      if ((byte >> (at % 8)) & 1) columns[count++] = k2;
+      k2++;
     }
-    return columns;
+    return count;
   }
 }

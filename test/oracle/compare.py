@@ -131,6 +131,27 @@ def print_table(rows):
         print("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip())
 
 
+def print_totals(rows):
+    """Cases, values and differences of each kind of folder, over all tasks."""
+    totals = {}
+    for where, _, shape, voxels, largest, labels, keys in rows:
+        kind = "documents" if not voxels else where.split()[1]
+        total = totals.setdefault(kind, [0, 0, 0, 0.0, 0, 0])
+        total[0] += 1
+        total[5] += int(keys or 0)
+        if voxels:
+            total[1] += int(np.prod([int(n) for n in shape.split("x")]))
+            total[2] += int(voxels)
+            total[3] = max(total[3], float(largest))
+            total[4] += int(labels)
+    print()
+    for kind, (files, values, voxels, largest, labels, keys) in totals.items():
+        print(
+            f"{kind}: {files} files, {values / 1e6:.0f} M values, {voxels} voxels differ (at most by {largest:.3g}), "
+            f"{labels} labels differ, {keys} keys differ"
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", type=pathlib.Path)
@@ -164,6 +185,7 @@ def main():
                 else:
                     c.fail(f"{where} {suffix} is missing")
     print_table(rows)
+    print_totals(rows)
     for note in sorted(c.type_notes):
         print(f"other Python type, same value: {note}")
     for failure in c.failures:

@@ -16,6 +16,20 @@ export {
 export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./dataset/case-files.js";
 export { type CropOptions, type CroppedGrid, cropDataset } from "./dataset/crop.js";
 export {
+  type EnsembleDatasetOptions,
+  type EnsembledCase,
+  type EnsembleSettings,
+  type EnsembleStores,
+  ensembleDataset,
+} from "./dataset/ensemble.js";
+export {
+  type ExportDatasetOptions,
+  type ExportedCase,
+  type ExportSettings,
+  type ExportStores,
+  exportDataset,
+} from "./dataset/export.js";
+export {
   describeFindings,
   type Finding,
   type FindingKind,
@@ -77,6 +91,15 @@ export {
   cropCase,
   estimateCropMemory,
 } from "./recipes/v1/crop-case.js";
+export {
+  type ExportedSegmentation,
+  type ExportOptions,
+  type ExportProperties,
+  type ExportWarning,
+  exportProbabilities,
+  exportSegmentation,
+  predictNextStage,
+} from "./recipes/v1/export.js";
 export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
 export { findTask, type Planner } from "./recipes/v1/layout.js";
 export {
@@ -100,6 +123,15 @@ export { type InitOptions, init } from "./runtime/instantiate.js";
 export { sampleClassLocations } from "./steps/class-locations.js";
 export { type CroppedCase, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
 export { createEngine, type Engine, type EngineOptions, type Sharing } from "./steps/engine.js";
+export { meanProbabilities, ProbabilityMean } from "./steps/ensemble.js";
 export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
 export { normalizeChannels } from "./steps/normalize.js";
+export type {
+  FloatValues,
+  Probabilities,
+  ProbabilityArray,
+  ProbabilityClasses,
+  ProbabilityReader,
+  ProbabilitySlabs,
+} from "./steps/probabilities.js";
 export { resampledShape, resampleImage, resampleLabel, separateAxis } from "./steps/resample.js";

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { translateArguments } from "./argv.js";
 import { cropCommand } from "./crop.js";
+import { ensembleCommand } from "./ensemble.js";
+import { exportCommand } from "./export.js";
 import { UsageError } from "./options.js";
 import { planCommand } from "./plan.js";
 import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
@@ -33,6 +35,8 @@ function buildProgram(): Command {
     planCommand(),
     preprocessCommand(),
     planAndPreprocessCommand(),
+    exportCommand(),
+    ensembleCommand(),
   ]) {
     command.copyInheritedSettings(program).exitOverride();
     program.addCommand(command);

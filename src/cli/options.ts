@@ -8,14 +8,18 @@ import { findTask } from "../node.js";
 export class UsageError extends Error {}
 
 /** What every command takes. */
-export interface CommonOptions {
+export interface RunOptions {
+  readonly workers: number;
+  readonly json: boolean;
+  readonly progress: boolean;
+}
+
+/** What every command on tasks takes. */
+export interface CommonOptions extends RunOptions {
   readonly task: number[];
   readonly raw?: string;
   readonly cropped?: string;
   readonly preprocessed?: string;
-  readonly workers: number;
-  readonly json: boolean;
-  readonly progress: boolean;
 }
 
 function wholeNumber(low: number, high: number): (text: string) => number {
@@ -38,17 +42,9 @@ function defaultWorkers(): number {
   return Math.max(1, Math.min(8, availableParallelism()));
 }
 
-/** Adds `-t`, the folders, `--workers`, `--json` and `--no-progress`. */
-export function addCommonOptions(command: Command): Command {
+/** Adds `--workers`, `--json` and `--no-progress`. */
+export function addRunOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("-t, --task <numbers...>", "task numbers; may be repeated")
-        .argParser(taskNumbers)
-        .makeOptionMandatory(),
-    )
-    .option("--raw <folder>", "folder with the raw tasks (default: $nnUNet_raw_data_base/nnUNet_raw_data)")
-    .option("--cropped <folder>", "folder for the cropped tasks (default: nnUNet_cropped_data beside the raw tasks)")
-    .option("--preprocessed <folder>", "folder for the results (default: $nnUNet_preprocessed)")
     .option(
       "-w, --workers <n>",
       "cases at the same time, each in its own process",
@@ -57,6 +53,20 @@ export function addCommonOptions(command: Command): Command {
     )
     .option("--json", "print one JSON document instead of text", false)
     .option("--no-progress", "no progress bar on stderr");
+}
+
+/** Adds `-t`, the folders, `--workers`, `--json` and `--no-progress`. */
+export function addCommonOptions(command: Command): Command {
+  command
+    .addOption(
+      new Option("-t, --task <numbers...>", "task numbers; may be repeated")
+        .argParser(taskNumbers)
+        .makeOptionMandatory(),
+    )
+    .option("--raw <folder>", "folder with the raw tasks (default: $nnUNet_raw_data_base/nnUNet_raw_data)")
+    .option("--cropped <folder>", "folder for the cropped tasks (default: nnUNet_cropped_data beside the raw tasks)")
+    .option("--preprocessed <folder>", "folder for the results (default: $nnUNet_preprocessed)");
+  return addRunOptions(command);
 }
 
 export function overwriteOption(): Option {

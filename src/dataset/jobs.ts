@@ -1,4 +1,6 @@
 import { cropOneCase } from "./crop.js";
+import { ensembleOneCase } from "./ensemble.js";
+import { exportOneCase } from "./export.js";
 import { collectOneCase } from "./fingerprint.js";
 import { preprocessOneCase } from "./preprocess.js";
 import { verifyOneCase } from "./verify-task.js";
@@ -12,4 +14,6 @@ export const JOBS: Readonly<Record<string, Job>> = {
   crop: cropOneCase,
   collect: collectOneCase,
   preprocess: preprocessOneCase,
+  export: exportOneCase,
+  ensemble: ensembleOneCase,
 };

@@ -275,3 +275,17 @@ function applyZip64(view: DataView, from: number, to: number, sizes: number[]): 
     at = at + 4 + view.getUint16(at + 2, true);
   }
 }
+
+/**
+ * Length before compression of the first member, from the first bytes of an archive; undefined if its header does not
+ * say (an archive written to a pipe).
+ */
+export function memberLength(head: Uint8Array): number | undefined {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (head.length < 30 || view.getUint32(0, true) !== LOCAL_HEADER) return undefined;
+  const extraAt = 30 + view.getUint16(26, true);
+  const sizes = [view.getUint32(22, true)];
+  applyZip64(view, extraAt, Math.min(head.length, extraAt + view.getUint16(28, true)), sizes);
+  const [length] = sizes;
+  return length === 0 || length === IN_ZIP64 ? undefined : length;
+}

@@ -11,7 +11,7 @@ import {
   type Volume,
 } from "../../core/volume.js";
 import type { CaseProperties } from "../../documents/properties.js";
-import { type Probabilities, type ProbabilityArray, precisionOf } from "../../steps/probabilities.js";
+import type { Probabilities } from "../../steps/probabilities.js";
 import { separateAxis } from "../../steps/resample.js";
 import { type RestoreSettings, restoreLabels, restoreProbabilities } from "../../steps/restore.js";
 
@@ -254,12 +254,4 @@ export async function predictNextStage(probabilities: Probabilities, shape: Vec3
   const box = shape.map((n) => [0, n]) as unknown as Box3;
   const { labels } = await restoreLabels(probabilities, { shape, box, separateAxis: null });
   return labels;
-}
-
-/** Bytes that exporting needs at its peak beside the program itself. */
-export function estimateExportMemory(probabilities: ProbabilityArray, properties: ExportProperties): number {
-  const perValue = precisionOf(probabilities) === "float16" ? 2 : 4;
-  const voxels = properties.original_size_of_raw_data.reduce((a, b) => a * b, 1);
-  const values = probabilities.shape.reduce((a, b) => a * b, probabilities.classes);
-  return values * perValue + 2 * voxels + (64 << 20);
 }

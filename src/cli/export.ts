@@ -1,0 +1,69 @@
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { type ExportedCase, exportDataset, FolderStore } from "../node.js";
+import { addExportOptions, type ExportOptionValues } from "./export-options.js";
+import { addRunOptions, type RunOptions, UsageError } from "./options.js";
+import { type FolderReport, runFolders } from "./run-folders.js";
+import { formatMebibytes, formatVoxels } from "./table.js";
+
+interface ExportCommandOptions extends RunOptions, ExportOptionValues {
+  readonly input: string;
+  readonly output: string;
+  readonly saveProbabilities: boolean;
+}
+
+export function exportCommand(): Command {
+  const command = new Command("export")
+    .description("turn predicted probabilities (ID.npz with ID.pkl) into segmentations on the scans (ID.nii.gz)")
+    .requiredOption("-i, --input <folder>", "folder with the probabilities, as nnU-Net writes them with --save_npz")
+    .requiredOption("-o, --output <folder>", "folder for the segmentations")
+    .option(
+      "--save-probabilities",
+      "write the probabilities on the scan's voxels beside them, as .npz and .pkl",
+      false,
+    );
+  addExportOptions(command);
+  return addRunOptions(command)
+    .addHelpText("after", "\nExample:\n  $ nnprep export -i predictions -o segmentations --workers 4")
+    .action(runExport);
+}
+
+async function runExport(options: ExportCommandOptions): Promise<void> {
+  const folders = { input: resolve(options.input), output: resolve(options.output) };
+  if (options.saveProbabilities && folders.input === folders.output) {
+    throw new UsageError("--save-probabilities would overwrite its own input; give another --output folder");
+  }
+  const stores = { input: new FolderStore(folders.input), output: new FolderStore(folders.output) };
+  const { regions, transposeForward, nnunetTargetAxis: untransposedTargetAxis, saveProbabilities } = options;
+  const settings = { regions, transposeForward, untransposedTargetAxis, saveProbabilities };
+  await runFolders(
+    "export",
+    folders,
+    options,
+    ({ executor, ...run }) => exportDataset(executor, stores, { ...run, ...settings }),
+    exportReport(`Segmentations: ${folders.output}`),
+  );
+}
+
+function exportReport(summary: string): FolderReport<ExportedCase> {
+  return {
+    header: ["classes", "voxels before", "voxels after", "labels", "time", "peak memory"],
+    cells: (value, { seconds, peakMemoryBytes }) => [
+      String(value.classes),
+      formatVoxels(value.shapeBefore),
+      formatVoxels(value.shapeAfter),
+      formatLabels(value.labels),
+      `${seconds.toFixed(2)} s`,
+      formatMebibytes(peakMemoryBytes),
+    ],
+    warnings: (value) => value.warnings.map(({ message }) => message),
+    summary,
+  };
+}
+
+const MOST_LABELS = 8;
+
+/** Few labels one by one, many by their number. */
+export function formatLabels(labels: readonly number[]): string {
+  return labels.length <= MOST_LABELS ? labels.join(" ") : `${labels.length} labels`;
+}

@@ -1,0 +1,128 @@
+import { NnprepError } from "../core/errors.js";
+import type { Shape3 } from "../core/volume.js";
+import type { CaseProperties } from "../documents/properties.js";
+import { narrowToHalves } from "../kernels/half.js";
+import { checkMembersAgree } from "../recipes/v1/ensemble.js";
+import { caseFileNames } from "../recipes/v1/layout.js";
+import { ProbabilityMean } from "../steps/ensemble.js";
+import type { ProbabilityArray } from "../steps/probabilities.js";
+import { inFile, loadProperties } from "./case-files.js";
+import {
+  checkNotEmpty,
+  type ExportedCase,
+  type ExportSettings,
+  exportSettings,
+  jobsFor,
+  writeExport,
+} from "./export.js";
+import { listProbabilities, loadProbabilities, saveProbabilities, splitClasses } from "./probability-files.js";
+import { type CaseOutcome, type Executor, runCases } from "./run.js";
+import type { Store } from "./store.js";
+import type { StageOptions } from "./task.js";
+
+/** The folders of the members, named "member 0", "member 1" ..., and the one for the results, named "output". */
+export type EnsembleStores = Readonly<Record<string, Store>> & { readonly output: Store };
+
+export interface EnsembleSettings extends Omit<ExportSettings, "saveProbabilities"> {
+  /** Write `ID.nii.gz`, the segmentation that the mean gives. Default false. */
+  readonly export?: boolean | undefined;
+  /** Write the mean as `ID.npz` with `ID.pkl`. Default: unless `export`. */
+  readonly saveProbabilities?: boolean | undefined;
+}
+
+export interface EnsembleDatasetOptions extends StageOptions, EnsembleSettings {}
+
+/** What became of a case. */
+export interface EnsembledCase {
+  readonly members: number;
+  readonly classes: number;
+  readonly shape: Shape3;
+  /** The segmentation, if it was asked for. */
+  readonly exported: ExportedCase | null;
+}
+
+interface EnsembleArgument {
+  readonly identifier: string;
+  readonly members: number;
+  readonly settings: EnsembleSettings;
+}
+
+/** Name of the store of one member. */
+export function memberName(member: number): string {
+  return `member ${member}`;
+}
+
+function membersOf(stores: EnsembleStores, count: number): Store[] {
+  return Array.from({ length: count }, (_, member) => stores[memberName(member)] as Store);
+}
+
+/** The job of a worker: mean of the members of one case, one of them in memory at a time. */
+export async function ensembleOneCase(stores: EnsembleStores, argument: EnsembleArgument): Promise<EnsembledCase> {
+  const { identifier, settings } = argument;
+  const members = membersOf(stores, argument.members);
+  const properties = await agreedProperties(members, identifier);
+  const mean = new ProbabilityMean();
+  for (const store of members) {
+    const member = await loadProbabilities(store, identifier);
+    await inFile(store.location(caseFileNames(identifier).arrays), () => mean.add(member));
+  }
+  const probabilities = mean.take();
+  const { output } = stores;
+  if (settings.saveProbabilities ?? settings.export !== true) {
+    await saveMean(output, identifier, probabilities, properties);
+  }
+  const exported =
+    settings.export === true
+      ? await writeExport(output, identifier, probabilities, properties, {
+          ...exportSettings(settings),
+          saveProbabilities: false,
+        })
+      : null;
+  return { members: members.length, classes: probabilities.classes, shape: probabilities.shape, exported };
+}
+
+/** The first member's properties, after all members' have been compared. */
+async function agreedProperties(members: readonly Store[], identifier: string): Promise<CaseProperties> {
+  const loaded = [];
+  for (const store of members) {
+    const name = store.location(caseFileNames(identifier).properties);
+    loaded.push({ name, properties: await loadProperties(store, identifier) });
+  }
+  checkMembersAgree(loaded);
+  return (loaded[0] as (typeof loaded)[number]).properties;
+}
+
+async function saveMean(
+  output: Store,
+  identifier: string,
+  { data, classes, shape }: ProbabilityArray,
+  properties: CaseProperties,
+): Promise<void> {
+  const halves = data instanceof Uint16Array ? data : narrowToHalves(data);
+  await saveProbabilities(output, identifier, splitClasses(halves, classes), shape, properties);
+}
+
+/**
+ * The mean of several folders' probabilities, case by case; a case that one of them lacks fails, the others go on.
+ * @throws NnprepError INVALID_ARGUMENT with fewer than two members, INVALID_DATASET if there is no case, ABORTED
+ */
+export async function ensembleDataset(
+  executor: Executor,
+  stores: EnsembleStores,
+  options: EnsembleDatasetOptions = {},
+): Promise<CaseOutcome<EnsembledCase>[]> {
+  const count = Object.keys(stores).length - 1;
+  if (count < 2) {
+    throw new NnprepError("INVALID_ARGUMENT", `an ensemble needs at least two folders, ${count} given`, {
+      found: count,
+    });
+  }
+  const members = membersOf(stores, count);
+  const lists = await Promise.all(members.map((store) => listProbabilities(store)));
+  const identifiers = [...new Set(lists.flat())].sort();
+  checkNotEmpty(identifiers, members.map((store) => store.location("")).join(", "));
+  const settings: EnsembleSettings = { ...exportSettings(options), export: options.export };
+  const argument = (identifier: string): EnsembleArgument => ({ identifier, members: count, settings });
+  const jobs = await jobsFor(members[0] as Store, identifiers, argument, count);
+  return runCases<EnsembledCase>(executor, "ensemble", "ensemble", jobs, options);
+}

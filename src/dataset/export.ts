@@ -1,0 +1,173 @@
+import { NnprepError } from "../core/errors.js";
+import type { Shape3 } from "../core/volume.js";
+import type { CaseProperties } from "../documents/properties.js";
+import { formatNifti } from "../io/nifti.js";
+import { narrowToHalves } from "../kernels/half.js";
+import {
+  type ExportOptions,
+  type ExportWarning,
+  exportProbabilities,
+  exportSegmentation,
+} from "../recipes/v1/export.js";
+import type { ProbabilityArray } from "../steps/probabilities.js";
+import { inFile, loadProperties } from "./case-files.js";
+import { listProbabilities, loadProbabilities, probabilityBytes, saveProbabilities } from "./probability-files.js";
+import { type CaseJob, type CaseOutcome, type Executor, runCases } from "./run.js";
+import type { Store } from "./store.js";
+import type { StageOptions } from "./task.js";
+
+/** Where exports come from and go to. */
+export interface ExportStores {
+  /** `ID.npz` and `ID.pkl` of each case. */
+  readonly input: Store;
+  /** Gets `ID.nii.gz`. */
+  readonly output: Store;
+}
+
+/** How each case is exported. */
+export interface ExportSettings
+  extends Pick<
+    ExportOptions,
+    "regions" | "transposed" | "transposeForward" | "forceSeparateZ" | "untransposedTargetAxis"
+  > {
+  /** Write `ID.npz` and `ID.pkl` beside the segmentation: probabilities on the scan's voxels, float16. Default false. */
+  readonly saveProbabilities?: boolean | undefined;
+}
+
+export interface ExportDatasetOptions extends StageOptions, ExportSettings {}
+
+/** What became of a case. */
+export interface ExportedCase {
+  readonly classes: number;
+  /** Voxels per axis of the probabilities, and of the scan. */
+  readonly shapeBefore: Shape3;
+  readonly shapeAfter: Shape3;
+  readonly precision: "float32" | "float16";
+  /** Labels that occur, ascending. */
+  readonly labels: readonly number[];
+  readonly warnings: readonly ExportWarning[];
+}
+
+interface ExportArgument {
+  readonly identifier: string;
+  readonly settings: ExportSettings;
+}
+
+/** The job of a worker: reads, exports and writes one case. */
+export async function exportOneCase({ input, output }: ExportStores, argument: ExportArgument): Promise<ExportedCase> {
+  const { identifier, settings } = argument;
+  const properties = await loadProperties(input, identifier);
+  const probabilities = await loadProbabilities(input, identifier);
+  return inFile(input.location(`${identifier}.npz`), () =>
+    writeExport(output, identifier, probabilities, properties, settings),
+  );
+}
+
+/** Exports probabilities and writes what the settings ask for. */
+export async function writeExport(
+  output: Store,
+  identifier: string,
+  probabilities: ProbabilityArray,
+  properties: CaseProperties,
+  settings: ExportSettings,
+): Promise<ExportedCase> {
+  const { saveProbabilities: save = false, ...options } = settings;
+  const { segmentation, warnings } = await exportSegmentation(probabilities, properties, options);
+  if (save) await writeProbabilities(output, identifier, probabilities, properties, options);
+  await output.write(`${identifier}.nii.gz`, await formatNifti(segmentation, { gzip: true }));
+  return {
+    classes: probabilities.classes,
+    shapeBefore: probabilities.shape,
+    shapeAfter: segmentation.shape,
+    precision: probabilities.data instanceof Uint16Array ? "float16" : "float32",
+    labels: labelsOf(segmentation.data),
+    warnings,
+  };
+}
+
+function labelsOf(data: Uint8Array): number[] {
+  const found = new Uint8Array(256);
+  for (let i = 0; i < data.length; i++) found[data[i] as number] = 1;
+  return Array.from(found.keys()).filter((label) => found[label] === 1);
+}
+
+async function writeProbabilities(
+  output: Store,
+  identifier: string,
+  probabilities: ProbabilityArray,
+  properties: CaseProperties,
+  options: ExportOptions,
+): Promise<void> {
+  const { shape, classes } = exportProbabilities(probabilities, properties, options);
+  const halves: Uint16Array[] = [];
+  for await (const values of classes) halves.push(narrowToHalves(values));
+  const regions = options.regions === undefined ? properties.regions_class_order : options.regions;
+  const { regions_class_order: _, ...rest } = properties;
+  await saveProbabilities(
+    output,
+    identifier,
+    halves,
+    shape,
+    regions === undefined || regions === null ? rest : { ...rest, regions_class_order: regions },
+  );
+}
+
+/** Bytes that one case needs, from the head of its file and its properties; undefined if they cannot be read. */
+async function estimate(input: Store, identifier: string, members: number): Promise<number | undefined> {
+  try {
+    const [bytes, properties] = [await probabilityBytes(input, identifier), await loadProperties(input, identifier)];
+    const voxels = properties.original_size_of_raw_data.reduce((a, b) => a * b, 1);
+    return bytes * (members > 1 ? 4 : 2) + voxels * 2 + (96 << 20);
+  } catch {
+    // The case fails by itself, with a message of its own.
+    return undefined;
+  }
+}
+
+/** One job per case, with the memory that it will need. */
+export async function jobsFor(
+  input: Store,
+  identifiers: readonly string[],
+  argument: (identifier: string) => unknown,
+  members = 1,
+): Promise<CaseJob[]> {
+  const jobs: CaseJob[] = [];
+  for (const identifier of identifiers) {
+    const memoryBytes = await estimate(input, identifier, members);
+    const job = { identifier, argument: argument(identifier) };
+    jobs.push(memoryBytes === undefined ? job : { ...job, memoryBytes });
+  }
+  return jobs;
+}
+
+/** @throws NnprepError INVALID_DATASET */
+export function checkNotEmpty(identifiers: readonly string[], where: string): void {
+  if (identifiers.length > 0) return;
+  throw new NnprepError(
+    "INVALID_DATASET",
+    `no .npz files in ${where}; probabilities as nnU-Net writes them with --save_npz are expected, each with its .pkl`,
+    { where },
+  );
+}
+
+/** The settings alone, as they travel to a worker. */
+export function exportSettings(options: ExportSettings): ExportSettings {
+  const { regions, transposed, transposeForward, forceSeparateZ, untransposedTargetAxis, saveProbabilities } = options;
+  return { regions, transposed, transposeForward, forceSeparateZ, untransposedTargetAxis, saveProbabilities };
+}
+
+/**
+ * Exports every case of a folder. A case that fails does not stop the others, and leaves no file behind.
+ * @throws NnprepError INVALID_DATASET if there is no case, ABORTED
+ */
+export async function exportDataset(
+  executor: Executor,
+  stores: ExportStores,
+  options: ExportDatasetOptions = {},
+): Promise<CaseOutcome<ExportedCase>[]> {
+  const identifiers = await listProbabilities(stores.input);
+  checkNotEmpty(identifiers, stores.input.location(""));
+  const settings = exportSettings(options);
+  const jobs = await jobsFor(stores.input, identifiers, (identifier): ExportArgument => ({ identifier, settings }));
+  return runCases<ExportedCase>(executor, "export", "export", jobs, options);
+}

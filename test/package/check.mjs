@@ -54,6 +54,23 @@ function runInNode() {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   check("npx nnprep --version", run("npx", ["--no-install", "nnprep", "--version"]).trim(), version);
   check("npx nnprep --help", run("npx", ["--no-install", "nnprep", "--help"]).includes("plan-and-preprocess"), true);
+  run(process.execPath, ["task.mjs", "raw/Task001_Packed"]);
+  const folders = ["--raw", "raw", "--cropped", "cropped", "--preprocessed", "preprocessed"];
+  run("npx", [
+    "--no-install",
+    "nnprep",
+    "plan-and-preprocess",
+    "-t",
+    "1",
+    "--workers",
+    "2",
+    "--no-progress",
+    ...folders,
+  ]);
+  const written = ["a", "b"].filter((identifier) =>
+    existsSync(join(folder, `preprocessed/Task001_Packed/nnUNetData_plans_v2.1_stage0/${identifier}.npz`)),
+  );
+  check("npx nnprep plan-and-preprocess, two worker processes", written.join(" "), "a b");
   return hash;
 }
 
@@ -99,7 +116,7 @@ function checkTypes() {
 
 async function runInPage(hash) {
   const page = join(folder, "page");
-  const shared = { root: page, configFile: false, logLevel: "warn" };
+  const shared = { root: page, configFile: false, logLevel: "error" };
   const bundle = await build({ ...shared, build: { outDir: "out", target: "es2022", assetsInlineLimit: 0 } });
   const code = bundle.output.map((file) => (file.type === "chunk" ? file.code : "")).join("");
   check("the bundle has nothing of Node's", /node:|browser-external/.test(code), false);

@@ -1,7 +1,7 @@
 import { cropCase, formatNifti, formatPickle, init, preprocessCase, propertiesToPython, readVolume } from "nnprep";
 
 /** A scan of 18 x 40 x 36 voxels with an empty border, and its label, from whole-number arithmetic only. */
-function makeCase() {
+export function makeCase() {
   const shape = [18, 40, 36];
   const geometry = { spacingMm: [4, 0.9, 1.1], originMm: [-10, 5, 2.5], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
   const image = new Int16Array(18 * 40 * 36);

@@ -138,7 +138,7 @@ function rowWriter(labels: Uint8Array, shape: Shape3, box: Box3, axes: Axes3, ro
 export async function* restoreProbabilities(
   source: Probabilities,
   settings: Pick<RestoreSettings, "box" | "separateAxis" | "axes">,
-): AsyncGenerator<Float32Array> {
+): AsyncGenerator<Float32Array, void, undefined> {
   const { data, classes, shape } = await gatherProbabilities(source);
   const axes = settings.axes ?? UNCHANGED;
   const order = inverseAxes(axes);

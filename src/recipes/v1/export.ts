@@ -236,7 +236,7 @@ export function exportProbabilities(
   probabilities: Probabilities,
   properties: ExportProperties,
   options: ExportOptions = {},
-): { readonly shape: Shape3; readonly classes: AsyncGenerator<Float32Array> } {
+): { readonly shape: Shape3; readonly classes: AsyncGenerator<Float32Array, void, undefined> } {
   const { settings } = settingsFor(probabilities, properties, options);
   checkFits(probabilities, properties, settings);
   const shape = settings.box.map(([low, high]: readonly [number, number]) => high - low) as unknown as Shape3;

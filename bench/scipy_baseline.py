@@ -275,8 +275,9 @@ class Server:
         }
 
     def serve(self):
+        # Only replies go to the caller; whatever the functions print goes nowhere.
         replies = os.fdopen(os.dup(1), "w")
-        os.dup2(2, 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         for line in sys.stdin:
             message = json.loads(line)
             if message["command"] == "finish":

@@ -47,7 +47,11 @@ export function caseSpecs(scale: Scale): CaseSpec[] {
       target: [1.2, 1.2, 1.2],
       scheme: "nonCT",
       useMask: true,
-      channels: [0, 1, 2, 3].map((c) => ({ file: `mr-channel${c}`, shape: mr, make: () => mrScan(mr, 50 + c) })),
+      channels: [0, 1, 2, 3].map((c) => ({
+        file: `mr-channel${c}`,
+        shape: mr,
+        make: () => mrScan(mr, 50 + c, "zero"),
+      })),
       label: { file: "case-mr-label", shape: mr, make: () => labelMap(mr, 3, 73) },
     },
   ];

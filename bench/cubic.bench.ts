@@ -66,7 +66,8 @@ export function cubicRows(scale: Scale): Row[] {
   const up = scale.shape([160, 256, 256]);
   const down = scale.shape([120, 512, 512]);
   const slabs = scale.shape([60, 512, 512]);
-  const mr: Input = { file: `mr-${sizeText(up)}`, shape: up, make: () => mrScan(up, 11) };
+  const mr: Input = { file: `mr-${sizeText(up)}`, shape: up, make: () => mrScan(up, 11, "noise") };
+  const stripped: Input = { file: `stripped-${sizeText(up)}`, shape: up, make: () => mrScan(up, 14, "zero") };
   const ct: Input = { file: `ct-${sizeText(down)}`, shape: down, make: () => ctScan(down, 12) };
   const thick: Input = { file: `ct-${sizeText(slabs)}`, shape: slabs, make: () => ctScan(slabs, 13) };
   const upTo = scale.shape([200, 320, 320]);
@@ -76,6 +77,7 @@ export function cubicRows(scale: Scale): Row[] {
   const change = scale.shape([100, 400, 400]);
   return [
     resizeRow("cubic-exact-up", mr, upTo, resizeCubic, exactAnd(50)),
+    resizeRow("cubic-exact-up-stripped", stripped, upTo, resizeCubic, exactAnd(50)),
     resizeRow("cubic-exact-down", ct, downTo, resizeCubic, exactAnd(50)),
     resizeRow("cubic-fast-up", mr, upTo, resizeCubicFast, FAST),
     resizeRow("cubic-fast-down", ct, downTo, resizeCubicFast, FAST),

@@ -112,8 +112,11 @@ export function ctScan(shape: Shape3, seed: number): Float32Array {
   return out;
 }
 
-/** An MR channel of a brain without its skull: 0 around, whole numbers of up to some hundreds inside. */
-export function mrScan(shape: Shape3, seed: number): Float32Array {
+/**
+ * An MR channel, whole numbers of up to some hundreds in an ellipsoid; around it the noise of the scanner, or exact
+ * zeros as after the removal of a skull.
+ */
+export function mrScan(shape: Shape3, seed: number, background: "noise" | "zero"): Float32Array {
   const [slices, rows, columns] = shape;
   const out = new Float32Array(voxelCount(shape));
   const coarse = new SmoothNoise(shape, 16, seed);
@@ -126,8 +129,10 @@ export function mrScan(shape: Shape3, seed: number): Float32Array {
       const lzy = lz + level(y, rows, 0.76);
       for (let x = 0; x < columns; x++) {
         const i = y * columns + x;
-        if (lzy + level(x, columns, 0.6) >= 1) continue;
-        out[z * plane.length + i] = Math.max(1, Math.round(300 + 500 * plane[i] + 20 * bell(random.bits())));
+        const at = z * plane.length + i;
+        if (lzy + level(x, columns, 0.6) < 1) {
+          out[at] = Math.max(1, Math.round(300 + 500 * plane[i] + 20 * bell(random.bits())));
+        } else if (background === "noise") out[at] = Math.round(Math.abs(8 * bell(random.bits())));
       }
     }
   }

@@ -26,6 +26,6 @@ export function nearestRows(scale: Scale): Row[] {
   });
   return [
     row("nearest-uint8", { file: "labels-uint8", shape, make: () => Uint8Array.from(labelMap(shape, 20, 31)) }, 50),
-    row("nearest-float32", { file: `mr-${sizeText(shape)}`, shape, make: () => mrScan(shape, 11) }, 12),
+    row("nearest-float32", { file: `mr-${sizeText(shape)}`, shape, make: () => mrScan(shape, 11, "noise") }, 12),
   ];
 }

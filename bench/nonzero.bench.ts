@@ -14,7 +14,10 @@ export function nonzeroRows(scale: Scale): Row[] {
       operation: "nonzero-box",
       reference: "create_nonzero_mask without filling, get_bbox_from_mask of nnunet",
       inputs: Object.fromEntries(
-        CHANNELS.map((c) => [`channel${c}`, { file: `mr-channel${c}`, shape, make: () => mrScan(shape, 50 + c) }]),
+        CHANNELS.map((c) => [
+          `channel${c}`,
+          { file: `mr-channel${c}`, shape, make: () => mrScan(shape, 50 + c, "zero") },
+        ]),
       ),
       parameters: {},
       voxels: voxelCount(shape),

@@ -27,7 +27,7 @@ const SETTINGS: readonly { readonly threads: number; readonly sharing: Sharing }
 const scale = process.argv.includes("--quick") ? QUICK : FULL;
 const shape: Shape3 = scale.shape([160, 256, 256]);
 const newShape: Shape3 = scale.shape([200, 320, 320]);
-const data = mrScan(shape, 11);
+const data = mrScan(shape, 11, "noise");
 const output = new Float32Array(voxelCount(newShape));
 const runs = [];
 let alone: Float32Array | null = null;

@@ -15,6 +15,7 @@ export {
 } from "./core/volume.js";
 export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./dataset/case-files.js";
 export { type CropOptions, type CroppedGrid, cropDataset } from "./dataset/crop.js";
+export { ALL_FOLDS, type CrossValidation, consolidateFolds, type FoldOptions } from "./dataset/cross-validation.js";
 export {
   type EnsembleDatasetOptions,
   type EnsembledCase,
@@ -22,6 +23,15 @@ export {
   type EnsembleStores,
   ensembleDataset,
 } from "./dataset/ensemble.js";
+export {
+  type CaseEvaluation,
+  type EvaluateCaseOptions,
+  type EvaluateOptions,
+  type EvaluationTask,
+  evaluateFolders,
+  regionName,
+  summarizeOutcomes,
+} from "./dataset/evaluate.js";
 export {
   type ExportDatasetOptions,
   type ExportedCase,
@@ -40,6 +50,18 @@ export { fingerprintDataset } from "./dataset/fingerprint.js";
 export { LocalExecutor } from "./dataset/local-executor.js";
 export { MemoryStore } from "./dataset/memory-store.js";
 export { loadPlans, type PlanDatasetOptions, type PlannedDataset, planDataset } from "./dataset/plan.js";
+export {
+  type AppliedFile,
+  type AppliedPostprocessing,
+  applyToFiles,
+  type DecideOptions,
+  type DecisionTask,
+  decidePostprocessing,
+  filesToApply,
+  loadPostprocessing,
+  type PostprocessingResult,
+} from "./dataset/postprocess.js";
+export type { ComparedStores, PredictionFiles } from "./dataset/prediction-files.js";
 export {
   type PreprocessDatasetOptions,
   type PreprocessedGrid,
@@ -73,7 +95,30 @@ export {
   plansFromPython,
   plansToPython,
 } from "./documents/plans.js";
+export {
+  type ClassOrRegion,
+  formatPostprocessing,
+  type MinimumObjectSize,
+  type Postprocessing,
+  type PostprocessingDecision,
+  parsePostprocessing,
+} from "./documents/postprocessing.js";
 export { type CaseProperties, propertiesFromPython, propertiesToPython } from "./documents/properties.js";
+export {
+  addForegroundMean,
+  type CaseScores,
+  formatEvaluationCsv,
+  formatSummary,
+  meanForegroundDice,
+  parseSummary,
+  pythonTimestamp,
+  type Scores,
+  type Summary,
+  type SummaryTexts,
+  sortedScores,
+  summarize,
+  summaryClasses,
+} from "./documents/summary.js";
 export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
@@ -84,6 +129,16 @@ export { resizeCubicFast } from "./kernels/cubic-fast.js";
 export { resizeLinear } from "./kernels/linear.js";
 export { resizeLabels } from "./kernels/linear-labels.js";
 export { resizeNearest } from "./kernels/nearest.js";
+export {
+  applyPostprocessing,
+  type Chain,
+  type ChainResult,
+  type ChoosePostprocessingOptions,
+  choosePostprocessing,
+  type PredictedCase,
+  type ScoreCases,
+  scoreChains,
+} from "./recipes/v1/choose-postprocessing.js";
 export {
   type CaseVolumes,
   type CroppedCaseResult,
@@ -119,12 +174,42 @@ export {
   type StageSettings,
   stageSettings,
 } from "./recipes/v1/preprocess.js";
+export {
+  ensembleName,
+  MODELS,
+  type ModelNames,
+  modelFolder,
+} from "./recipes/v1/results-layout.js";
 export { type InitOptions, init } from "./runtime/instantiate.js";
 export { sampleClassLocations } from "./steps/class-locations.js";
+export {
+  type ComponentOutcome,
+  type ComponentRule,
+  type ComponentStatistics,
+  type Connectivity,
+  componentStatistics,
+  keepLargestComponent,
+  labelComponents,
+  voxelVolumeMm3,
+} from "./steps/components.js";
 export { type CroppedCase, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
 export { createEngine, type Engine, type EngineOptions, type Sharing } from "./steps/engine.js";
 export { meanProbabilities, ProbabilityMean } from "./steps/ensemble.js";
 export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
+export {
+  type Confusion,
+  compareLabels,
+  evaluateLabels,
+  type LabelComparison,
+  type LabelEvaluation,
+  type LabelMetrics,
+  type LabelPair,
+  type OverlapMetrics,
+  overlapMetrics,
+  type Region,
+  type SurfaceMetrics,
+  type SurfaceOptions,
+} from "./steps/metrics.js";
 export { normalizeChannels } from "./steps/normalize.js";
 export type {
   FloatValues,
@@ -135,3 +220,12 @@ export type {
   ProbabilitySlabs,
 } from "./steps/probabilities.js";
 export { resampledShape, resampleImage, resampleLabel, separateAxis } from "./steps/resample.js";
+export {
+  averageSurfaceDistance,
+  averageSymmetricSurfaceDistance,
+  hausdorffDistance,
+  hausdorffDistance95,
+  normalizedSurfaceDice,
+  type SurfaceDistances,
+  surfaceDistances,
+} from "./steps/surface-distance.js";

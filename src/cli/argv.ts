@@ -7,6 +7,15 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   "-pl3d": "--planner3d",
   "-pl2d": "--planner2d",
   "-no_pp": "--no-preprocessing",
+  "-ref": "--ref",
+  "-pred": "--pred",
+  "-val": "--val",
+  "-tr": "--trainer",
+  "-ctr": "--cascade-trainer",
+  "-pl": "--plans",
+  "-pp": "--postprocessing",
+  "--disable_ensembling": "--disable-ensembling",
+  "--disable_postprocessing": "--disable-postprocessing",
 };
 
 /** The same arguments with nnU-Net's spellings (`-tl 4`, `-no_pp`, also `-tl=4`) replaced by ours. */

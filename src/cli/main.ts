@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { applyPostprocessingCommand } from "./apply-postprocessing.js";
 import { translateArguments } from "./argv.js";
 import { cropCommand } from "./crop.js";
+import { determinePostprocessingCommand } from "./determine-postprocessing.js";
 import { ensembleCommand } from "./ensemble.js";
+import { evaluateCommand } from "./evaluate.js";
 import { exportCommand } from "./export.js";
 import { UsageError } from "./options.js";
 import { planCommand } from "./plan.js";
@@ -37,6 +40,9 @@ function buildProgram(): Command {
     planAndPreprocessCommand(),
     exportCommand(),
     ensembleCommand(),
+    evaluateCommand(),
+    determinePostprocessingCommand(),
+    applyPostprocessingCommand(),
   ]) {
     command.copyInheritedSettings(program).exitOverride();
     program.addCommand(command);

@@ -22,7 +22,7 @@ export interface CommonOptions extends RunOptions {
   readonly preprocessed?: string;
 }
 
-function wholeNumber(low: number, high: number): (text: string) => number {
+export function wholeNumber(low: number, high: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < low || value > high) {
@@ -38,7 +38,7 @@ function taskNumbers(text: string, previous: number[] | undefined): number[] {
 }
 
 /** Processes that nnU-Net would start, but no more than there are cores. */
-function defaultWorkers(): number {
+export function defaultWorkers(): number {
   return Math.max(1, Math.min(8, availableParallelism()));
 }
 

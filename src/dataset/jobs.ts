@@ -1,7 +1,9 @@
 import { cropOneCase } from "./crop.js";
 import { ensembleOneCase } from "./ensemble.js";
+import { evaluateOneCase } from "./evaluate.js";
 import { exportOneCase } from "./export.js";
 import { collectOneCase } from "./fingerprint.js";
+import { applyToOneFile, scoreOneCase } from "./postprocess.js";
 import { preprocessOneCase } from "./preprocess.js";
 import { verifyOneCase } from "./verify-task.js";
 
@@ -16,4 +18,7 @@ export const JOBS: Readonly<Record<string, Job>> = {
   preprocess: preprocessOneCase,
   export: exportOneCase,
   ensemble: ensembleOneCase,
+  evaluate: evaluateOneCase,
+  score: scoreOneCase,
+  postprocess: applyToOneFile,
 };

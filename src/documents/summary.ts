@@ -141,6 +141,20 @@ export function formatSummary(summary: Summary): string {
   return formatPythonJson(toPython(summary), { indent: 4, sortKeys: true });
 }
 
+/** A summary as comma-separated values: a row per case and label, then the means. NaN where a metric says nothing. */
+export function formatEvaluationCsv({ all, mean }: Summary): string {
+  const metrics = [...new Set([...mean.values()].flatMap((scores) => [...scores.keys()]))];
+  const row = (name: string, label: string, scores: Scores) =>
+    [csvField(name), csvField(label), ...metrics.map((metric) => scores.get(metric) ?? "")].join(",");
+  const rows = all.flatMap(({ test, labels }) => [...labels].map(([label, scores]) => row(test, label, scores)));
+  const means = [...mean].map(([label, scores]) => row(MEAN, label, scores));
+  return `${[["case", "label", ...metrics.map(csvField)].join(","), ...rows, ...means].join("\n")}\n`;
+}
+
+function csvField(text: string): string {
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
 const scores = v.record(v.string(), v.union([v.number(), v.nan()]));
 const schema = v.object({
   name: v.optional(v.string(), ""),

@@ -1,5 +1,5 @@
 import { nanMean } from "../../core/mean.js";
-import { type Shape3, type Vec3, type VoxelArray, voxelCount } from "../../core/volume.js";
+import type { Shape3, Vec3, VoxelArray } from "../../core/volume.js";
 import type {
   ClassOrRegion,
   MinimumObjectSize,
@@ -230,9 +230,4 @@ function isBetter(before: Dices, after: Dices, threshold: number): boolean {
   const value = (dices: Dices, label: string) => dices.get(label) as number;
   const someBetter = labels.some((label) => value(after, label) > value(before, label) + threshold);
   return someBetter && !labels.some((label) => value(after, label) < value(before, label));
-}
-
-/** Bytes that scoring one case needs at most, beside the kernels' window. */
-export function estimateScoringMemory(shape: Shape3, bytesPerVoxel: number): number {
-  return voxelCount(shape) * (3 * bytesPerVoxel + 4);
 }

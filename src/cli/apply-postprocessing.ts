@@ -1,0 +1,102 @@
+import { statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { Command } from "commander";
+import {
+  type AppliedFile,
+  type AppliedPostprocessing,
+  applyToFiles,
+  type CaseOutcome,
+  FolderStore,
+  filesToApply,
+  loadPostprocessing,
+  type Postprocessing,
+} from "../node.js";
+import { UsageError } from "./options.js";
+import { region } from "./regions.js";
+import { formatTable } from "./table.js";
+import { addWorkOptions, plainError, runWork, type WorkOptions, type WorkReport } from "./work.js";
+
+interface ApplyOptions extends WorkOptions {
+  readonly input: string;
+  readonly output: string;
+  readonly postprocessing?: string;
+  readonly classes?: (number | number[])[];
+}
+
+export function applyPostprocessingCommand(): Command {
+  const command = new Command("apply-postprocessing")
+    .description("keep only the largest components that a postprocessing.json names, in a folder or one file")
+    .requiredOption("-i, --input <path>", "folder with segmentations, or one file")
+    .requiredOption("-o, --output <path>", "folder for the results; may be a file name if the input is a file")
+    .option("--postprocessing <file>", "postprocessing.json of nnU-Net v1 or of determine-postprocessing (-pp)")
+    .option("-c, --classes <classes...>", "instead of the file: classes to treat in turn, 1+2 for two as one", region)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nnprep apply-postprocessing -i predictions -o final -pp model/postprocessing.json" +
+        "\n  $ nnprep apply-postprocessing -i case.nii.gz -o case_largest.nii.gz -c 1+2",
+    );
+  return addWorkOptions(command).action((options: ApplyOptions) =>
+    runWork("apply-postprocessing", options, async (open) => {
+      const postprocessing = await choose(options);
+      const { folders, files } = await locate(options);
+      const { executor, options: runOptions } = open(folders);
+      return report(await applyToFiles(executor, files, postprocessing, runOptions), files, folders.output);
+    }),
+  );
+}
+
+async function choose({ postprocessing, classes }: ApplyOptions): Promise<Postprocessing> {
+  if ((postprocessing === undefined) === (classes === undefined)) {
+    throw new UsageError("give either -pp postprocessing.json or --classes");
+  }
+  if (classes !== undefined) return { for_which_classes: classes, min_valid_object_sizes: null };
+  const file = resolve(postprocessing as string);
+  return loadPostprocessing(new FolderStore(dirname(file)), basename(file));
+}
+
+async function locate(
+  options: ApplyOptions,
+): Promise<{ folders: { input: string; output: string }; files: AppliedFile[] }> {
+  const [input, output] = [resolve(options.input), resolve(options.output)];
+  if (statSync(input, { throwIfNoEntry: false })?.isFile() !== true) {
+    const files = await filesToApply(new FolderStore(input));
+    return { folders: { input, output }, files };
+  }
+  const target = /\.nii(\.gz)?$/.test(output) ? output : join(output, basename(input));
+  const file = { identifier: basename(input), input: basename(input), output: basename(target) };
+  return { folders: { input: dirname(input), output: dirname(target) }, files: [file] };
+}
+
+function report(
+  outcomes: readonly CaseOutcome<AppliedPostprocessing>[],
+  files: readonly AppliedFile[],
+  folder: string,
+): WorkReport {
+  const failures = outcomes.flatMap((outcome) =>
+    outcome.ok ? [] : [`${outcome.identifier}: ${outcome.error.message}`],
+  );
+  const changed = outcomes.filter((outcome) => outcome.ok && outcome.value.changed).length;
+  const rows = outcomes.map((outcome) => {
+    if (!outcome.ok) return [outcome.identifier, "failed", ""];
+    const { changed, voxelsRemoved } = outcome.value;
+    return [outcome.identifier, changed ? "changed" : "as it was", changed ? String(voxelsRemoved) : ""];
+  });
+  const parts = [
+    formatTable(["file", "result", "voxels removed"], rows),
+    `${changed} of ${outcomes.length} files changed, written to ${folder}`,
+  ];
+  if (failures.length > 0) parts.push(["Failed:", ...failures].join("\n  "));
+  return {
+    ok: failures.length === 0,
+    text: parts.join("\n\n"),
+    document: {
+      folder,
+      changed,
+      files: outcomes.map((outcome, i) => {
+        const { identifier, ok } = outcome;
+        if (!ok) return { identifier, ok, error: plainError(outcome.error) };
+        return { identifier, ok, file: join(folder, files[i]?.output ?? ""), ...outcome.value };
+      }),
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { ALL_FOLDS, consolidateFolds, findTask, modelFolder, type PostprocessingResult } from "../node.js";
+import { UsageError, wholeNumber } from "./options.js";
+import { formatTable } from "./table.js";
+import { addWorkOptions, runWork, type WorkOptions, type WorkReport } from "./work.js";
+
+/** Where models lie, and by which names. */
+export interface ResultsOptions {
+  readonly results?: string;
+  readonly trainer?: string;
+  readonly cascadeTrainer?: string;
+  readonly plans?: string;
+  readonly folds: number[];
+  readonly val: string;
+  readonly ref?: string;
+}
+
+interface DetermineOptions extends WorkOptions, ResultsOptions {
+  readonly folder?: string;
+  readonly model?: string;
+  readonly task?: string;
+  readonly labels?: number[];
+  readonly advanced: boolean;
+}
+
+export function numbers(text: string, previous: number[] | undefined): number[] {
+  return [...(previous ?? []), wholeNumber(0, 0xffff)(text)];
+}
+
+/** Options that say where the models of a cross-validation lie. */
+export function addResultsOptions(command: Command): Command {
+  const folds = new Option("--folds <numbers...>", `folds of the cross-validation (default: ${ALL_FOLDS.join(" ")})`);
+  return command
+    .option("--results <folder>", "folder with the trained models (default: $RESULTS_FOLDER/nnUNet)")
+    .option("--trainer <name>", "trainer of the models (-tr; default: nnUNetTrainerV2)")
+    .option("--cascade-trainer <name>", "trainer of the cascade (-ctr; default: nnUNetTrainerV2CascadeFullRes)")
+    .option("--plans <name>", "plans of the models (-pl; default: nnUNetPlansv2.1)")
+    .addOption(folds.argParser(numbers))
+    .option("--val <name>", "folder with predictions inside each fold (-val)", "validation_raw")
+    .option("--ref <folder>", "folder with the references (-ref; default: the model's gt_niftis)");
+}
+
+/** The folder that holds the models: `RESULTS_FOLDER/nnUNet` for nnU-Net. */
+export function resultsFolder({ results }: Pick<ResultsOptions, "results">): string {
+  if (results !== undefined) return resolve(results);
+  const base = process.env.RESULTS_FOLDER;
+  if (base === undefined || base === "") {
+    throw new UsageError("no folder with trained models: give --results FOLDER or set RESULTS_FOLDER");
+  }
+  return resolve(base, "nnUNet");
+}
+
+/** `Task005_NAME` of `5` or of itself, by a listing of the folder that holds the tasks. */
+export function taskName(task: string, folder: string): string {
+  if (!/^\d+$/.test(task)) return task;
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    // There is no such folder: no task either.
+  }
+  return findTask(Number(task), names, folder);
+}
+
+export function determinePostprocessingCommand(): Command {
+  const command = new Command("determine-postprocessing")
+    .description("decide by cross-validation whether to keep only the largest component: postprocessing.json")
+    .option("-f, --folder <folder>", "folder of one model, with fold_0, fold_1 ... and gt_niftis")
+    .option("-m, --model <name>", "instead: 2d, 3d_lowres, 3d_fullres or 3d_cascade_fullres")
+    .option("-t, --task <task>", "and task, by number or name")
+    .option("-l, --labels <numbers...>", "labels (default: those of the first fold's summary.json)", numbers)
+    .option("--advanced", "remove only objects smaller than any that was the largest of its class in a case", false)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nnprep determine-postprocessing -m 3d_fullres -t 5" +
+        "\n  $ nnprep determine-postprocessing -f results/my_model --folds 0 1 2 -ref labelsTr -l 0 1 2",
+    );
+  return addWorkOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
+    runWork("determine-postprocessing", options, async (open) => {
+      const folder = locate(options);
+      const reference = resolve(options.ref ?? join(folder, "gt_niftis"));
+      const workshop = open({ prediction: folder, input: folder, output: folder, reference });
+      const { executor, store, options: runOptions } = workshop;
+      const stores = { model: store("prediction"), reference: store("reference") };
+      const { folds, val, labels, advanced } = options;
+      const settings = { ...runOptions, folds, validationFolder: val, labels, advanced };
+      return report(folder, await consolidateFolds({ ...stores, executor }, settings));
+    }),
+  );
+}
+
+function locate(options: DetermineOptions): string {
+  const { folder, model, task } = options;
+  if (folder !== undefined) return resolve(folder);
+  if (model === undefined || task === undefined) {
+    throw new UsageError("which model? Give -f FOLDER, or -m MODEL and -t TASK");
+  }
+  const results = resultsFolder(options);
+  return join(results, modelFolder(model, taskName(task, join(results, model)), options));
+}
+
+/** What was decided, in words. */
+export function describeDecision({ decision }: PostprocessingResult): string {
+  const { for_which_classes, min_valid_object_sizes } = decision;
+  if (for_which_classes.length === 0) return "Keep all components: no class gets better without the smaller ones.";
+  const steps = for_which_classes.map((entry) =>
+    typeof entry === "number" ? `class ${entry}` : `classes ${entry.join(", ")} together`,
+  );
+  const limits = min_valid_object_sizes?.map(({ sizeMm3 }) => `${sizeMm3.toFixed(1)} mm3`).join(", ");
+  const others = limits === undefined ? "" : `; others are removed only below ${limits}`;
+  return `Keep only the largest component of ${steps.join(", then of ")}${others}.`;
+}
+
+/** Dice of every class before and after. */
+export function decisionTable({ decision, final }: PostprocessingResult): string {
+  const { dc_per_class_raw, dc_per_class_pp_all, dc_per_class_pp_per_class } = decision;
+  const show = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? "-" : value.toFixed(4));
+  const rows = [...dc_per_class_raw].map(([label, raw]) => [
+    label,
+    show(raw),
+    show(dc_per_class_pp_all.get(label)),
+    show(dc_per_class_pp_per_class.get(label)),
+    show(final.mean.get(label)?.get("Dice")),
+  ]);
+  return formatTable(["class", "Dice as it is", "all together", "each class", "decided"], rows);
+}
+
+function report(folder: string, result: PostprocessingResult): WorkReport {
+  const { decision, raw, final } = result;
+  const files = {
+    postprocessing: join(folder, "postprocessing.json"),
+    raw: join(folder, decision.validation_raw),
+    final: join(folder, decision.validation_final),
+  };
+  const entries = (map: ReadonlyMap<string, number>) => Object.fromEntries(map);
+  return {
+    ok: true,
+    text: [
+      `${decision.num_samples} cases of ${folder}`,
+      decisionTable(result),
+      describeDecision(result),
+      ["Files:", files.postprocessing, files.raw, files.final].join("\n  "),
+    ].join("\n\n"),
+    document: {
+      files,
+      cases: raw.all.length,
+      forWhichClasses: decision.for_which_classes,
+      minValidObjectSizes: decision.min_valid_object_sizes,
+      dice: {
+        raw: entries(decision.dc_per_class_raw),
+        allTogether: entries(decision.dc_per_class_pp_all),
+        eachClass: entries(decision.dc_per_class_pp_per_class),
+        decided: entries(new Map([...final.mean].map(([label, scores]) => [label, scores.get("Dice") as number]))),
+      },
+    },
+  };
+}

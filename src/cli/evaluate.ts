@@ -1,0 +1,186 @@
+import { dirname, join, resolve } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import {
+  addForegroundMean,
+  type CaseEvaluation,
+  type CaseOutcome,
+  evaluateFolders,
+  FolderStore,
+  formatEvaluationCsv,
+  formatSummary,
+  pythonTimestamp,
+  type Region,
+  type Summary,
+  summarizeOutcomes,
+} from "../node.js";
+import { region } from "./regions.js";
+import { formatNumber, formatTable } from "./table.js";
+import { addWorkOptions, plainError, runWork, type WorkOptions, type WorkReport } from "./work.js";
+
+interface EvaluateCommandOptions extends WorkOptions {
+  readonly ref: string;
+  readonly pred: string;
+  readonly labels: Region[];
+  readonly output?: string;
+  readonly csv?: string;
+  readonly surface: boolean;
+  readonly tolerance?: number;
+  readonly ignoreGeometry: boolean;
+}
+
+function millimetres(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("a distance in mm is expected.");
+  return value;
+}
+
+export function evaluateCommand(): Command {
+  const command = new Command("evaluate")
+    .description("compare a folder of predictions with a folder of references: Dice and more, summary.json")
+    .requiredOption("--ref <folder>", "folder with the references (-ref)")
+    .requiredOption("--pred <folder>", "folder with the predictions, by the same file names (-pred)")
+    .requiredOption("-l, --labels <labels...>", "labels to evaluate; 1+2 counts labels 1 and 2 as one", region)
+    .option("-o, --output <file>", "where the summary goes (default: summary.json beside the predictions)")
+    .option("--csv <file>", "the same as a table of comma-separated values")
+    .option("--surface", "measure distances between surfaces too: Hausdorff, 95th percentile, averages", false)
+    .option("--tolerance <mm>", "and the share of the surfaces that is this near (implies --surface)", millimetres)
+    .option("--ignore-geometry", "compare voxel by voxel even where spacing, origin or direction differ", false)
+    .addHelpText("after", "\nExample:\n  $ nnprep evaluate -ref labelsTs -pred predictions -l 1 2 --surface");
+  return addWorkOptions(command).action((options: EvaluateCommandOptions) =>
+    runWork("evaluate", options, async (open) => {
+      const workshop = open({ prediction: resolve(options.pred), reference: resolve(options.ref) });
+      const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
+      const surface =
+        options.surface || options.tolerance !== undefined ? { toleranceMm: options.tolerance } : undefined;
+      const { ignoreGeometry } = options;
+      const outcomes = await evaluateFolders({ stores, executor: workshop.executor }, options.labels, {
+        ...workshop.options,
+        surface,
+        ignoreGeometry,
+      });
+      return report(options, outcomes);
+    }),
+  );
+}
+
+async function report(
+  options: EvaluateCommandOptions,
+  outcomes: readonly CaseOutcome<CaseEvaluation>[],
+): Promise<WorkReport> {
+  const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome]));
+  const description = failed.length === 0 ? "" : `without ${failed.map(({ identifier }) => identifier).join(", ")}`;
+  const summary = summarizeOutcomes(outcomes, {
+    author: "nnprep",
+    description,
+    timestamp: pythonTimestamp(new Date()),
+  });
+  const files: string[] = [];
+  if (failed.length < outcomes.length) {
+    const encode = (text: string) => new TextEncoder().encode(text);
+    const write = async (file: string, text: string) => {
+      const path = resolve(file);
+      await new FolderStore(dirname(path)).write(path.slice(dirname(path).length + 1), encode(text));
+      files.push(path);
+    };
+    await write(options.output ?? join(options.pred, "summary.json"), formatSummary(summary));
+    if (options.csv !== undefined) await write(options.csv, formatEvaluationCsv(summary));
+  }
+  return {
+    ok: failed.length === 0,
+    text: formatText(outcomes, summary, files),
+    document: toDocument(outcomes, summary, files),
+  };
+}
+
+const SHOWN = [
+  "Dice",
+  "Jaccard",
+  "Precision",
+  "Recall",
+  "Hausdorff Distance 95",
+  "Avg. Symmetric Surface Distance",
+  "Normalized Surface Dice",
+];
+const UNITS: Readonly<Record<string, string>> = {
+  "Hausdorff Distance 95": "HD95 mm",
+  "Avg. Symmetric Surface Distance": "ASSD mm",
+  "Normalized Surface Dice": "surface Dice",
+};
+
+function formatScore(value: number | undefined): string {
+  return value === undefined || Number.isNaN(value) ? "-" : value.toFixed(4);
+}
+
+/** Mean over the cases and, in the last row, over the labels but 0. */
+export function formatLabelTable(summary: Summary): string {
+  const { mean } = addForegroundMean(summary);
+  const metrics = SHOWN.filter((metric) => [...mean.values()].some((scores) => scores.has(metric)));
+  const labels = [...summary.mean.keys()].filter((label) => label !== "mean");
+  const rows = [...labels, "mean"].map((label) => {
+    const scores = label === "mean" ? mean.get("mean") : summary.mean.get(label);
+    return [label === "mean" ? "all but 0" : label, ...metrics.map((metric) => formatScore(scores?.get(metric)))];
+  });
+  return formatTable(["label", ...metrics.map((metric) => UNITS[metric] ?? metric)], rows);
+}
+
+function formatText(
+  outcomes: readonly CaseOutcome<CaseEvaluation>[],
+  summary: Summary,
+  files: readonly string[],
+): string {
+  const rows = outcomes.map((outcome) => {
+    if (!outcome.ok) return [outcome.identifier, "failed", ""];
+    const dices = [...outcome.value.scores.labels]
+      .filter(([label]) => label !== "0")
+      .map(([label, scores]) => ({ label, dice: scores.get("Dice") as number }))
+      .filter(({ dice }) => !Number.isNaN(dice));
+    const mean = dices.length === 0 ? Number.NaN : dices.reduce((sum, { dice }) => sum + dice, 0) / dices.length;
+    const [lowest] = [...dices].sort((a, b) => a.dice - b.dice);
+    return [
+      outcome.identifier,
+      formatScore(mean),
+      lowest === undefined ? "" : `label ${lowest.label} with ${formatScore(lowest.dice)}`,
+    ];
+  });
+  const parts = [formatTable(["case", "mean Dice", "lowest"], rows)];
+  if (summary.all.length > 0) parts.push(formatLabelTable(summary));
+  const notes = outcomes.flatMap(describeUnexpected);
+  if (notes.length > 0) parts.push(notes.join("\n"));
+  const failures = outcomes.flatMap((outcome) =>
+    outcome.ok ? [] : [`${outcome.identifier}: ${outcome.error.message}`],
+  );
+  if (failures.length > 0) parts.push(["Failed:", ...failures].join("\n  "));
+  if (files.length > 0) parts.push(["Files:", ...files].join("\n  "));
+  return parts.join("\n\n");
+}
+
+function describeUnexpected(outcome: CaseOutcome<CaseEvaluation>): string[] {
+  if (!outcome.ok) return [];
+  return (["prediction", "reference"] as const).flatMap((which) => {
+    const labels = outcome.value.unexpectedLabels[which];
+    if (labels.length === 0) return [];
+    const list = labels.map(formatNumber).join(", ");
+    return [
+      `warning: ${outcome.identifier}: the ${which} has labels that were not asked for (${list}); they count as background`,
+    ];
+  });
+}
+
+function toDocument(
+  outcomes: readonly CaseOutcome<CaseEvaluation>[],
+  summary: Summary,
+  files: readonly string[],
+): object {
+  const plain = (labels: ReadonlyMap<string, ReadonlyMap<string, number>>) =>
+    Object.fromEntries([...labels].map(([label, scores]) => [label, Object.fromEntries(scores)]));
+  return {
+    files,
+    cases: outcomes.map((outcome) => {
+      const { identifier, ok } = outcome;
+      if (!ok) return { identifier, ok, error: plainError(outcome.error) };
+      const { scores, unexpectedLabels } = outcome.value;
+      return { identifier, ok, metrics: plain(scores.labels), unexpectedLabels };
+    }),
+    mean: summary.all.length === 0 ? {} : plain(addForegroundMean(summary).mean),
+  };
+}

@@ -1,0 +1,104 @@
+import { totalmem } from "node:os";
+import type { Command } from "commander";
+import { type Executor, FolderStore, NnprepError, ProcessExecutor, type RunOptions } from "../node.js";
+import { defaultWorkers, UsageError, wholeNumber } from "./options.js";
+import { ProgressBar } from "./progress.js";
+
+/** Share of this machine's memory that cases may need together. */
+const MEMORY_SHARE = 0.8;
+const INTERRUPTED = 130;
+
+/** What every command takes that works on folders of predictions. */
+export interface WorkOptions {
+  readonly workers: number;
+  readonly json: boolean;
+  readonly progress: boolean;
+}
+
+/** Adds `--workers`, `--json` and `--no-progress`. */
+export function addWorkOptions(command: Command): Command {
+  return command
+    .option(
+      "-w, --workers <n>",
+      "cases at the same time, each in its own process",
+      wholeNumber(1, 256),
+      defaultWorkers(),
+    )
+    .option("--json", "print one JSON document instead of text", false)
+    .option("--no-progress", "no progress bar on stderr");
+}
+
+/** What a command has to say when it is done. */
+export interface WorkReport {
+  readonly ok: boolean;
+  readonly text: string;
+  /** The same as plain values. */
+  readonly document: object;
+}
+
+/** Workers on named folders, and the folders as stores. */
+export interface Workshop {
+  readonly executor: Executor;
+  readonly store: (name: string) => FolderStore;
+  readonly options: RunOptions;
+}
+
+/** Opens workers on folders, by the names under which jobs know them; they are closed when the command is done. */
+export type OpenWorkshop = (folders: Readonly<Record<string, string>>) => Workshop;
+
+/** Runs a command: progress, interruption, the report as text or JSON, the exit code. */
+export async function runWork(
+  command: string,
+  options: WorkOptions,
+  work: (open: OpenWorkshop) => Promise<WorkReport>,
+): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = () => abort.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const bar = new ProgressBar(options.progress, command);
+  const executors: ProcessExecutor[] = [];
+  const open: OpenWorkshop = (folders) => {
+    const executor = new ProcessExecutor(folders, options.workers);
+    executors.push(executor);
+    const store = (name: string) => new FolderStore(folders[name] as string);
+    const memoryBudgetBytes = totalmem() * MEMORY_SHARE;
+    return { executor, store, options: { signal: abort.signal, onProgress: bar.show, memoryBudgetBytes } };
+  };
+  const start = performance.now();
+  let report: WorkReport;
+  try {
+    report = await work(open);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    report = failure(error);
+  } finally {
+    bar.stop();
+    await Promise.all(executors.map((executor) => (abort.signal.aborted ? executor.stop() : executor.close())));
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+  const seconds = (performance.now() - start) / 1000;
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ command, ok: report.ok, seconds, ...report.document }, null, 2)}\n`);
+  } else if (report.ok) {
+    process.stdout.write(`${report.text}\n\nDone in ${seconds.toFixed(1)} s\n`);
+  } else if (report.text.startsWith("nnprep: ")) {
+    process.stderr.write(`${report.text}\n`);
+  } else {
+    process.stdout.write(`${report.text}\n\nFailed in ${seconds.toFixed(1)} s\n`);
+  }
+  if (abort.signal.aborted) process.exitCode = INTERRUPTED;
+  else if (!report.ok) process.exitCode = 1;
+}
+
+/** An error as plain values. */
+export function plainError(error: unknown): object {
+  if (error instanceof NnprepError) return { code: error.code, message: error.message, detail: error.detail };
+  return { code: "UNEXPECTED", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+function failure(error: unknown): WorkReport {
+  const message = error instanceof Error ? error.message : String(error);
+  return { ok: false, text: `nnprep: ${message}`, document: { error: plainError(error) } };
+}

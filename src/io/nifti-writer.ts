@@ -55,6 +55,21 @@ function nearestOrthogonal(matrix: readonly number[]): number[] {
   return m;
 }
 
+/**
+ * The matrix plus its inverse transpose, as nifti1_io's `nifti_mat33_polar` adds them: where an entry is zero, this
+ * one has the sign of zero that ITK writes.
+ */
+function signedZeros(m: readonly number[]): number[] {
+  const [r11, r21, r31, r12, r22, r32, r13, r23, r33] = m;
+  const det = determinant(m);
+  const inverse = [
+    [r22 * r33 - r32 * r23, -r12 * r33 + r32 * r13, r12 * r23 - r22 * r13],
+    [-r21 * r33 + r31 * r23, r11 * r33 - r31 * r13, -r11 * r23 + r21 * r13],
+    [r21 * r32 - r31 * r22, -r11 * r32 + r31 * r12, r11 * r22 - r21 * r12],
+  ];
+  return m.map((x, i) => x + inverse[Math.floor(i / 3)][i % 3] / det);
+}
+
 /** b, c, d of the unit quaternion of a rotation, and -1 when the z axis had to be turned round to make it one. */
 function quaternionOf(orthogonal: readonly number[]): { quatern: number[]; qfac: number } {
   const qfac = determinant(orthogonal) < 0 ? -1 : 1;
@@ -95,6 +110,7 @@ function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
     for (const [i, value] of values.entries()) view.setFloat32(at + 4 * i, value, true);
   };
   const ras = toRas(geometry);
+  const zeros = signedZeros(ras);
   const { quatern, qfac } = quaternionOf(nearestOrthogonal(ras));
   const spacing = [geometry.spacingMm[2], geometry.spacingMm[1], geometry.spacingMm[0]].map(Math.fround);
   const origin = [-geometry.originMm[0], -geometry.originMm[1], geometry.originMm[2]];
@@ -111,7 +127,10 @@ function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
   view.setInt16(254, SCANNER_ANATOMICAL, true);
   floats(256, [...quatern, ...origin]);
   for (let i = 0; i < 3; i++) {
-    const row = [0, 1, 2].map((j) => Math.fround(ras[3 * i + j]) * spacing[j]);
+    const row = [0, 1, 2].map((j) => {
+      const entry = Math.fround(ras[3 * i + j]);
+      return (entry === 0 && zeros[3 * i + j] === 0 ? zeros[3 * i + j] : entry) * spacing[j];
+    });
     floats(280 + 16 * i, [...row, origin[i]]);
   }
   header.set([0x6e, 0x2b, 0x31, 0], 344); // "n+1"

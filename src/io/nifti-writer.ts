@@ -70,6 +70,10 @@ function signedZeros(m: readonly number[]): number[] {
   return m.map((x, i) => x + inverse[Math.floor(i / 3)][i % 3] / det);
 }
 
+function withZerosOf(m: readonly number[], zeros: readonly number[]): number[] {
+  return m.map((x, i) => (x === 0 && zeros[i] === 0 ? zeros[i] : x));
+}
+
 /** b, c, d of the unit quaternion of a rotation, and -1 when the z axis had to be turned round to make it one. */
 function quaternionOf(orthogonal: readonly number[]): { quatern: number[]; qfac: number } {
   const qfac = determinant(orthogonal) < 0 ? -1 : 1;
@@ -86,7 +90,7 @@ function quaternionOf(orthogonal: readonly number[]): { quatern: number[]; qfac:
   ][largest];
   const quaternion = products.map((x) => x / (2 * twice));
   const sign = quaternion[0] < 0 ? -1 : 1;
-  return { quatern: quaternion.slice(1).map((x) => sign * x + 0), qfac };
+  return { quatern: quaternion.slice(1).map((x) => sign * x), qfac };
 }
 
 function checkGeometry({ spacingMm, originMm, direction }: Geometry): void {
@@ -111,7 +115,9 @@ function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
   };
   const ras = toRas(geometry);
   const zeros = signedZeros(ras);
-  const { quatern, qfac } = quaternionOf(nearestOrthogonal(ras));
+  const orthogonal = withZerosOf(nearestOrthogonal(ras), zeros);
+  // nifti1_io takes the polar part once more before it makes a quaternion.
+  const { quatern, qfac } = quaternionOf(withZerosOf(orthogonal, signedZeros(orthogonal)));
   const spacing = [geometry.spacingMm[2], geometry.spacingMm[1], geometry.spacingMm[0]].map(Math.fround);
   const origin = [-geometry.originMm[0], -geometry.originMm[1], geometry.originMm[2]];
 

@@ -29,8 +29,8 @@ export interface ReferenceMeasurement {
 const TURNS = 5;
 /** The reference gets fewer turns where one call takes this many seconds or more. */
 const SLOW = { seconds: 8, turns: 3 };
-/** From here on its first call counts too, and there is only one more. */
-const VERY_SLOW = { seconds: 20, turns: 1 };
+/** From here on its first call counts too, and there is only one more; from `single` on none. */
+const VERY_SLOW = { seconds: 20, turns: 1, single: 40 };
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -110,7 +110,7 @@ class ReferenceSide {
     side.#peakBytes = cold.peakBytes;
     if (cold.seconds >= VERY_SLOW.seconds) {
       side.samples.push(cold.seconds);
-      side.#turns = VERY_SLOW.turns;
+      side.#turns = cold.seconds >= VERY_SLOW.single ? 0 : VERY_SLOW.turns;
     } else if (cold.seconds >= SLOW.seconds) side.#turns = SLOW.turns;
     return side;
   }

@@ -28,13 +28,23 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** What is known of a row, while the others are still to come. */
+function brief({ name, ns_per_voxel, ratio, differing, reached }: Summary): string {
+  const target = reached === null ? "" : reached ? ", target reached" : ", target not reached";
+  const compared = ratio === null ? "" : `, ${digits(ratio)}x, ${differing} differ`;
+  return `${name}: ${digits(ns_per_voxel)} ns per voxel${compared}${target}`;
+}
+
 async function measureRows(names: ReadonlySet<string>, scale: Scale, folder: string, reference: Reference) {
   const summaries: Summary[] = [];
   const rows = allRows(scale).filter(({ name }) => names.has(name));
   for (const group of groupRows(rows)) {
     say(group.map(({ name }) => name).join(", "));
     const measured = await measureGroup(group, scale, folder, reference);
-    summaries.push(...measured.map(summarize));
+    for (const summary of measured.map(summarize)) {
+      summaries.push(summary);
+      say(`  ${brief(summary)}`);
+    }
   }
   const order = rows.map(({ name }) => name);
   return summaries.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
@@ -180,7 +190,9 @@ try {
   if (names.has(DATASET.name)) {
     say(DATASET.name);
     const workers = Number(values.workers);
-    summaries.push(datasetSummary(await measureDataset(scale, folder, reference, workers)));
+    const summary = datasetSummary(await measureDataset(scale, folder, reference, workers));
+    summaries.push(summary);
+    say(`  ${brief(summary)}`);
   }
   const machine = describeMachine(reference);
   const note = values.quick ? "**Small sizes: these figures only show that everything runs.**\n\n" : "";

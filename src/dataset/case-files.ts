@@ -2,7 +2,7 @@ import { NnprepError } from "../core/errors.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
 import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../documents/properties.js";
 import { readVolume } from "../io/formats.js";
-import { readNpzArray, writeNpzPieces } from "../io/npz.js";
+import { type NpzCompression, readNpzArray, streamNpz } from "../io/npz.js";
 import { formatPickle, parsePickle } from "../io/pickle.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
@@ -70,11 +70,11 @@ function splitStack({ data, shape }: { data: ArrayLike<unknown>; shape: readonly
     );
   }
   // nnU-Net stores float64 for a case without a label.
-  const stack = data instanceof Float32Array ? data : Float32Array.from(data);
+  const stack = data instanceof Float32Array ? data : new Float32Array(data);
   const grid: Shape3 = [shape[1] as number, shape[2] as number, shape[3] as number];
   const n = voxelCount(grid);
   const channels = Array.from({ length: (shape[0] as number) - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
-  return { channels, label: Int16Array.from(stack.subarray(channels.length * n)), shape: grid };
+  return { channels, label: new Int16Array(stack.subarray(channels.length * n)), shape: grid };
 }
 
 /**
@@ -87,13 +87,11 @@ export async function saveCase(
   arrays: CaseArrays & { readonly label: Int16Array },
   properties: CaseProperties,
   folder = "",
+  compression: NpzCompression = "fast",
 ): Promise<void> {
   const names = caseFileNames(identifier);
-  const chunks = [...arrays.channels, Float32Array.from(arrays.label)];
-  const pieces = await writeNpzPieces(
-    { [ARRAY_KEY]: { chunks, shape: [chunks.length, ...arrays.shape] } },
-    { compression: "fast" },
-  );
+  const chunks = [...arrays.channels, new Float32Array(arrays.label)];
+  const pieces = streamNpz({ [ARRAY_KEY]: { chunks, shape: [chunks.length, ...arrays.shape] } }, { compression });
   await store.remove(joinPath(folder, names.properties));
   await store.write(joinPath(folder, names.arrays), pieces);
   await saveProperties(store, identifier, properties, folder);

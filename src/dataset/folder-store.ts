@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
-import type { Store } from "./store.js";
+import type { FileContent, Store } from "./store.js";
 
 /** Names that a file bears while it is written: hidden, and with no ending that nnU-Net looks for. */
 const TEMPORARY = /^\..*\.nnprep-(\d+)-\d+\.tmp$/;
@@ -61,12 +61,12 @@ export class FolderStore implements Store {
    * Writes the whole file under a temporary name beside it and renames it: the final name never holds half a file.
    * @throws NnprepError CANNOT_WRITE
    */
-  async write(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
+  async write(path: string, bytes: FileContent): Promise<void> {
     const file = this.location(path);
     const temporary = join(dirname(file), `.${basename(file)}.nnprep-${process.pid}-${serial++}.tmp`);
     try {
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(temporary, bytes as Uint8Array | Iterable<Uint8Array>);
+      await writeFile(temporary, bytes as Exclude<FileContent, readonly Uint8Array[]> | Iterable<Uint8Array>);
       await rename(temporary, file);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);

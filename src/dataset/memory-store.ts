@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import type { Store } from "./store.js";
+import type { FileContent, Store } from "./store.js";
 
 /** Files that live in memory: for a browser, and for tests. Bytes are kept as given, not copied. */
 export class MemoryStore implements Store {
@@ -30,11 +30,14 @@ export class MemoryStore implements Store {
     return (await this.read(path)).subarray(0, byteLength);
   }
 
-  async write(path: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    this.#files.set(
-      path,
-      bytes instanceof Uint8Array ? bytes : new Uint8Array(await new Blob([...bytes] as BlobPart[]).arrayBuffer()),
-    );
+  async write(path: string, bytes: FileContent): Promise<void> {
+    if (bytes instanceof Uint8Array) {
+      this.#files.set(path, bytes);
+      return;
+    }
+    const pieces: BlobPart[] = [];
+    for await (const piece of bytes) pieces.push(piece as BlobPart);
+    this.#files.set(path, new Uint8Array(await new Blob(pieces).arrayBuffer()));
   }
 
   async exists(path: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { Gzip } from "fflate";
+import { Deflate, Gzip } from "fflate";
 import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
 
 export { crc32 } from "./crc32.js";
@@ -84,4 +84,29 @@ export async function deflateGzip(chunks: readonly Uint8Array[], level: number):
   for (const slice of slices(chunks)) gzip.push(slice);
   gzip.push(new Uint8Array(0), true);
   return parts;
+}
+
+/**
+ * The same as one raw deflate stream without header or trailer, given in pieces as they are ready.
+ */
+export async function* deflateRawBlocks(
+  chunks: readonly Uint8Array[],
+  level: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (typeof CompressionStream === "function") {
+    const reader = streamOf(chunks).pipeThrough(new CompressionStream("deflate-raw")).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  }
+  const parts: Uint8Array[] = [];
+  const deflate = new Deflate({ level: level as 1 }, (part) => parts.push(part));
+  for (const slice of slices(chunks)) {
+    deflate.push(slice);
+    yield* parts.splice(0);
+  }
+  deflate.push(new Uint8Array(0), true);
+  yield* parts;
 }

@@ -1,5 +1,5 @@
 import { Gunzip } from "fflate";
-import { deflateGzip, inflateGzip } from "#deflate";
+import { crc32, deflateGzip, deflateRawBlocks, inflateGzip } from "#deflate";
 import { NnprepError } from "../core/errors.js";
 import { joinParts } from "./gzip-members.js";
 
@@ -129,25 +129,24 @@ export interface RawDeflated {
   readonly byteLength: number;
 }
 
-const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
 
-/** Compresses the bytes of all pieces for a zip member; the CRC is the one that the gzip coder computes anyway. */
+/** Compresses the bytes of all pieces for a zip member. */
 export async function deflateRaw(chunks: readonly Uint8Array[], level: number): Promise<RawDeflated> {
-  const parts = await deflateGzip(chunks, level);
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
-  const body: Uint8Array[] = [];
-  const trailer = new Uint8Array(TRAILER_LENGTH);
-  let at = 0;
-  for (const part of parts) {
-    const from = Math.max(0, HEADER_LENGTH - at);
-    const to = Math.min(part.length, total - TRAILER_LENGTH - at);
-    if (to > from) body.push(part.subarray(from, to));
-    for (let i = Math.max(0, to); i < part.length; i++) trailer[at + i - (total - TRAILER_LENGTH)] = part[i];
-    at += part.length;
+  const parts: Uint8Array[] = [];
+  for await (const part of deflateRawBlocks(chunks, level)) parts.push(part);
+  return { chunks: parts, ...checksum(chunks) };
+}
+
+/** CRC-32 and length of the bytes of all pieces. */
+export function checksum(chunks: readonly Uint8Array[]): { crc: number; byteLength: number } {
+  let crc = 0;
+  let byteLength = 0;
+  for (const chunk of chunks) {
+    crc = crc32(chunk, crc);
+    byteLength += chunk.length;
   }
-  const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  return { chunks: body, crc: new DataView(trailer.buffer).getUint32(0, true), byteLength };
+  return { crc, byteLength };
 }
 
 /** Inflates a zip member and checks its CRC-32 and length. Throws CORRUPT_FILE. */

@@ -2,7 +2,7 @@ import { NnprepError } from "../core/errors.js";
 import type { NdArray, NdArrayData } from "../core/python.js";
 import { joinParts } from "./gzip-members.js";
 import { bytesOf, dtypeName, formatNpyHeader, parseNpy, parseNpyFloats, type StoredFloats } from "./npy.js";
-import { formatZip, parseZip, type ZipEntry } from "./zip.js";
+import { formatZip, parseZip, streamZip, type ZipEntry, type ZipMember } from "./zip.js";
 
 /** Members are only stored, deflated at level 1, or deflated at level 6 (what NumPy itself uses). */
 export type NpzCompression = "none" | "fast" | "best";
@@ -73,18 +73,32 @@ export async function writeNpz(
 }
 
 /** The same archive as a list of pieces, to be written to a file one after the other; uncompressed data are not copied. */
-export async function writeNpzPieces(
+async function writeNpzPieces(
   arrays: NpzArrays,
   { compression }: { readonly compression: NpzCompression },
 ): Promise<Uint8Array[]> {
+  return formatZip(membersOf(arrays), LEVELS[compression]);
+}
+
+/**
+ * The same archive piece by piece, to be written while the next is compressed; never held as a whole.
+ * @throws NnprepError SHAPE_MISMATCH at once
+ */
+export function streamNpz(
+  arrays: NpzArrays,
+  { compression }: { readonly compression: NpzCompression },
+): AsyncIterable<Uint8Array> {
+  return streamZip(membersOf(arrays), LEVELS[compression]);
+}
+
+function membersOf(arrays: NpzArrays): ZipMember[] {
   const named = arrays instanceof Map ? [...arrays] : Object.entries(arrays);
-  const members = named.map(([key, array]: [string, NdArray | ArrayInChunks]) => {
+  return named.map(([key, array]: [string, NdArray | ArrayInChunks]) => {
     const parts = "chunks" in array ? array.chunks : [array.data];
     const stored = checkChunks(key, parts, array.shape);
     const dtype = "chunks" in array && array.float16 === true ? stored.replace("u2", "f2") : stored;
     return { name: `${key}.npy`, chunks: [formatNpyHeader(dtype, array.shape), ...parts.map(bytesOf)] };
   });
-  return formatZip(members, LEVELS[compression]);
 }
 
 /** The one dtype of the chunks; throws unless they are of one type and have as many elements as the shape. */

@@ -1,6 +1,6 @@
-import { crc32 } from "#deflate";
+import { crc32, deflateRawBlocks } from "#deflate";
 import { NnprepError } from "../core/errors.js";
-import { deflateRaw, inflateRaw, largestInflatedLength } from "./gzip.js";
+import { checksum, inflateRaw, largestInflatedLength } from "./gzip.js";
 
 /*
  * The zip container as NumPy writes and reads it: members stored or deflated, sizes known beforehand, zip64 where a
@@ -13,6 +13,7 @@ const CENTRAL_HEADER = 0x02014b50;
 const END_OF_CENTRAL = 0x06054b50;
 const ZIP64_END = 0x06064b50;
 const ZIP64_LOCATOR = 0x07064b50;
+const DESCRIPTOR = 0x08074b50;
 const ZIP64_EXTRA = 1;
 /** 1980-01-01 00:00, the first date that zip knows: the same members give the same bytes on every day. */
 const CONSTANT_DATE = 0x0021;
@@ -21,6 +22,8 @@ const DEFLATED = 8;
 /** A field of 32 bits with this value says: look into the zip64 extra field. */
 const IN_ZIP64 = 0xffffffff;
 const UTF8_NAME = 0x0800;
+/** Flag: CRC and sizes stand behind the data, not before. */
+const SIZES_FOLLOW = 0x0008;
 const ENCRYPTED = 1;
 
 /** A member to write: its bytes in as many pieces as there are. */
@@ -39,57 +42,78 @@ interface Entry {
 }
 
 /**
- * Writes a zip archive; the result is a list of pieces, to be written one after the other.
- * `level` 0 stores, 1 to 9 deflate. `zip64` "always" is for tests: it is used by itself where it is needed.
+ * Writes a zip archive, piece by piece as they are ready, so that neither a whole member nor the archive is held.
+ * `level` 0 stores, 1 to 9 deflate; the sizes of a deflated member follow its data, as zip allows for streams.
+ * `zip64` "always" is for tests: it is used by itself where it is needed.
  */
+export async function* streamZip(
+  members: Iterable<ZipMember>,
+  level: number,
+  zip64: "where needed" | "always" = "where needed",
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const entries: Entry[] = [];
+  const threshold = zip64 === "always" ? 0 : IN_ZIP64;
+  let offset = 0;
+  for (const { name, chunks } of members) {
+    const sum = checksum(chunks);
+    const start = { name: new TextEncoder().encode(name), offset, ...sum };
+    // What does not shrink grows by less than a thousandth.
+    const wide = sum.byteLength * 1.001 + 1024 >= threshold;
+    const method = level === 0 ? STORED : DEFLATED;
+    const header = localHeader({ ...start, method, compressed: sum.byteLength }, wide);
+    yield header;
+    let compressed = 0;
+    for await (const piece of level === 0 ? chunks : deflateRawBlocks(chunks, level)) {
+      compressed += piece.length;
+      yield piece;
+    }
+    const entry: Entry = { ...start, method, compressed };
+    const trailer = level === 0 ? new Uint8Array(0) : descriptor(entry, wide);
+    if (trailer.length > 0) yield trailer;
+    entries.push(entry);
+    offset += header.length + compressed + trailer.length;
+  }
+  const start = offset;
+  for (const entry of entries) {
+    const header = centralHeader(entry, threshold);
+    yield header;
+    offset += header.length;
+  }
+  yield endOfCentral(entries.length, start, offset - start, threshold);
+}
+
+/** The same as a list of pieces, to be written one after the other. */
 export async function formatZip(
   members: Iterable<ZipMember>,
   level: number,
   zip64: "where needed" | "always" = "where needed",
 ): Promise<Uint8Array[]> {
   const pieces: Uint8Array[] = [];
-  const entries: Entry[] = [];
-  const threshold = zip64 === "always" ? 0 : IN_ZIP64;
-  let offset = 0;
-  const append = (piece: Uint8Array) => {
-    pieces.push(piece);
-    offset += piece.length;
-  };
-  for (const { name, chunks } of members) {
-    const body = level === 0 ? store(chunks) : await deflateRaw(chunks, level);
-    const compressed = body.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    const entry: Entry = {
-      name: new TextEncoder().encode(name),
-      method: level === 0 ? STORED : DEFLATED,
-      crc: body.crc,
-      compressed,
-      byteLength: body.byteLength,
-      offset,
-    };
-    entries.push(entry);
-    append(localHeader(entry, threshold));
-    for (const chunk of body.chunks) append(chunk);
-  }
-  const start = offset;
-  for (const entry of entries) append(centralHeader(entry, threshold));
-  append(endOfCentral(entries.length, start, offset - start, threshold));
+  for await (const piece of streamZip(members, level, zip64)) pieces.push(piece);
   return pieces;
 }
 
-function store(chunks: readonly Uint8Array[]): { chunks: readonly Uint8Array[]; crc: number; byteLength: number } {
-  let crc = 0;
-  let byteLength = 0;
-  for (const chunk of chunks) {
-    crc = crc32(chunk, crc);
-    byteLength += chunk.length;
+/** CRC and sizes behind a deflated member's data. */
+function descriptor(entry: Entry, wide: boolean): Uint8Array {
+  const result = new Uint8Array(wide ? 24 : 16);
+  const view = new DataView(result.buffer);
+  view.setUint32(0, DESCRIPTOR, true);
+  view.setUint32(4, entry.crc, true);
+  if (wide) {
+    view.setBigUint64(8, BigInt(entry.compressed), true);
+    view.setBigUint64(16, BigInt(entry.byteLength), true);
+  } else {
+    view.setUint32(8, entry.compressed, true);
+    view.setUint32(12, entry.byteLength, true);
   }
-  return { chunks, crc, byteLength };
+  return result;
 }
 
 /** Fields that local and central header share, from "version needed" on. */
 function putCommon(view: DataView, at: number, entry: Entry, wide: boolean, extraLength: number): void {
   view.setUint16(at, wide ? 45 : 20, true);
-  view.setUint16(at + 2, entry.name.some((byte) => byte > 127) ? UTF8_NAME : 0, true);
+  const follows = entry.method === DEFLATED ? SIZES_FOLLOW : 0;
+  view.setUint16(at + 2, follows | (entry.name.some((byte) => byte > 127) ? UTF8_NAME : 0), true);
   view.setUint16(at + 4, entry.method, true);
   view.setUint16(at + 8, CONSTANT_DATE, true);
   view.setUint32(at + 10, entry.crc, true);
@@ -107,14 +131,15 @@ function putSizes(view: DataView, at: number, entry: Entry, length: number): voi
   if (length === 24) view.setBigUint64(at + 20, BigInt(entry.offset), true);
 }
 
-function localHeader(entry: Entry, threshold: number): Uint8Array {
-  const wide = entry.byteLength >= threshold || entry.compressed >= threshold;
+/** Of a deflated member CRC and sizes are left open. */
+function localHeader(entry: Entry, wide: boolean): Uint8Array {
+  const known = entry.method === STORED ? entry : { ...entry, crc: 0, compressed: 0, byteLength: 0 };
   const header = new Uint8Array(30 + entry.name.length + (wide ? 20 : 0));
   const view = new DataView(header.buffer);
   view.setUint32(0, LOCAL_HEADER, true);
-  putCommon(view, 4, entry, wide, wide ? 20 : 0);
+  putCommon(view, 4, known, wide, wide ? 20 : 0);
   header.set(entry.name, 30);
-  if (wide) putSizes(view, 30 + entry.name.length, entry, 16);
+  if (wide) putSizes(view, 30 + entry.name.length, known, 16);
   return header;
 }
 

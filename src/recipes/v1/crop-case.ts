@@ -95,13 +95,13 @@ function nameFiles({ images, label, files }: CaseVolumes): { images: string[]; l
 }
 
 function toFloat32({ data }: Volume): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data);
+  return data instanceof Float32Array ? data : new Float32Array(data);
 }
 
 /** The label as int16. nnU-Net casts to float32, which would carry wrong values along in silence. */
 function toLabel({ data }: Volume, name: string): Int16Array {
   if (data instanceof Int16Array) return data;
-  const label = Int16Array.from(data);
+  const label = new Int16Array(data);
   for (let i = 0; i < data.length; i++) {
     if (label[i] !== data[i]) {
       throw new NnprepError(

@@ -2,7 +2,7 @@ import { NnprepError } from "../core/errors.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
 import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../documents/properties.js";
 import { readVolume } from "../io/formats.js";
-import { type NpzCompression, readNpzArray, streamNpz } from "../io/npz.js";
+import { type NpzCompression, readNpzArray, streamFloat32Npz } from "../io/npz.js";
 import { formatPickle, parsePickle } from "../io/pickle.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
@@ -90,8 +90,8 @@ export async function saveCase(
   compression: NpzCompression = "fast",
 ): Promise<void> {
   const names = caseFileNames(identifier);
-  const chunks = [...arrays.channels, new Float32Array(arrays.label)];
-  const pieces = streamNpz({ [ARRAY_KEY]: { chunks, shape: [chunks.length, ...arrays.shape] } }, { compression });
+  const parts = [...arrays.channels, arrays.label];
+  const pieces = streamFloat32Npz(ARRAY_KEY, parts, [parts.length, ...arrays.shape], { compression });
   await store.remove(joinPath(folder, names.properties));
   await store.write(joinPath(folder, names.arrays), pieces);
   await saveProperties(store, identifier, properties, folder);

@@ -78,9 +78,7 @@ const BLOCK_BYTES = 1 << 20;
 /** Blocks at work at the same time: zlib's threads are four unless the user says otherwise. */
 const BLOCKS_AT_ONCE = 6;
 
-function deflateBlock(block: Uint8Array, level: number, last: boolean): Promise<Uint8Array> {
-  // A full flush ends a block at a byte and forgets what was before: such pieces joined are one deflate stream.
-  const finishFlush = last ? zlib.constants.Z_FINISH : zlib.constants.Z_FULL_FLUSH;
+function deflateBlock(block: Uint8Array, level: number, finishFlush: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     zlib.deflateRaw(block, { level, finishFlush, chunkSize: 1 << 17 }, (error, bytes) => {
       if (error === null) resolve(bytes);
@@ -89,26 +87,30 @@ function deflateBlock(block: Uint8Array, level: number, last: boolean): Promise<
   });
 }
 
+function* cutIntoBlocks(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, undefined> {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += BLOCK_BYTES) yield chunk.subarray(at, at + BLOCK_BYTES);
+  }
+}
+
 /**
  * Compresses the bytes of all pieces into one raw deflate stream, given in pieces as they are ready. Works in zlib's
  * threads; the bytes do not depend on how many there are. `level` 1 (fast) to 9.
  */
 export async function* deflateRawBlocks(
-  chunks: readonly Uint8Array[],
+  chunks: Iterable<Uint8Array>,
   level: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const blocks: Uint8Array[] = [];
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += BLOCK_BYTES) blocks.push(chunk.subarray(at, at + BLOCK_BYTES));
-  }
-  if (blocks.length === 0) blocks.push(new Uint8Array(0));
+  const { Z_FULL_FLUSH, Z_FINISH } = zlib.constants;
   const running: Promise<Uint8Array>[] = [];
-  for (const [i, block] of blocks.entries()) {
-    const result = deflateBlock(block, level, i === blocks.length - 1);
+  for (const block of cutIntoBlocks(chunks)) {
+    // A full flush ends at a whole byte and forgets what was before: such pieces joined are one deflate stream.
+    const result = deflateBlock(block, level, Z_FULL_FLUSH);
     // Who awaits it may have gone on to another error first.
     result.catch(() => undefined);
     running.push(result);
     if (running.length >= BLOCKS_AT_ONCE) yield await (running.shift() as Promise<Uint8Array>);
   }
   for (const result of running) yield await result;
+  yield await deflateBlock(new Uint8Array(0), level, Z_FINISH);
 }

@@ -7,13 +7,13 @@ export { crc32 } from "./crc32.js";
 const PIECE = 1 << 20;
 
 /** The pieces, cut into slices that a stream takes without blocking the page for long. */
-function* slices(chunks: readonly Uint8Array[]): Generator<Uint8Array<ArrayBuffer>> {
+function* slices(chunks: Iterable<Uint8Array>): Generator<Uint8Array<ArrayBuffer>> {
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += PIECE) yield chunk.subarray(at, at + PIECE) as Uint8Array<ArrayBuffer>;
   }
 }
 
-function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+function streamOf(chunks: Iterable<Uint8Array>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const iterator = slices(chunks);
   return new ReadableStream({
     pull(controller) {
@@ -90,7 +90,7 @@ export async function deflateGzip(chunks: readonly Uint8Array[], level: number):
  * The same as one raw deflate stream without header or trailer, given in pieces as they are ready.
  */
 export async function* deflateRawBlocks(
-  chunks: readonly Uint8Array[],
+  chunks: Iterable<Uint8Array>,
   level: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (typeof CompressionStream === "function") {

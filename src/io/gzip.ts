@@ -133,20 +133,24 @@ const TRAILER_LENGTH = 8;
 
 /** Compresses the bytes of all pieces for a zip member. */
 export async function deflateRaw(chunks: readonly Uint8Array[], level: number): Promise<RawDeflated> {
+  const sum = new Checksum();
   const parts: Uint8Array[] = [];
-  for await (const part of deflateRawBlocks(chunks, level)) parts.push(part);
-  return { chunks: parts, ...checksum(chunks) };
+  for await (const part of deflateRawBlocks(sum.follow(chunks), level)) parts.push(part);
+  return { chunks: parts, crc: sum.crc, byteLength: sum.byteLength };
 }
 
-/** CRC-32 and length of the bytes of all pieces. */
-export function checksum(chunks: readonly Uint8Array[]): { crc: number; byteLength: number } {
-  let crc = 0;
-  let byteLength = 0;
-  for (const chunk of chunks) {
-    crc = crc32(chunk, crc);
-    byteLength += chunk.length;
+/** CRC-32 and length of bytes that pass by. */
+export class Checksum {
+  crc = 0;
+  byteLength = 0;
+
+  *follow(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, undefined> {
+    for (const chunk of chunks) {
+      this.crc = crc32(chunk, this.crc);
+      this.byteLength += chunk.length;
+      yield chunk;
+    }
   }
-  return { crc, byteLength };
 }
 
 /** Inflates a zip member and checks its CRC-32 and length. Throws CORRUPT_FILE. */

@@ -80,15 +80,41 @@ async function writeNpzPieces(
   return formatZip(membersOf(arrays), LEVELS[compression]);
 }
 
+/** Values that become float32 at once, so that they are never all there twice. */
+const CONVERTED_AT_ONCE = 1 << 18;
+
 /**
- * The same archive piece by piece, to be written while the next is compressed; never held as a whole.
+ * An archive of one float32 array that consists of `parts` in turn, piece by piece, to be written while the next is
+ * compressed. Parts of another type become float32 bit by bit on the way.
  * @throws NnprepError SHAPE_MISMATCH at once
  */
-export function streamNpz(
-  arrays: NpzArrays,
+export function streamFloat32Npz(
+  key: string,
+  parts: readonly (Float32Array | Int16Array)[],
+  shape: readonly number[],
   { compression }: { readonly compression: NpzCompression },
 ): AsyncIterable<Uint8Array> {
-  return streamZip(membersOf(arrays), LEVELS[compression]);
+  checkCount(key, parts, shape, ["<f4"]);
+  const header = formatNpyHeader("<f4", shape);
+  const byteLength = header.length + 4 * parts.reduce((sum, part) => sum + part.length, 0);
+  const chunks = { [Symbol.iterator]: () => float32Chunks(header, parts) };
+  return streamZip([{ name: `${key}.npy`, byteLength, chunks }], LEVELS[compression]);
+}
+
+function* float32Chunks(
+  header: Uint8Array,
+  parts: readonly (Float32Array | Int16Array)[],
+): Generator<Uint8Array, void, undefined> {
+  yield header;
+  for (const part of parts) {
+    if (part instanceof Float32Array) {
+      yield bytesOf(part);
+      continue;
+    }
+    for (let at = 0; at < part.length; at += CONVERTED_AT_ONCE) {
+      yield bytesOf(new Float32Array(part.subarray(at, at + CONVERTED_AT_ONCE)));
+    }
+  }
 }
 
 function membersOf(arrays: NpzArrays): ZipMember[] {
@@ -97,21 +123,34 @@ function membersOf(arrays: NpzArrays): ZipMember[] {
     const parts = "chunks" in array ? array.chunks : [array.data];
     const stored = checkChunks(key, parts, array.shape);
     const dtype = "chunks" in array && array.float16 === true ? stored.replace("u2", "f2") : stored;
-    return { name: `${key}.npy`, chunks: [formatNpyHeader(dtype, array.shape), ...parts.map(bytesOf)] };
+    return member(key, formatNpyHeader(dtype, array.shape), parts.map(bytesOf));
   });
+}
+
+function member(key: string, header: Uint8Array, parts: readonly Uint8Array[]): ZipMember {
+  const chunks = [header, ...parts];
+  return { name: `${key}.npy`, byteLength: chunks.reduce((sum, chunk) => sum + chunk.length, 0), chunks };
 }
 
 /** The one dtype of the chunks; throws unless they are of one type and have as many elements as the shape. */
 function checkChunks(key: string, chunks: readonly NdArrayData[], shape: readonly number[]): string {
-  const types = new Set(chunks.map(dtypeName));
+  const types = [...new Set(chunks.map(dtypeName))];
+  checkCount(key, chunks, shape, types);
+  return types[0] as string;
+}
+
+function checkCount(
+  key: string,
+  chunks: readonly NdArrayData[],
+  shape: readonly number[],
+  types: readonly string[],
+): void {
   const found = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const expected = shape.reduce((a, b) => a * b, 1);
-  if (types.size !== 1 || found !== expected) {
-    throw new NnprepError(
-      "SHAPE_MISMATCH",
-      `array "${key}": ${chunks.length} pieces of dtype ${[...types].join(", ") || "none"} with ${found} elements cannot have the shape (${shape.join(", ")})`,
-      { found, expected },
-    );
-  }
-  return [...types][0];
+  if (types.length === 1 && found === expected) return;
+  throw new NnprepError(
+    "SHAPE_MISMATCH",
+    `array "${key}": ${chunks.length} pieces of dtype ${types.join(", ") || "none"} with ${found} elements cannot have the shape (${shape.join(", ")})`,
+    { found, expected },
+  );
 }

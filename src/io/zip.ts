@@ -1,6 +1,6 @@
 import { crc32, deflateRawBlocks } from "#deflate";
 import { NnprepError } from "../core/errors.js";
-import { checksum, inflateRaw, largestInflatedLength } from "./gzip.js";
+import { Checksum, inflateRaw, largestInflatedLength } from "./gzip.js";
 
 /*
  * The zip container as NumPy writes and reads it: members stored or deflated, sizes known beforehand, zip64 where a
@@ -26,10 +26,11 @@ const UTF8_NAME = 0x0800;
 const SIZES_FOLLOW = 0x0008;
 const ENCRYPTED = 1;
 
-/** A member to write: its bytes in as many pieces as there are. */
+/** A member to write: its bytes in as many pieces as there are; those of stored members are asked for twice. */
 export interface ZipMember {
   readonly name: string;
-  readonly chunks: readonly Uint8Array[];
+  readonly byteLength: number;
+  readonly chunks: Iterable<Uint8Array>;
 }
 
 interface Entry {
@@ -54,22 +55,24 @@ export async function* streamZip(
   const entries: Entry[] = [];
   const threshold = zip64 === "always" ? 0 : IN_ZIP64;
   let offset = 0;
-  for (const { name, chunks } of members) {
-    const sum = checksum(chunks);
-    const start = { name: new TextEncoder().encode(name), offset, ...sum };
+  for (const { name, byteLength, chunks } of members) {
+    const start = { name: new TextEncoder().encode(name), offset, byteLength };
     // What does not shrink grows by less than a thousandth.
-    const wide = sum.byteLength * 1.001 + 1024 >= threshold;
-    const method = level === 0 ? STORED : DEFLATED;
-    const header = localHeader({ ...start, method, compressed: sum.byteLength }, wide);
+    const wide = byteLength * 1.001 + 1024 >= threshold;
+    const stored = level === 0;
+    const header = stored
+      ? localHeader({ ...start, method: STORED, crc: crcOf(chunks), compressed: byteLength }, wide)
+      : localHeader({ ...start, method: DEFLATED, crc: 0, compressed: 0, byteLength: 0 }, wide);
     yield header;
+    const sum = new Checksum();
     let compressed = 0;
-    for await (const piece of level === 0 ? chunks : deflateRawBlocks(chunks, level)) {
+    for await (const piece of stored ? sum.follow(chunks) : deflateRawBlocks(sum.follow(chunks), level)) {
       compressed += piece.length;
       yield piece;
     }
-    const entry: Entry = { ...start, method, compressed };
-    const trailer = level === 0 ? new Uint8Array(0) : descriptor(entry, wide);
-    if (trailer.length > 0) yield trailer;
+    const entry: Entry = { ...start, method: stored ? STORED : DEFLATED, crc: sum.crc, compressed };
+    const trailer = stored ? new Uint8Array(0) : descriptor(entry, wide);
+    if (!stored) yield trailer;
     entries.push(entry);
     offset += header.length + compressed + trailer.length;
   }
@@ -91,6 +94,12 @@ export async function formatZip(
   const pieces: Uint8Array[] = [];
   for await (const piece of streamZip(members, level, zip64)) pieces.push(piece);
   return pieces;
+}
+
+function crcOf(chunks: Iterable<Uint8Array>): number {
+  let crc = 0;
+  for (const chunk of chunks) crc = crc32(chunk, crc);
+  return crc;
 }
 
 /** CRC and sizes behind a deflated member's data. */
@@ -131,15 +140,13 @@ function putSizes(view: DataView, at: number, entry: Entry, length: number): voi
   if (length === 24) view.setBigUint64(at + 20, BigInt(entry.offset), true);
 }
 
-/** Of a deflated member CRC and sizes are left open. */
 function localHeader(entry: Entry, wide: boolean): Uint8Array {
-  const known = entry.method === STORED ? entry : { ...entry, crc: 0, compressed: 0, byteLength: 0 };
   const header = new Uint8Array(30 + entry.name.length + (wide ? 20 : 0));
   const view = new DataView(header.buffer);
   view.setUint32(0, LOCAL_HEADER, true);
-  putCommon(view, 4, known, wide, wide ? 20 : 0);
+  putCommon(view, 4, entry, wide, wide ? 20 : 0);
   header.set(entry.name, 30);
-  if (wide) putSizes(view, 30 + entry.name.length, known, 16);
+  if (wide) putSizes(view, 30 + entry.name.length, entry, 16);
   return header;
 }
 

@@ -43,7 +43,7 @@ export class WorkerPool {
       maxWorkers: settings.workers,
       workerType: settings.kind,
       workerTerminateTimeout: GRACE_MS,
-      forkOpts: { serialization: "advanced" },
+      forkOpts: { serialization: "advanced", execArgv: ["--expose-gc"] },
       workerOpts: { type: "module" },
     });
   }

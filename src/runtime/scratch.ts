@@ -9,11 +9,30 @@ const KEEP = 1 << 27;
 
 /** Lends `length` float64 values of undefined content to `use`. Calls may not nest on the same buffer. */
 export function withScratch<T>(length: number, use: (values: Float64Array) => T): T {
-  const buffer = kept !== null && kept.length >= length ? kept : new Float64Array(length);
+  let buffer = kept;
   kept = null;
+  if (buffer === null || buffer.length < length) {
+    // The smaller one is given up before the larger one is asked for.
+    buffer = null;
+    buffer = new Float64Array(length);
+  }
   try {
     return use(buffer.subarray(0, length));
   } finally {
     if (buffer.length <= KEEP) kept = buffer;
   }
+}
+
+/** Gives the kept buffer up if it is larger than `byteLength`. */
+export function trimScratch(byteLength: number): void {
+  if (kept !== null && kept.byteLength > byteLength) kept = null;
+}
+
+/**
+ * Frees what is no longer used now instead of some time later, where the engine offers that (Node with `--expose-gc`,
+ * as worker processes are started): arrays that wait for their collection are what peaks are made of.
+ * Call it when arrays of megabytes have just been dropped.
+ */
+export function collectGarbage(): void {
+  (globalThis as { gc?: () => void }).gc?.();
 }

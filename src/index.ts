@@ -69,7 +69,7 @@ export {
   preprocessDataset,
 } from "./dataset/preprocess.js";
 export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./dataset/run.js";
-export type { Store } from "./dataset/store.js";
+export type { FileContent, Store } from "./dataset/store.js";
 export type { StageOptions, Task, TaskStores } from "./dataset/task.js";
 export { verifyDataset } from "./dataset/verify-task.js";
 export {
@@ -122,7 +122,7 @@ export {
 export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
-export { readNpz, writeNpz } from "./io/npz.js";
+export { type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
 export { resizeCubic, resizeCubicSlices } from "./kernels/cubic.js";
 export { resizeCubicFast } from "./kernels/cubic-fast.js";
@@ -144,7 +144,6 @@ export {
   type CroppedCaseResult,
   type CroppedProperties,
   cropCase,
-  estimateCropMemory,
 } from "./recipes/v1/crop-case.js";
 export {
   type ExportedSegmentation,
@@ -158,6 +157,13 @@ export {
 export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
 export { findTask, type Planner } from "./recipes/v1/layout.js";
 export {
+  estimateCropMemory,
+  estimateMemory,
+  estimatePreprocessMemory,
+  type MemoryQuestion,
+  type StoredVoxels,
+} from "./recipes/v1/memory.js";
+export {
   chooseTargetSpacing,
   describePlan,
   type PlanOptions,
@@ -167,7 +173,6 @@ export {
 } from "./recipes/v1/plan.js";
 export {
   type CaseWarning,
-  estimatePreprocessMemory,
   type PreprocessedCase,
   type PreprocessOptions,
   preprocessCase,

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { addCommonOptions, type CommonOptions, overwriteOption } from "./options.js";
+import type { NpzCompression } from "../node.js";
+import { addCommonOptions, type CommonOptions, compressionOption, overwriteOption } from "./options.js";
 import { runCommand } from "./run-command.js";
 
 export function cropCommand(): Command {
@@ -8,7 +9,9 @@ export function cropCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ nnprep crop -t 1 --raw data/nnUNet_raw_data --workers 4");
   return addCommonOptions(command)
     .addOption(overwriteOption())
-    .action((options: CommonOptions & { overwrite: boolean }) =>
-      runCommand("crop", options, { crop: { overwrite: options.overwrite } }, { preprocessed: false }),
-    );
+    .addOption(compressionOption())
+    .action((options: CommonOptions & { overwrite: boolean; compression: NpzCompression }) => {
+      const { overwrite, compression } = options;
+      return runCommand("crop", options, { crop: { overwrite, compression } }, { preprocessed: false });
+    });
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { findTask } from "../node.js";
+import { memoryLimitOption } from "./memory-limit.js";
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {}
@@ -10,6 +11,7 @@ export class UsageError extends Error {}
 /** What every command takes. */
 export interface RunOptions {
   readonly workers: number;
+  readonly memoryLimit?: number;
   readonly json: boolean;
   readonly progress: boolean;
 }
@@ -42,7 +44,7 @@ export function defaultWorkers(): number {
   return Math.max(1, Math.min(8, availableParallelism()));
 }
 
-/** Adds `--workers`, `--json` and `--no-progress`. */
+/** Adds `--workers`, `--memory-limit`, `--json` and `--no-progress`. */
 export function addRunOptions(command: Command): Command {
   return command
     .option(
@@ -51,6 +53,7 @@ export function addRunOptions(command: Command): Command {
       wholeNumber(1, 256),
       defaultWorkers(),
     )
+    .addOption(memoryLimitOption())
     .option("--json", "print one JSON document instead of text", false)
     .option("--no-progress", "no progress bar on stderr");
 }
@@ -71,6 +74,12 @@ export function addCommonOptions(command: Command): Command {
 
 export function overwriteOption(): Option {
   return new Option("--overwrite", "crop again what is cropped already").default(false);
+}
+
+export function compressionOption(): Option {
+  return new Option("--compression <kind>", "of the npz files: none, fast (deflate level 1), best (level 6, as NumPy)")
+    .choices(["none", "fast", "best"])
+    .default("fast");
 }
 
 export function labelOrderOption(): Option {

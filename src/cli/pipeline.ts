@@ -4,6 +4,7 @@ import {
   cropDataset,
   FolderStore,
   NnprepError,
+  type NpzCompression,
   openTask,
   type PlannedDataset,
   type Planner,
@@ -20,12 +21,13 @@ import { ProgressBar } from "./progress.js";
 /** Which stages to run on a task, each with its settings; those left out are not run. */
 export interface Stages {
   readonly verify?: true;
-  readonly crop?: { readonly overwrite: boolean };
+  readonly crop?: { readonly overwrite: boolean; readonly compression: NpzCompression };
   readonly plan?: { readonly planners: readonly Planner[]; readonly targetSpacingRule: TargetSpacingRule };
   readonly preprocess?: {
     readonly planners?: readonly Planner[];
     readonly labelOrder: 0 | 1;
     readonly lowresWorkers: number | undefined;
+    readonly compression: NpzCompression;
   };
 }
 
@@ -34,6 +36,7 @@ export interface RunSettings {
   readonly progress: boolean;
   readonly signal: AbortSignal;
   readonly memoryBudgetBytes: number;
+  readonly memoryAvailableBytes: number;
 }
 
 /** What was done on one task. Stages that were not reached are missing; `error` says why. */
@@ -75,8 +78,8 @@ export async function runStages(folders: TaskFolders, stages: Stages, settings: 
 }
 
 async function runInOrder(report: TaskReport, stages: Stages, settings: RunSettings, bar: ProgressBar): Promise<void> {
-  const { signal, memoryBudgetBytes } = settings;
-  const options = { signal, memoryBudgetBytes, onProgress: bar.show };
+  const { signal, memoryBudgetBytes, memoryAvailableBytes } = settings;
+  const options = { signal, memoryBudgetBytes, memoryAvailableBytes, onProgress: bar.show };
   const task = await openTask(report.folders, settings.workers);
   try {
     if (stages.verify === true) {

@@ -1,9 +1,10 @@
 import { Command } from "commander";
-import type { TargetSpacingRule } from "../node.js";
+import type { NpzCompression, TargetSpacingRule } from "../node.js";
 import {
   addCommonOptions,
   type CommonOptions,
   chosenPlanners,
+  compressionOption,
   labelOrderOption,
   lowresWorkersOption,
   overwriteOption,
@@ -22,13 +23,14 @@ interface WholeOptions extends CommonOptions {
   readonly targetSpacingRule: TargetSpacingRule;
   readonly labelOrder: "0" | "1";
   readonly workersLowres?: number;
+  readonly compression: NpzCompression;
 }
 
 function stagesOf(options: WholeOptions): Stages {
   const planners = chosenPlanners(options);
   return {
     ...(options.verifyDatasetIntegrity ? { verify: true as const } : {}),
-    crop: { overwrite: options.overwrite },
+    crop: { overwrite: options.overwrite, compression: options.compression },
     plan: { planners, targetSpacingRule: options.targetSpacingRule },
     ...(options.preprocessing
       ? {
@@ -36,6 +38,7 @@ function stagesOf(options: WholeOptions): Stages {
             planners,
             labelOrder: Number(options.labelOrder) as 0 | 1,
             lowresWorkers: options.workersLowres,
+            compression: options.compression,
           },
         }
       : {}),
@@ -57,6 +60,7 @@ export function planAndPreprocessCommand(): Command {
     .addOption(targetSpacingRuleOption())
     .addOption(labelOrderOption())
     .addOption(lowresWorkersOption())
+    .addOption(compressionOption())
     .action((options: WholeOptions) =>
       runCommand("plan-and-preprocess", options, stagesOf(options), { preprocessed: true }),
     );

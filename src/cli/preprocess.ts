@@ -1,8 +1,10 @@
 import { Command } from "commander";
+import type { NpzCompression } from "../node.js";
 import {
   addCommonOptions,
   type CommonOptions,
   chosenPlanners,
+  compressionOption,
   labelOrderOption,
   lowresWorkersOption,
   plannerOptions,
@@ -14,6 +16,7 @@ interface PreprocessCommandOptions extends CommonOptions {
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
   readonly workersLowres?: number;
+  readonly compression: NpzCompression;
 }
 
 export function preprocessCommand(): Command {
@@ -26,6 +29,7 @@ export function preprocessCommand(): Command {
   return plannerOptions(addCommonOptions(command))
     .addOption(labelOrderOption())
     .addOption(lowresWorkersOption())
+    .addOption(compressionOption())
     .action((options: PreprocessCommandOptions) =>
       runCommand(
         "preprocess",
@@ -35,6 +39,7 @@ export function preprocessCommand(): Command {
             planners: chosenPlanners(options),
             labelOrder: Number(options.labelOrder) as 0 | 1,
             lowresWorkers: options.workersLowres,
+            compression: options.compression,
           },
         },
         { preprocessed: true },

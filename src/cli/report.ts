@@ -19,6 +19,8 @@ export function formatReport(report: TaskReport): string {
   if (planned !== undefined) parts.push(formatPlans([...planned.plans.values()]));
   if (crop !== undefined && stages === undefined) parts.push(formatCrop(crop));
   for (const stage of stages ?? []) parts.push(formatStage(stage, crop));
+  const memory = listMemoryWarnings(report);
+  if (memory.length > 0) parts.push(memory.join("\n"));
   const failures = listFailures(report);
   if (failures.length > 0) parts.push(["Failed:", ...failures].join("\n  "));
   if (error !== undefined) parts.push(`Stopped: ${error.message}`);
@@ -101,6 +103,16 @@ function formatStage(stage: PreprocessedStage, crop: readonly CaseOutcome<Croppe
   return [formatTable(header, rows), ...warnings].join("\n");
 }
 
+/** What is to be known of cases that were done. */
+function listMemoryWarnings({ crop, stages }: TaskReport): string[] {
+  const outcomes: CaseOutcome<unknown>[] = [...(crop ?? []), ...(stages ?? []).flatMap((stage) => stage.cases)];
+  return outcomes.flatMap((outcome) =>
+    outcome.ok && outcome.memoryWarning !== undefined
+      ? [`warning: ${outcome.identifier}: ${outcome.memoryWarning}`]
+      : [],
+  );
+}
+
 function listFailures({ crop, stages }: TaskReport): string[] {
   const lines: string[] = [];
   const add = (where: string, outcome: CaseOutcome<unknown>) => {
@@ -130,8 +142,9 @@ function plainError(error: Error): object {
 function plainOutcome(outcome: CaseOutcome<CroppedGrid | PreprocessedGrid>): object {
   const { identifier, ok } = outcome;
   if (!ok) return { identifier, ok, error: plainError(outcome.error) };
-  const { value, seconds, peakMemoryBytes } = outcome;
-  return { identifier, ok, ...value, seconds, peakMemoryBytes };
+  const { value, seconds, peakMemoryBytes, memoryBytes, memoryWarning } = outcome;
+  const memory = { peakMemoryBytes, estimatedMemoryBytes: memoryBytes ?? null };
+  return { identifier, ok, ...value, seconds, ...memory, ...(memoryWarning === undefined ? {} : { memoryWarning }) };
 }
 
 function plainPlans(plans: PlansV1, file: string): object {

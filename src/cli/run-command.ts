@@ -1,11 +1,9 @@
-import { totalmem } from "node:os";
 import { NnprepError } from "../node.js";
+import { memoryBudget } from "./memory-limit.js";
 import { type CommonOptions, resolveFolders, type TaskFolders, UsageError } from "./options.js";
 import { hasFailed, runStages, type Stages, type TaskReport } from "./pipeline.js";
 import { formatReport, toPlainReport } from "./report.js";
 
-/** Share of this machine's memory that cases may need together. */
-const MEMORY_SHARE = 0.8;
 const INTERRUPTED = 130;
 
 /** Runs the stages on every task asked for, prints what was done and sets the exit code. */
@@ -45,7 +43,7 @@ function runOne(folders: TaskFolders, options: CommonOptions, stages: Stages, ab
     workers: options.workers,
     progress: options.progress,
     signal: abort.signal,
-    memoryBudgetBytes: totalmem() * MEMORY_SHARE,
+    ...memoryBudget(options.memoryLimit),
   });
 }
 

@@ -61,6 +61,21 @@ export function crop<T extends VoxelArray>(data: T, shape: Shape3, box: Box3): T
   return result;
 }
 
+/** The voxels inside `box`, moved to the front of `data`, whose other voxels are lost; a view of it. */
+export function cropInPlace<T extends VoxelArray>(data: T, shape: Shape3, box: Box3): T {
+  const [n0, n1, n2] = boxShape(box);
+  let out = 0;
+  for (let i = box[0][0]; i < box[0][1]; i++) {
+    for (let j = box[1][0]; j < box[1][1]; j++) {
+      const row = (i * shape[1] + j) * shape[2] + box[2][0];
+      // Rows only move towards the front, so that none is overwritten before its turn.
+      if (row !== out) data.copyWithin(out, row, row + n2);
+      out += n2;
+    }
+  }
+  return data.subarray(0, n0 * n1 * n2) as T;
+}
+
 /** Writes `part` (of the box's shape) into `whole` at `box`. */
 export function paste<T extends VoxelArray>(whole: T, shape: Shape3, part: T, box: Box3): void {
   const [, n1, n2] = boxShape(box);

@@ -1,8 +1,16 @@
 import { NnprepError } from "../core/errors.js";
-import type { Shape3, Vec3, Volume } from "../core/volume.js";
+import { type Shape3, type Vec3, type Volume, type VoxelArray, voxelCount } from "../core/volume.js";
 import { type TrainingCase, trainingCases } from "../documents/dataset-json.js";
+import { isGzip } from "../io/gzip.js";
 import { readNiftiHeader } from "../io/nifti.js";
-import { type CroppedProperties, cropCase, estimateCropMemory } from "../recipes/v1/crop-case.js";
+import type { NpzCompression } from "../io/npz.js";
+import {
+  type CroppedCaseResult,
+  type CroppedProperties,
+  cropCase,
+  toFloat32,
+  toLabel,
+} from "../recipes/v1/crop-case.js";
 import {
   caseFileNames,
   DATASET_JSON,
@@ -11,6 +19,8 @@ import {
   joinPath,
   LABELS_TRAINING,
 } from "../recipes/v1/layout.js";
+import { estimateMemory, type StoredVoxels } from "../recipes/v1/memory.js";
+import { collectGarbage } from "../runtime/scratch.js";
 import { inFile, loadCroppedProperties, loadVolume, saveCase } from "./case-files.js";
 import { type CaseJob, type CaseOutcome, runCases } from "./run.js";
 import type { Store } from "./store.js";
@@ -31,6 +41,8 @@ export interface CroppedGrid {
 export interface CropOptions extends StageOptions {
   /** Crop again what is cropped already. Default false. */
   readonly overwrite?: boolean | undefined;
+  /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
+  readonly compression?: NpzCompression | undefined;
 }
 
 function describeCrop(properties: CroppedProperties, skipped: boolean): CroppedGrid {
@@ -42,19 +54,37 @@ function describeCrop(properties: CroppedProperties, skipped: boolean): CroppedG
   };
 }
 
+/** What a worker needs to know to crop one case. */
+export interface CropJob {
+  readonly names: TrainingCase;
+  readonly compression?: NpzCompression | undefined;
+}
+
 /** The job of a worker: reads, crops and writes one case. */
-export async function cropOneCase(stores: TaskStores, names: TrainingCase): Promise<CroppedGrid> {
+export async function cropOneCase(stores: TaskStores, { names, compression }: CropJob): Promise<CroppedGrid> {
   const { raw, cropped } = stores;
-  const imagePaths = names.images.map((name) => joinPath(IMAGES_TRAINING, name));
-  const labelPath = joinPath(LABELS_TRAINING, names.label);
-  const images: Volume[] = [];
-  for (const path of imagePaths) images.push(await loadVolume(raw, path));
-  const label = await loadVolume(raw, labelPath);
-  const files = { images: imagePaths.map((path) => raw.location(path)), label: raw.location(labelPath) };
-  const { arrays, properties } = await inFile(files.images[0] as string, () => cropCase({ images, label, files }));
-  await saveCase(cropped, names.identifier, arrays, properties);
+  const { arrays, properties } = await loadAndCrop(raw, names);
+  collectGarbage();
+  await saveCase(cropped, names.identifier, arrays, properties, "", compression);
   await copyLabel(stores, names.label);
   return describeCrop(properties, false);
+}
+
+/** Each volume becomes what it is stored as before the next is read, so that few are there in two types. */
+async function loadAndCrop(raw: Store, names: TrainingCase): Promise<CroppedCaseResult> {
+  const imagePaths = names.images.map((name) => joinPath(IMAGES_TRAINING, name));
+  const labelPath = joinPath(LABELS_TRAINING, names.label);
+  const files = { images: imagePaths.map((path) => raw.location(path)), label: raw.location(labelPath) };
+  const load = async (path: string, convert: (volume: Volume) => VoxelArray): Promise<Volume> => {
+    const volume = await loadVolume(raw, path);
+    collectGarbage();
+    return { ...volume, data: convert(volume) };
+  };
+  const images: Volume[] = [];
+  for (const path of imagePaths) images.push(await load(path, toFloat32));
+  const label = await load(labelPath, (volume) => toLabel(volume, files.label));
+  collectGarbage();
+  return inFile(files.images[0] as string, () => cropCase({ images, label, files }, true));
 }
 
 async function copyLabel({ raw, cropped }: TaskStores, name: string): Promise<void> {
@@ -72,15 +102,27 @@ async function findCropped(store: Store, identifier: string): Promise<CroppedGri
   }
 }
 
-/** What a case will need, by the header of channel 0; nothing when that cannot be told, for the job will report why. */
-async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryBytes?: number }> {
+/** What a case will need, by two headers; nothing when that cannot be told, for the job will report why. */
+async function estimate(raw: Store, { images, label }: TrainingCase): Promise<{ memoryBytes?: number }> {
   try {
-    const head = await raw.readHead(joinPath(IMAGES_TRAINING, images[0] as string), HEAD_BYTES);
-    return { memoryBytes: estimateCropMemory(readNiftiHeader(head).shape, images.length) };
+    const image = await readStoredVoxels(raw, joinPath(IMAGES_TRAINING, images[0] as string));
+    const { stored } = await readStoredVoxels(raw, joinPath(LABELS_TRAINING, label));
+    const { shape } = image;
+    return {
+      memoryBytes: estimateMemory({ step: "crop", shape, channels: images.length, image: image.stored, label: stored }),
+    };
   } catch (error) {
     if (error instanceof NnprepError) return {};
     throw error;
   }
+}
+
+async function readStoredVoxels(store: Store, path: string): Promise<{ shape: Shape3; stored: StoredVoxels }> {
+  const head = await store.readHead(path, HEAD_BYTES);
+  const { shape, dtype, slope, inter, voxelByteLength } = readNiftiHeader(head);
+  const isFloat32 = dtype === "float32" && slope === 1 && inter === 0;
+  const bytesPerVoxel = voxelByteLength / voxelCount(shape);
+  return { shape, stored: { bytesPerVoxel, isFloat32, isCompressed: isGzip(head) } };
 }
 
 /** Removes what cropping, the fingerprint and older runs left, so that nothing of it is taken for new. */
@@ -111,14 +153,17 @@ export async function cropDataset(
     const { identifier } = names;
     const found = options.overwrite === true ? null : await findCropped(stores.cropped, identifier);
     if (found === null) {
-      jobs.push({ identifier, argument: names, ...(await estimate(stores.raw, names)) });
+      const argument: CropJob = { names, compression: options.compression };
+      jobs.push({ identifier, argument, ...(await estimate(stores.raw, names)) });
       continue;
     }
     if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, names.label))))
       await copyLabel(stores, names.label);
     outcomes.set(identifier, { identifier, ok: true, value: found, seconds: 0, peakMemoryBytes: null });
   }
-  for (const outcome of await runCases<CroppedGrid>(executor, "crop", "crop", jobs, options)) {
+  // A damaged header may promise any size: reading the file tells, before memory is taken.
+  const limits = { ...options, memoryAvailableBytes: undefined };
+  for (const outcome of await runCases<CroppedGrid>(executor, "crop", "crop", jobs, limits)) {
     outcomes.set(outcome.identifier, outcome);
   }
   return cases.map(({ identifier }) => outcomes.get(identifier) as CaseOutcome<CroppedGrid>);

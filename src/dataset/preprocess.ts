@@ -1,15 +1,19 @@
 import { NnprepError } from "../core/errors.js";
 import type { Shape3, Vec3 } from "../core/volume.js";
 import type { PlansV1 } from "../documents/plans.js";
+import type { NpzCompression } from "../io/npz.js";
+import type { CroppedProperties } from "../recipes/v1/crop-case.js";
 import { GROUND_TRUTH_FOLDER, joinPath, type Planner, plansFileName, stageFolderName } from "../recipes/v1/layout.js";
+import { estimateMemory } from "../recipes/v1/memory.js";
 import {
   type CaseWarning,
-  estimatePreprocessMemory,
+  type PreprocessedCase,
   type PreprocessOptions,
   preprocessCase,
   type StageSettings,
   stageSettings,
 } from "../recipes/v1/preprocess.js";
+import { collectGarbage, trimScratch } from "../runtime/scratch.js";
 import { inFile, loadArrays, loadCroppedProperties, saveCase } from "./case-files.js";
 import { croppedIdentifiers } from "./fingerprint.js";
 import { loadPlans } from "./plan.js";
@@ -23,7 +27,11 @@ export interface PreprocessJob {
   readonly folder: string;
   readonly settings: StageSettings;
   readonly options: PreprocessOptions;
+  readonly compression?: NpzCompression | undefined;
 }
+
+/** Scratch that is kept while a case is written and until the next one comes. */
+export const KEPT_SCRATCH_BYTES = 1 << 24;
 
 /** A case's grid before and after resampling, slowest axis first, transposed as the plans say. */
 export interface PreprocessedGrid {
@@ -47,6 +55,19 @@ export interface PreprocessDatasetOptions extends StageOptions, PreprocessOption
   readonly planners?: readonly Planner[] | undefined;
   /** Cases at the same time in the low resolution stage (nnU-Net's `-tl`). */
   readonly lowresWorkers?: number | undefined;
+  /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
+  readonly compression?: NpzCompression | undefined;
+}
+
+/** In a function of its own, so that the cropped case is gone when the preprocessed one is written. */
+async function loadAndPreprocess(
+  cropped: Store,
+  properties: CroppedProperties,
+  { identifier, settings, options }: PreprocessJob,
+): Promise<PreprocessedCase> {
+  const arrays = await loadArrays(cropped, identifier);
+  collectGarbage();
+  return inFile(cropped.location(identifier), () => preprocessCase(arrays, properties, settings, options));
 }
 
 /** The job of a worker: resamples, normalises and writes one case. */
@@ -54,15 +75,14 @@ export async function preprocessOneCase(stores: TaskStores, job: PreprocessJob):
   const { cropped, preprocessed } = stores;
   const { identifier } = job;
   const properties = await loadCroppedProperties(cropped, identifier);
-  const arrays = await loadArrays(cropped, identifier);
-  const result = await inFile(cropped.location(identifier), () =>
-    preprocessCase(arrays, properties, job.settings, job.options),
-  );
-  await saveCase(preprocessed, identifier, result.arrays, result.properties, job.folder);
+  const result = await loadAndPreprocess(cropped, properties, job);
+  trimScratch(KEPT_SCRATCH_BYTES);
+  collectGarbage();
+  await saveCase(preprocessed, identifier, result.arrays, result.properties, job.folder, job.compression);
   const { transposeForward: axes } = job.settings;
-  const { original_spacing: spacing } = properties;
+  const { original_spacing: spacing, size_after_cropping: shape } = properties;
   return {
-    shapeBefore: [arrays.shape[axes[0]] as number, arrays.shape[axes[1]] as number, arrays.shape[axes[2]] as number],
+    shapeBefore: [shape[axes[0]] as number, shape[axes[1]] as number, shape[axes[2]] as number],
     shapeAfter: result.arrays.shape,
     spacingBeforeMm: [spacing[axes[0]] as number, spacing[axes[1]] as number, spacing[axes[2]] as number],
     spacingAfterMm: result.properties.spacing_after_resampling as Vec3,
@@ -88,7 +108,7 @@ export async function preprocessDataset(
     plansOf.set(planner, await loadPlans(preprocessed, planner));
   }
   await copyGroundTruth(cropped, preprocessed);
-  const { labelOrder, nanPolicy } = options;
+  const { labelOrder, nanPolicy, compression } = options;
   const caseOptions: PreprocessOptions = {
     ...(labelOrder === undefined ? {} : { labelOrder }),
     ...(nanPolicy === undefined ? {} : { nanPolicy }),
@@ -100,7 +120,7 @@ export async function preprocessDataset(
       const folder = stageFolderName(planner, stage);
       const jobs: CaseJob[] = [];
       for (const identifier of identifiers) {
-        const argument: PreprocessJob = { identifier, folder, settings, options: caseOptions };
+        const argument: PreprocessJob = { identifier, folder, settings, options: caseOptions, compression };
         jobs.push({ identifier, argument, ...(await estimate(cropped, identifier, plans.num_modalities, settings)) });
       }
       const low = stage < plans.num_stages - 1;
@@ -133,8 +153,11 @@ async function estimate(
   settings: StageSettings,
 ): Promise<{ memoryBytes?: number }> {
   try {
-    const properties = await loadCroppedProperties(cropped, identifier);
-    return { memoryBytes: estimatePreprocessMemory(properties, channels, settings) };
+    const { size_after_cropping: shape, original_spacing: spacingMm } = await loadCroppedProperties(
+      cropped,
+      identifier,
+    );
+    return { memoryBytes: estimateMemory({ step: "preprocess", shape, spacingMm, channels, settings }) };
   } catch (error) {
     if (error instanceof NnprepError) return {};
     throw error;

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { PROGRAM_BYTES } from "../recipes/v1/memory.js";
 import { type JobNote, WorkerPool } from "../runtime/pool.js";
 import { FolderStore } from "./folder-store.js";
 import type { Executor, Measured } from "./run.js";
@@ -31,6 +32,8 @@ export class ProcessExecutor implements Executor {
     const script = fileURLToPath(new URL("./worker.js", import.meta.url));
     this.#pool = new WorkerPool({ script, workers, kind: "process" });
   }
+
+  readonly idleWorkerBytes = PROGRAM_BYTES;
 
   get workers(): number {
     return this.#pool.workers;

@@ -18,15 +18,25 @@ export interface Measured<R> {
   readonly peakMemoryBytes: number | null;
 }
 
+/** What was expected of a case's memory. */
+export interface MemoryNote {
+  /** The estimate; null where there is none. */
+  readonly memoryBytes?: number | null;
+  /** Said of a case whose estimate alone exceeds the limit. */
+  readonly memoryWarning?: string;
+}
+
 /** Result of one case: a value or an error, never both. */
 export type CaseOutcome<R> =
-  | ({ readonly identifier: string; readonly ok: true } & Measured<R>)
+  | ({ readonly identifier: string; readonly ok: true } & Measured<R> & MemoryNote)
   | { readonly identifier: string; readonly ok: false; readonly error: Error };
 
 /** Runs single jobs somewhere: in this thread or in workers. */
 export interface Executor {
   /** Jobs that may run at the same time. */
   readonly workers: number;
+  /** Bytes that each worker takes when it does nothing; counted in the estimates. Default 0. */
+  readonly idleWorkerBytes?: number;
   run<R>(task: string, argument: unknown, note: JobNote): Promise<Measured<R>>;
   /** Ends running jobs at once; they fail with `ABORTED`. */
   stop(): Promise<void>;
@@ -48,8 +58,10 @@ export interface RunOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Cases at the same time, if fewer than the executor has workers. */
   readonly workers?: number | undefined;
-  /** Bytes that the cases at work may need together, by estimate; one case is always let in. Default: no limit. */
+  /** Bytes that all workers may need together, by estimate; one case is always let in. Default: no limit. */
   readonly memoryBudgetBytes?: number | undefined;
+  /** Bytes that there are at all: a case that needs more fails without being tried. Default: no limit. */
+  readonly memoryAvailableBytes?: number | undefined;
 }
 
 /**
@@ -69,7 +81,11 @@ export async function runCases<R>(
   throwIfAborted(signal);
   const stop = () => void executor.stop();
   signal?.addEventListener("abort", stop, { once: true });
-  const gate = new Gate(options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY);
+  const lanes = Math.min(options.workers ?? executor.workers, executor.workers, jobs.length);
+  const idle = executor.idleWorkerBytes ?? 0;
+  const budget = options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY;
+  // Workers that are done or wait still take their share.
+  const gate = new Gate(budget - executor.workers * idle);
   const outcomes: CaseOutcome<R>[] = new Array(jobs.length);
   let done = 0;
   let next = 0;
@@ -78,14 +94,13 @@ export async function runCases<R>(
     while (next < jobs.length && signal?.aborted !== true) {
       const index = next++;
       const job = jobs[index] as CaseJob;
-      const need = job.memoryBytes ?? 0;
+      const need = Math.max(0, (job.memoryBytes ?? idle) - idle);
       await gate.enter(need);
-      outcomes[index] = await runCase<R>(executor, task, job);
+      outcomes[index] = await runCase<R>(executor, task, job, options);
       gate.leave(need);
       onProgress?.({ stage, done: ++done, total: jobs.length, identifier: job.identifier });
     }
   };
-  const lanes = Math.min(options.workers ?? executor.workers, executor.workers, jobs.length);
   try {
     await Promise.all(Array.from({ length: lanes }, lane));
   } finally {
@@ -95,15 +110,50 @@ export async function runCases<R>(
   return outcomes;
 }
 
-async function runCase<R>(executor: Executor, task: string, job: CaseJob): Promise<CaseOutcome<R>> {
-  const { identifier, memoryBytes } = job;
+async function runCase<R>(
+  executor: Executor,
+  task: string,
+  { identifier, argument, memoryBytes }: CaseJob,
+  { memoryBudgetBytes, memoryAvailableBytes }: RunOptions,
+): Promise<CaseOutcome<R>> {
   try {
-    const note = memoryBytes === undefined ? { name: identifier } : { name: identifier, memoryBytes };
-    const measured = await executor.run<R>(task, job.argument, note);
-    return { identifier, ok: true, ...measured };
+    if (memoryBytes !== undefined && memoryAvailableBytes !== undefined && memoryBytes > memoryAvailableBytes) {
+      throw tooLarge(identifier, memoryBytes, memoryAvailableBytes);
+    }
+    const measured = await executor.run<R>(task, argument, {
+      name: identifier,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(memoryBudgetBytes === undefined ? {} : { memoryLimitBytes: memoryBudgetBytes }),
+    });
+    const memoryWarning = warnOfSize(memoryBytes, memoryBudgetBytes);
+    return {
+      identifier,
+      ok: true,
+      ...measured,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(memoryWarning === undefined ? {} : { memoryWarning }),
+    };
   } catch (error) {
     return { identifier, ok: false, error: error instanceof Error ? error : new Error(String(error)) };
   }
+}
+
+function formatMebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
+
+function warnOfSize(need: number | undefined, limit: number | undefined): string | undefined {
+  if (need === undefined || limit === undefined || need <= limit) return undefined;
+  return `expected to need about ${formatMebibytes(need)}, more than the memory limit of ${formatMebibytes(limit)}; it ran alone`;
+}
+
+function tooLarge(name: string, need: number, available: number): NnprepError {
+  return new NnprepError(
+    "OUT_OF_MEMORY",
+    `case ${name} is expected to need about ${formatMebibytes(need)}, but this machine offers ${formatMebibytes(available)}; ` +
+      "preprocess it on a larger machine, choose a coarser target spacing, or leave it out",
+    { case: name, memoryBytes: need, availableBytes: available },
+  );
 }
 
 /** @throws NnprepError ABORTED */

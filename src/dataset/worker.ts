@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { init } from "../runtime/instantiate.js";
 import { serveWorker } from "../runtime/pool.js";
+import { collectGarbage, trimScratch } from "../runtime/scratch.js";
 import { FolderStore } from "./folder-store.js";
 import { JOBS, type Job } from "./jobs.js";
+import { KEPT_SCRATCH_BYTES } from "./preprocess.js";
 import type { WorkerCall } from "./process-executor.js";
 import type { Measured } from "./run.js";
 
@@ -32,11 +34,18 @@ function peakMemoryBytes(): number {
 
 async function runJob({ job, argument, folders }: WorkerCall): Promise<Measured<unknown>> {
   await init();
+  collectGarbage();
   resetPeakMemory();
   const stores = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, new FolderStore(folder)]));
   const start = performance.now();
-  const value = await (JOBS[job] as Job)(stores as never, argument as never);
-  return { value, seconds: (performance.now() - start) / 1000, peakMemoryBytes: peakMemoryBytes() };
+  try {
+    const value = await (JOBS[job] as Job)(stores as never, argument as never);
+    return { value, seconds: (performance.now() - start) / 1000, peakMemoryBytes: peakMemoryBytes() };
+  } finally {
+    // What a worker at rest holds is held beside the cases of the others.
+    trimScratch(KEPT_SCRATCH_BYTES);
+    collectGarbage();
+  }
 }
 
 serveWorker({ runJob });

@@ -133,12 +133,15 @@ function checkSelection(values: Float32Array, selection: Selection): void {
   }
 }
 
-/** A copy of the selected voxels in C order: `values[mask]` of NumPy. */
-export function voxelsWhere(values: Float32Array, selection: Selection): Float32Array {
+/**
+ * A copy of the selected voxels in C order: `values[mask]` of NumPy.
+ * @param destination room for as many voxels as `values` has; the result is a view of it
+ */
+export function voxelsWhere(values: Float32Array, selection: Selection, destination?: Float32Array): Float32Array {
   const { window } = kernels<MomentsExports>();
   const [tile, labels, batch] = window.reserve(4 * TILE, 2 * TILE, 4 * (TILE + LANES)) as [number, number, number];
   const feed = selectedFeed(values, selection, { tile, labels, batch });
-  let result = new Float32Array(Math.min(values.length, 4 * TILE));
+  let result = destination ?? new Float32Array(Math.min(values.length, 4 * TILE));
   let count = 0;
   feed((at, length) => {
     if (count + length > result.length) {
@@ -150,7 +153,7 @@ export function voxelsWhere(values: Float32Array, selection: Selection): Float32
     count += length;
     return true;
   });
-  return result.slice(0, count);
+  return destination === undefined ? result.slice(0, count) : result.subarray(0, count);
 }
 
 /** Smallest and largest voxel; both NaN when there is none or one is NaN, as NumPy's `min` and `max`. */

@@ -7,6 +7,8 @@ export interface JobNote {
   readonly name: string;
   /** Bytes that the job was expected to need. */
   readonly memoryBytes?: number;
+  /** Bytes that all jobs at work may need together. */
+  readonly memoryLimitBytes?: number;
 }
 
 export interface PoolSettings {
@@ -120,15 +122,26 @@ function workerDied(message: string, note: JobNote): NnprepError {
   const signal = /signalCode: `(SIG\w+)`/.exec(message)?.[1];
   const exitCode = /exitCode: `(\d+)`/.exec(message)?.[1];
   const how = signal !== undefined ? `by ${signal}` : `with exit code ${exitCode ?? "unknown"}`;
+  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  const limit =
+    note.memoryLimitBytes === undefined
+      ? "no memory limit was set"
+      : `the memory limit is ${mebibytes(note.memoryLimitBytes)}`;
   const need =
     note.memoryBytes === undefined
       ? ""
-      : `; this case was expected to need about ${Math.ceil(note.memoryBytes / 2 ** 20)} MiB`;
+      : `; this case was expected to need about ${mebibytes(note.memoryBytes)}, and ${limit}`;
   return new NnprepError(
     "WORKER_DIED",
     `the worker of case ${note.name} ended ${how} before it was done${need}. A process that is killed has often run ` +
-      "out of memory: try again with fewer workers. The other cases are not affected",
-    { case: note.name, signal: signal ?? null, exitCode: exitCode ?? null, memoryBytes: note.memoryBytes ?? null },
+      "out of memory: try again with fewer workers or a lower memory limit. The other cases are not affected",
+    {
+      case: note.name,
+      signal: signal ?? null,
+      exitCode: exitCode ?? null,
+      memoryBytes: note.memoryBytes ?? null,
+      memoryLimitBytes: note.memoryLimitBytes ?? null,
+    },
   );
 }
 

@@ -1,4 +1,4 @@
-import { boxShape, crop } from "../core/axes.js";
+import { boxShape, crop, cropInPlace } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { type Box3, type CaseArrays, checkLength, formatShape, type Shape3 } from "../core/volume.js";
 import { fillHoles } from "../kernels/fill-holes.js";
@@ -10,7 +10,7 @@ export interface LabelledCaseArrays extends CaseArrays {
 }
 
 export interface CroppedCase {
-  /** Copies; label -1 marks voxels outside the non-zero mask. */
+  /** Copies, or views of the input where that was given up; label -1 marks voxels outside the non-zero mask. */
   readonly arrays: LabelledCaseArrays;
   /** Where the arrays lay in the uncropped grid. */
   readonly box: Box3;
@@ -33,9 +33,11 @@ export function nonzeroMask(channels: readonly Float32Array[], shape: Shape3): U
  * -1 outside the mask, labels below -1 become 0, labels outside the box are lost. A case without a label gets one that
  * is 0 inside the mask and -1 outside.
  *
+ * @param arrays left as they are, unless `inPlace`
+ * @param inPlace the input is given up: the result lies in its memory, and no volume is there twice
  * @throws NnprepError EMPTY_IMAGE if every voxel of every channel is 0, SHAPE_MISMATCH, INVALID_ARGUMENT
  */
-export function cropToNonzero(arrays: CaseArrays): CroppedCase {
+export function cropToNonzero(arrays: CaseArrays, inPlace = false): CroppedCase {
   const { channels, label, shape } = arrays;
   if (label !== null) checkLength("label", label, shape);
   const mask = nonzeroMask(channels, shape);
@@ -47,11 +49,12 @@ export function cropToNonzero(arrays: CaseArrays): CroppedCase {
       { shape: [...shape], channels: channels.length },
     );
   }
-  const inside = crop(mask, shape, box);
-  const cropped = label === null ? new Int16Array(inside.length) : crop(label, shape, box);
+  const cut = inPlace ? cropInPlace : crop;
+  const inside = cropInPlace(mask, shape, box);
+  const cropped = label === null ? new Int16Array(inside.length) : cut(label, shape, box);
   const classes = markOutside(cropped, inside);
   return {
-    arrays: { channels: channels.map((c) => crop(c, shape, box)), label: cropped, shape: boxShape(box) },
+    arrays: { channels: channels.map((c) => cut(c, shape, box)), label: cropped, shape: boxShape(box) },
     box,
     classes,
   };

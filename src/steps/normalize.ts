@@ -3,6 +3,7 @@ import { type CaseArrays, checkLength } from "../core/volume.js";
 import { meanAndStd, type Selection, voxelsWhere } from "../kernels/moments.js";
 import { clipAndScale } from "../kernels/normalize.js";
 import { meanAndStdFloat32 } from "../kernels/pairwise.js";
+import { withScratch } from "../runtime/scratch.js";
 import type { IntensityStatistics } from "./intensity.js";
 
 /** How nnU-Net 1.7.1 normalises a channel; what is none of the first three is "nonCT". */
@@ -121,5 +122,8 @@ function momentsOf(
   summation: Summation,
 ): { mean: number; std: number } {
   if (summation === "float64") return meanAndStd(channel, selection);
-  return meanAndStdFloat32(selection === undefined ? channel : voxelsWhere(channel, selection));
+  if (selection === undefined) return meanAndStdFloat32(channel);
+  return withScratch(Math.ceil(channel.length / 2), ({ buffer, byteOffset }) =>
+    meanAndStdFloat32(voxelsWhere(channel, selection, new Float32Array(buffer, byteOffset, channel.length))),
+  );
 }

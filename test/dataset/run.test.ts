@@ -90,3 +90,34 @@ test("an abort stops the executor and throws ABORTED; what had not begun is not 
     "ABORTED",
   );
 });
+
+test("a case above the limit is warned of, one above what there is fails before it is tried", async () => {
+  const begun: number[] = [];
+  const executor = new TestExecutor(2, async (x) => begun.push(x));
+  const jobs = [1, 30, 300].map((x) => ({ identifier: `case_${x}`, argument: x, memoryBytes: x * 2 ** 20 }));
+  const outcomes = await runCases<number>(executor, "t", "s", jobs, {
+    memoryBudgetBytes: 10 * 2 ** 20,
+    memoryAvailableBytes: 100 * 2 ** 20,
+  });
+  expect(begun).toEqual([1, 30]);
+  expect(outcomes[0]).not.toHaveProperty("memoryWarning");
+  expect(outcomes[1]).toMatchObject({ ok: true, memoryWarning: expect.stringMatching(/30 MiB.*limit of 10 MiB/) });
+  expect(outcomes[2]).toMatchObject({
+    ok: false,
+    error: { code: "OUT_OF_MEMORY", message: expect.stringMatching(/case_300.*300 MiB.*100 MiB/) },
+  });
+});
+
+test("workers at rest count against the limit", async () => {
+  const executor = Object.assign(
+    new TestExecutor(3, async (x) => {
+      await pause(2);
+      return x;
+    }),
+    { idleWorkerBytes: 10 },
+  );
+  const jobs = [1, 2, 3, 4].map((x) => ({ identifier: String(x), argument: x, memoryBytes: 20 }));
+  // 3 x 10 at rest leaves 20: two cases that need 10 beside the program.
+  await runCases(executor, "t", "s", jobs, { memoryBudgetBytes: 50 });
+  expect(executor.most).toBe(2);
+});

@@ -1,13 +1,5 @@
 import { NnprepError } from "../../core/errors.js";
-import {
-  type CaseArrays,
-  formatShape,
-  type Geometry,
-  type Shape3,
-  sameShape,
-  type Volume,
-  voxelCount,
-} from "../../core/volume.js";
+import { type CaseArrays, formatShape, type Geometry, sameShape, type Volume } from "../../core/volume.js";
 import type { CaseProperties } from "../../documents/properties.js";
 import { cropToNonzero, type LabelledCaseArrays } from "../../steps/crop.js";
 
@@ -45,10 +37,12 @@ const RELATIVE_TOLERANCE = 1e-5;
  * Stacks and crops one case: `ImageCropper.crop_from_list_of_files` of nnU-Net 1.7.1. All volumes must lie on the grid
  * of channel 0, which also gives the geometry; voxels become float32, labels int16.
  *
+ * @param inPlace the voxels of `volumes` are given up: those that are float32, and the int16 label, make room for the
+ * result
  * @throws NnprepError SHAPE_MISMATCH, GEOMETRY_MISMATCH, INVALID_VALUES for a label that is no whole number in the
  * int16 range, EMPTY_IMAGE if all voxels are 0, INVALID_ARGUMENT without any channel
  */
-export function cropCase(volumes: CaseVolumes): CroppedCaseResult {
+export function cropCase(volumes: CaseVolumes, inPlace = false): CroppedCaseResult {
   const { images, label } = volumes;
   const [first] = images;
   if (first === undefined) {
@@ -64,7 +58,7 @@ export function cropCase(volumes: CaseVolumes): CroppedCaseResult {
     label: label === undefined ? null : toLabel(label, names.label as string),
     shape: first.shape,
   };
-  const { arrays: cropped, box, classes } = cropToNonzero(arrays);
+  const { arrays: cropped, box, classes } = cropToNonzero(arrays, inPlace);
   const { spacingMm, originMm, direction } = first.geometry;
   const properties: CroppedProperties = {
     original_size_of_raw_data: first.shape,
@@ -81,12 +75,6 @@ export function cropCase(volumes: CaseVolumes): CroppedCaseResult {
   return { arrays: cropped, properties };
 }
 
-/** Bytes that cropping a case of `shape` needs at its peak, beside the program itself. */
-export function estimateCropMemory(shape: Shape3, channels: number): number {
-  // Per channel the voxels as stored, as float32 and cropped; label, mask and their crops; the result as written.
-  return voxelCount(shape) * (channels * 16 + 12);
-}
-
 function nameFiles({ images, label, files }: CaseVolumes): { images: string[]; label: string | null } {
   return {
     images: images.map((_, channel) => files?.images[channel] ?? `channel ${channel}`),
@@ -94,12 +82,13 @@ function nameFiles({ images, label, files }: CaseVolumes): { images: string[]; l
   };
 }
 
-function toFloat32({ data }: Volume): Float32Array {
+/** The voxels as float32; those that are already are not copied. */
+export function toFloat32({ data }: Volume): Float32Array {
   return data instanceof Float32Array ? data : new Float32Array(data);
 }
 
-/** The label as int16. nnU-Net casts to float32, which would carry wrong values along in silence. */
-function toLabel({ data }: Volume, name: string): Int16Array {
+/** The label as int16, not copied if it is already. nnU-Net casts to float32, which would carry wrong values along in silence. */
+export function toLabel({ data }: Volume, name: string): Int16Array {
   if (data instanceof Int16Array) return data;
   const label = new Int16Array(data);
   for (let i = 0; i < data.length; i++) {

@@ -3,6 +3,7 @@ import { NnprepError } from "../../core/errors.js";
 import { type Axes3, type CaseArrays, formatShape, type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
 import type { IntensityProperties } from "../../documents/fingerprint.js";
 import type { NormalizationScheme, PlansV1 } from "../../documents/plans.js";
+import { collectGarbage } from "../../runtime/scratch.js";
 import { sampleClassLocations } from "../../steps/class-locations.js";
 import { normalizeChannels } from "../../steps/normalize.js";
 import { resampledShape, resampleImage, resampleLabel, separateAxis } from "../../steps/resample.js";
@@ -49,7 +50,10 @@ export interface PreprocessedCase {
 }
 
 /** Voxels of a case may grow by this factor before a warning. */
-const GROWTH_WORTH_A_WARNING = 8;
+const GROWTH_WORTH_A_WARNING = 4;
+
+/** Cases with more voxels than this do not let the copies of one channel wait for those of the next. */
+const WORTH_COLLECTING = 1 << 20;
 
 /** The settings of one stage of plans. */
 export function stageSettings(plans: PlansV1, stage: number): StageSettings {
@@ -73,7 +77,7 @@ export function stageSettings(plans: PlansV1, stage: number): StageSettings {
 }
 
 /** Grid before and after resampling in the transposed frame. */
-interface Grids {
+export interface Grids {
   readonly shape: Shape3;
   readonly spacing: Vec3;
   readonly newShape: Shape3;
@@ -81,26 +85,17 @@ interface Grids {
 }
 
 /** Where a case of `shape` (file order) goes; throws INVALID_PLANS when nothing would be left of an axis. */
-function planGrids(shape: Shape3, properties: CroppedProperties, settings: StageSettings): Grids {
+export function planGrids(
+  shape: Shape3,
+  properties: Pick<CroppedProperties, "original_spacing">,
+  settings: StageSettings,
+): Grids {
   const spacing = permute(properties.original_spacing, settings.transposeForward);
   const newSpacing: Vec3 = settings.planar
     ? [spacing[0], settings.targetSpacingMm[1], settings.targetSpacingMm[2]]
     : settings.targetSpacingMm;
   const transposed = permute(shape, settings.transposeForward);
   return { shape: transposed, spacing, newShape: resampledShape(transposed, spacing, newSpacing), newSpacing };
-}
-
-/** Bytes that preprocessing a cropped case needs at its peak, beside the program itself. */
-export function estimatePreprocessMemory(
-  properties: CroppedProperties,
-  channels: number,
-  settings: StageSettings,
-): number {
-  const { shape, newShape } = planGrids(properties.size_after_cropping, properties, settings);
-  const before = voxelCount(shape);
-  const after = voxelCount(newShape);
-  // Input and output of every channel as float32, labels as int16, the file's bytes, and one channel in between.
-  return before * (channels * 8 + 10) + after * (channels * 8 + 10);
 }
 
 /**
@@ -135,7 +130,9 @@ export function preprocessCase(
   const resampled = arrays.channels.map((channel, c) => {
     const moved = transpose(channel, arrays.shape, axes);
     const clean = treatNan(moved, moved === channel, c, settings.planar, policy, warnings);
-    return resampleImage(clean, shape, newShape, axis, 3);
+    const result = resampleImage(clean, shape, newShape, axis, 3);
+    if (voxelCount(shape) > WORTH_COLLECTING) collectGarbage();
+    return result;
   });
   const normalized = normalizeChannels(
     { channels: resampled, label: cleaned, shape: newShape },

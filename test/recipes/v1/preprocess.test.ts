@@ -4,7 +4,8 @@ import { voxelCount } from "../../../src/core/volume.js";
 import type { IntensityProperties } from "../../../src/documents/fingerprint.js";
 import type { NormalizationScheme } from "../../../src/documents/plans.js";
 import type { CroppedProperties } from "../../../src/recipes/v1/crop-case.js";
-import { estimatePreprocessMemory, preprocessCase, type StageSettings } from "../../../src/recipes/v1/preprocess.js";
+import { estimatePreprocessMemory } from "../../../src/recipes/v1/memory.js";
+import { preprocessCase, type StageSettings } from "../../../src/recipes/v1/preprocess.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import { countDifferences, decode, type GoldenArray, largestDifference } from "../../golden.js";
 

@@ -73,7 +73,7 @@ export async function writeNpz(
 }
 
 /** The same archive as a list of pieces, to be written to a file one after the other; uncompressed data are not copied. */
-async function writeNpzPieces(
+export async function writeNpzPieces(
   arrays: NpzArrays,
   { compression }: { readonly compression: NpzCompression },
 ): Promise<Uint8Array[]> {

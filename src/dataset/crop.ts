@@ -102,14 +102,16 @@ async function findCropped(store: Store, identifier: string): Promise<CroppedGri
   }
 }
 
-/** What a case will need, by two headers; nothing when that cannot be told, for the job will report why. */
-async function estimate(raw: Store, { images, label }: TrainingCase): Promise<{ memoryBytes?: number }> {
+/**
+ * What a case will need, by the header of channel 0, the label reckoned as stored alike; nothing when that cannot be told,
+ * for the job will report why.
+ */
+async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryBytes?: number }> {
   try {
     const image = await readStoredVoxels(raw, joinPath(IMAGES_TRAINING, images[0] as string));
-    const { stored } = await readStoredVoxels(raw, joinPath(LABELS_TRAINING, label));
-    const { shape } = image;
+    const { shape, stored } = image;
     return {
-      memoryBytes: estimateMemory({ step: "crop", shape, channels: images.length, image: image.stored, label: stored }),
+      memoryBytes: estimateMemory({ step: "crop", shape, channels: images.length, image: stored, label: stored }),
     };
   } catch (error) {
     if (error instanceof NnprepError) return {};

@@ -40,6 +40,13 @@ export {
   exportDataset,
 } from "./dataset/export.js";
 export {
+  type BestConfiguration,
+  type FindBestSettings,
+  findBestConfiguration,
+  type RankedCandidate,
+  type ResultsAccess,
+} from "./dataset/find-best.js";
+export {
   describeFindings,
   type Finding,
   type FindingKind,

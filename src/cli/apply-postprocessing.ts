@@ -11,12 +11,12 @@ import {
   loadPostprocessing,
   type Postprocessing,
 } from "../node.js";
-import { UsageError } from "./options.js";
+import { addRunOptions, type RunOptions, UsageError } from "./options.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
-import { addWorkOptions, plainError, runWork, type WorkOptions, type WorkReport } from "./work.js";
+import { plainError, runWork, type WorkReport } from "./work.js";
 
-interface ApplyOptions extends WorkOptions {
+interface ApplyOptions extends RunOptions {
   readonly input: string;
   readonly output: string;
   readonly postprocessing?: string;
@@ -35,7 +35,7 @@ export function applyPostprocessingCommand(): Command {
       "\nExamples:\n  $ nnprep apply-postprocessing -i predictions -o final -pp model/postprocessing.json" +
         "\n  $ nnprep apply-postprocessing -i case.nii.gz -o case_largest.nii.gz -c 1+2",
     );
-  return addWorkOptions(command).action((options: ApplyOptions) =>
+  return addRunOptions(command).action((options: ApplyOptions) =>
     runWork("apply-postprocessing", options, async (open) => {
       const postprocessing = await choose(options);
       const { folders, files } = await locate(options);

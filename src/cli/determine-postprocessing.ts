@@ -2,9 +2,9 @@ import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ALL_FOLDS, consolidateFolds, findTask, modelFolder, type PostprocessingResult } from "../node.js";
-import { UsageError, wholeNumber } from "./options.js";
+import { addRunOptions, type RunOptions, UsageError, wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";
-import { addWorkOptions, runWork, type WorkOptions, type WorkReport } from "./work.js";
+import { runWork, type WorkReport } from "./work.js";
 
 /** Where models lie, and by which names. */
 export interface ResultsOptions {
@@ -17,7 +17,7 @@ export interface ResultsOptions {
   readonly ref?: string;
 }
 
-interface DetermineOptions extends WorkOptions, ResultsOptions {
+interface DetermineOptions extends RunOptions, ResultsOptions {
   readonly folder?: string;
   readonly model?: string;
   readonly task?: string;
@@ -77,7 +77,7 @@ export function determinePostprocessingCommand(): Command {
       "\nExamples:\n  $ nnprep determine-postprocessing -m 3d_fullres -t 5" +
         "\n  $ nnprep determine-postprocessing -f results/my_model --folds 0 1 2 -ref labelsTr -l 0 1 2",
     );
-  return addWorkOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
+  return addRunOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
     runWork("determine-postprocessing", options, async (open) => {
       const folder = locate(options);
       const reference = resolve(options.ref ?? join(folder, "gt_niftis"));

@@ -13,11 +13,12 @@ import {
   type Summary,
   summarizeOutcomes,
 } from "../node.js";
+import { addRunOptions, type RunOptions } from "./options.js";
 import { region } from "./regions.js";
 import { formatNumber, formatTable } from "./table.js";
-import { addWorkOptions, plainError, runWork, type WorkOptions, type WorkReport } from "./work.js";
+import { plainError, runWork, type WorkReport } from "./work.js";
 
-interface EvaluateCommandOptions extends WorkOptions {
+interface EvaluateCommandOptions extends RunOptions {
   readonly ref: string;
   readonly pred: string;
   readonly labels: Region[];
@@ -46,7 +47,7 @@ export function evaluateCommand(): Command {
     .option("--tolerance <mm>", "and the share of the surfaces that is this near (implies --surface)", millimetres)
     .option("--ignore-geometry", "compare voxel by voxel even where spacing, origin or direction differ", false)
     .addHelpText("after", "\nExample:\n  $ nnprep evaluate -ref labelsTs -pred predictions -l 1 2 --surface");
-  return addWorkOptions(command).action((options: EvaluateCommandOptions) =>
+  return addRunOptions(command).action((options: EvaluateCommandOptions) =>
     runWork("evaluate", options, async (open) => {
       const workshop = open({ prediction: resolve(options.pred), reference: resolve(options.ref) });
       const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };

@@ -8,6 +8,7 @@ import { determinePostprocessingCommand } from "./determine-postprocessing.js";
 import { ensembleCommand } from "./ensemble.js";
 import { evaluateCommand } from "./evaluate.js";
 import { exportCommand } from "./export.js";
+import { findBestCommand } from "./find-best.js";
 import { UsageError } from "./options.js";
 import { planCommand } from "./plan.js";
 import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
@@ -43,6 +44,7 @@ function buildProgram(): Command {
     evaluateCommand(),
     determinePostprocessingCommand(),
     applyPostprocessingCommand(),
+    findBestCommand(),
   ]) {
     command.copyInheritedSettings(program).exitOverride();
     program.addCommand(command);

@@ -1,32 +1,11 @@
 import { totalmem } from "node:os";
-import type { Command } from "commander";
-import { type Executor, FolderStore, NnprepError, ProcessExecutor, type RunOptions } from "../node.js";
-import { defaultWorkers, UsageError, wholeNumber } from "./options.js";
+import { type RunOptions as CaseOptions, type Executor, FolderStore, NnprepError, ProcessExecutor } from "../node.js";
+import { type RunOptions, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
 
 /** Share of this machine's memory that cases may need together. */
 const MEMORY_SHARE = 0.8;
 const INTERRUPTED = 130;
-
-/** What every command takes that works on folders of predictions. */
-export interface WorkOptions {
-  readonly workers: number;
-  readonly json: boolean;
-  readonly progress: boolean;
-}
-
-/** Adds `--workers`, `--json` and `--no-progress`. */
-export function addWorkOptions(command: Command): Command {
-  return command
-    .option(
-      "-w, --workers <n>",
-      "cases at the same time, each in its own process",
-      wholeNumber(1, 256),
-      defaultWorkers(),
-    )
-    .option("--json", "print one JSON document instead of text", false)
-    .option("--no-progress", "no progress bar on stderr");
-}
 
 /** What a command has to say when it is done. */
 export interface WorkReport {
@@ -40,16 +19,19 @@ export interface WorkReport {
 export interface Workshop {
   readonly executor: Executor;
   readonly store: (name: string) => FolderStore;
-  readonly options: RunOptions;
+  readonly options: CaseOptions;
 }
 
 /** Opens workers on folders, by the names under which jobs know them; they are closed when the command is done. */
-export type OpenWorkshop = (folders: Readonly<Record<string, string>>) => Workshop;
+export interface OpenWorkshop {
+  (folders: Readonly<Record<string, string>>): Workshop;
+  readonly options: () => CaseOptions;
+}
 
 /** Runs a command: progress, interruption, the report as text or JSON, the exit code. */
 export async function runWork(
   command: string,
-  options: WorkOptions,
+  options: RunOptions,
   work: (open: OpenWorkshop) => Promise<WorkReport>,
 ): Promise<void> {
   const abort = new AbortController();
@@ -58,13 +40,14 @@ export async function runWork(
   process.once("SIGTERM", interrupt);
   const bar = new ProgressBar(options.progress, command);
   const executors: ProcessExecutor[] = [];
-  const open: OpenWorkshop = (folders) => {
+  const memoryBudgetBytes = totalmem() * MEMORY_SHARE;
+  const caseOptions = { signal: abort.signal, onProgress: bar.show, memoryBudgetBytes };
+  const openFolders = (folders: Readonly<Record<string, string>>): Workshop => {
     const executor = new ProcessExecutor(folders, options.workers);
     executors.push(executor);
-    const store = (name: string) => new FolderStore(folders[name] as string);
-    const memoryBudgetBytes = totalmem() * MEMORY_SHARE;
-    return { executor, store, options: { signal: abort.signal, onProgress: bar.show, memoryBudgetBytes } };
+    return { executor, store: (name) => new FolderStore(folders[name] as string), options: caseOptions };
   };
+  const open = Object.assign(openFolders, { options: () => caseOptions });
   const start = performance.now();
   let report: WorkReport;
   try {

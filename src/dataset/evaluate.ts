@@ -1,5 +1,6 @@
 import { type CaseScores, type Summary, type SummaryTexts, sortedScores, summarize } from "../documents/summary.js";
 import { evaluateLabels, type Region } from "../steps/metrics.js";
+import { inFile } from "./case-files.js";
 import {
   type ComparedStores,
   loadPair,
@@ -45,10 +46,13 @@ export function regionName(region: Region): string {
 export async function evaluateOneCase(stores: ComparedStores, job: EvaluateJob): Promise<CaseEvaluation> {
   const { files, regions, surface } = job;
   const { prediction, reference } = await loadPair(stores, files, job.ignoreGeometry !== true);
-  const result = evaluateLabels(
-    { prediction: prediction.data, reference: reference.data, shape: reference.shape },
-    regions,
-    surface && { ...surface, spacingMm: prediction.geometry.spacingMm },
+  const names = `${stores.prediction.location(files.prediction)} against ${stores.reference.location(files.reference)}`;
+  const result = await inFile(names, () =>
+    evaluateLabels(
+      { prediction: prediction.data, reference: reference.data, shape: reference.shape },
+      regions,
+      surface && { ...surface, spacingMm: prediction.geometry.spacingMm },
+    ),
   );
   const known = new Set([0, ...regions.flat()]);
   const unexpected = (labels: readonly number[]) => labels.filter((label) => !known.has(label));

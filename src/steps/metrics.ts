@@ -48,10 +48,6 @@ export interface SurfaceMetrics {
 }
 
 export type LabelMetrics = OverlapMetrics & Partial<SurfaceMetrics>;
-export type MetricName = keyof OverlapMetrics | keyof SurfaceMetrics;
-
-/** Metrics that count voxels. */
-export const COUNT_METRICS: ReadonlySet<string> = new Set(["Total Positives Test", "Total Positives Reference"]);
 
 /**
  * The metrics of `nnunet.evaluation.metrics` (1.7.1) from counts. NaN where a ratio says nothing: Dice and Jaccard if

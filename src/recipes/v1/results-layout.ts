@@ -1,8 +1,6 @@
 import { NnprepError } from "../../core/errors.js";
 import { joinPath } from "./layout.js";
 
-/** Folder of `RESULTS_FOLDER` in which nnU-Net v1 keeps its models. */
-export const RESULTS_SUBFOLDER = "nnUNet";
 export const ENSEMBLES_FOLDER = "ensembles";
 export const ENSEMBLED_RAW = "ensembled_raw";
 export const ENSEMBLED_FINAL = "ensembled_postprocessed";

@@ -1,0 +1,164 @@
+import { existsSync, readdirSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import {
+  type BestConfiguration,
+  type Executor,
+  FolderStore,
+  findBestConfiguration,
+  findTask,
+  MODELS,
+  modelFolder,
+  type RankedCandidate,
+} from "../node.js";
+import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
+import { addRunOptions, type RunOptions, UsageError, wholeNumber } from "./options.js";
+import { formatTable } from "./table.js";
+import { plainError, runWork, type WorkReport } from "./work.js";
+
+interface FindBestOptions extends RunOptions, ResultsOptions {
+  readonly models?: string[];
+  readonly task: number[];
+  readonly disableEnsembling: boolean;
+  readonly disablePostprocessing: boolean;
+  readonly overwrite: boolean;
+}
+
+function model(text: string, previous: string[] | undefined): string[] {
+  if (!MODELS.includes(text)) throw new InvalidArgumentError(`one of ${MODELS.join(", ")} is expected.`);
+  return [...(previous ?? []), text];
+}
+
+function taskNumbers(text: string, previous: number[] | undefined): number[] {
+  return [...(previous ?? []), wholeNumber(0, 999)(text)];
+}
+
+export function findBestCommand(): Command {
+  const command = new Command("find-best")
+    .description("choose between models and ensembles of two by cross-validation, and say how to predict with the best")
+    .requiredOption("-t, --task <numbers...>", "task numbers", taskNumbers)
+    .option(
+      "-m, --models <names...>",
+      `models to choose from (default: those of ${MODELS.join(", ")} that are there)`,
+      model,
+    )
+    .option("--disable-ensembling", "look at single models only", false)
+    .option("--disable-postprocessing", "leave post-processing out", false)
+    .option("--overwrite", "do again what earlier runs left", false)
+    .addHelpText("after", "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres");
+  return addRunOptions(addResultsOptions(command)).action((options: FindBestOptions) =>
+    runWork("find-best", options, async (open) => {
+      const root = resultsFolder(options);
+      const path = (folder: string) => (isAbsolute(folder) ? folder : join(root, folder));
+      const run = open.options();
+      const access = {
+        store: (folder: string) => new FolderStore(path(folder)),
+        executor: (folders: Readonly<Record<string, string>>): Executor =>
+          open(Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, path(folder)]))).executor,
+      };
+      const results: TaskChoice[] = [];
+      for (const number of options.task) {
+        const task = findTask(number, tasksOf(root), root);
+        const models = modelsOf(options, root, task);
+        const { trainer, cascadeTrainer, plans, folds, val, disableEnsembling, disablePostprocessing } = options;
+        const names = { trainer, cascadeTrainer, plans };
+        const reference = options.ref === undefined ? undefined : resolve(options.ref);
+        const settings = { disableEnsembling, disablePostprocessing, overwrite: options.overwrite, reference };
+        const found = { task, models, folds, validationFolder: val, ...names, ...settings };
+        results.push(await chooseFor(task, () => findBestConfiguration(access, found, run)));
+      }
+      return report(root, results);
+    }),
+  );
+}
+
+interface TaskChoice {
+  readonly task: string;
+  readonly choice?: BestConfiguration;
+  readonly error?: unknown;
+}
+
+/** One task that fails does not stop the others. */
+async function chooseFor(task: string, choose: () => Promise<BestConfiguration>): Promise<TaskChoice> {
+  try {
+    return { task, choice: await choose() };
+  } catch (error) {
+    return { task, error };
+  }
+}
+
+function foldersOf(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** Names of all tasks for which there is a model. */
+function tasksOf(root: string): string[] {
+  return [...new Set(MODELS.flatMap((name) => foldersOf(join(root, name))))];
+}
+
+function modelsOf(options: FindBestOptions, root: string, task: string): readonly string[] {
+  const isThere = (name: string) => existsSync(join(root, modelFolder(name, task, options)));
+  if (options.models !== undefined) {
+    const missing = options.models.filter((name) => !isThere(name));
+    if (missing.length === 0) return [...new Set(options.models)];
+    const folders = missing.map((name) => join(root, modelFolder(name, task, options)));
+    throw new UsageError(`no such model: ${folders.join(", ")}; check -m, -tr, -ctr and -pl`);
+  }
+  const found = MODELS.filter(isThere);
+  if (found.length > 0) return found;
+  throw new UsageError(`no model of ${task} in ${root}; check -tr, -ctr and -pl`);
+}
+
+function describePostprocessing({ postprocessing }: RankedCandidate): string {
+  if (postprocessing === null) return "left out";
+  if (postprocessing.length === 0) return "none";
+  const entries = postprocessing.map((entry) => (typeof entry === "number" ? String(entry) : entry.join("+")));
+  return `largest component of ${entries.join(", ")}`;
+}
+
+/** How to do the same with this package, once the networks have predicted. */
+function ownCommands(root: string, winner: RankedCandidate): string {
+  const file = join(root, winner.folder, "postprocessing.json");
+  const apply = (input: string) =>
+    winner.postprocessing === null || winner.postprocessing.length === 0
+      ? ""
+      : `nnprep apply-postprocessing -i ${input} -o FINAL_FOLDER -pp ${file}\n`;
+  if (!winner.isEnsemble) return apply("OUTPUT_FOLDER_MODEL1");
+  return `nnprep ensemble -f OUTPUT_FOLDER_MODEL1 OUTPUT_FOLDER_MODEL2 -o OUTPUT_FOLDER --export\n${apply("OUTPUT_FOLDER")}`;
+}
+
+function formatChoice(root: string, { task, choice, error }: TaskChoice): string {
+  if (choice === undefined) return `${task}\n\nFailed: ${error instanceof Error ? error.message : String(error)}`;
+  const { candidates, best, commands, files } = choice;
+  const rows = candidates.map((candidate) => [
+    candidate.name,
+    Number.isNaN(candidate.meanForegroundDice) ? "-" : candidate.meanForegroundDice.toFixed(6),
+    describePostprocessing(candidate),
+    candidate.reused ? "as an earlier run left it" : "",
+  ]);
+  const winner = best.at(-1) as RankedCandidate;
+  const own = ownCommands(root, winner);
+  return [
+    task,
+    formatTable(["candidate", "mean Dice", "post-processing", ""], rows),
+    `Submit ${best.map(({ name }) => name).join(" or ")}`,
+    `Predict test cases:\n${commands}`.trimEnd(),
+    ...(own === "" ? [] : [`With this package, once the networks have predicted:\n${own}`.trimEnd()]),
+    ["Files:", ...files].join("\n  "),
+  ].join("\n\n");
+}
+
+function report(root: string, results: readonly TaskChoice[]): WorkReport {
+  return {
+    ok: results.every(({ choice }) => choice !== undefined),
+    text: results.map((result) => formatChoice(root, result)).join("\n\n"),
+    document: {
+      tasks: results.map(({ task, choice, error }) => {
+        if (choice === undefined) return { task, ok: false, error: plainError(error) };
+        const candidates = choice.candidates.map(({ summary: _, ...candidate }) => candidate);
+        const best = choice.best.map(({ name }) => name);
+        return { task, ok: true, candidates, best, commands: choice.commands, files: choice.files };
+      }),
+    },
+  };
+}

@@ -13,6 +13,12 @@ export {
   type Volume,
   type VoxelArray,
 } from "./core/volume.js";
+export {
+  type CascadeOptions,
+  type CascadeStores,
+  cascadeDataset,
+  type NextStageCase,
+} from "./dataset/cascade.js";
 export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./dataset/case-files.js";
 export { type CropOptions, type CroppedGrid, cropDataset } from "./dataset/crop.js";
 export { ALL_FOLDS, type CrossValidation, consolidateFolds, type FoldOptions } from "./dataset/cross-validation.js";
@@ -136,6 +142,7 @@ export { resizeCubicFast } from "./kernels/cubic-fast.js";
 export { resizeLinear } from "./kernels/linear.js";
 export { resizeLabels } from "./kernels/linear-labels.js";
 export { resizeNearest } from "./kernels/nearest.js";
+export { type NextStageGrid, predictNextStage, resampleToNextStage } from "./recipes/v1/cascade.js";
 export {
   applyPostprocessing,
   type Chain,
@@ -159,7 +166,6 @@ export {
   type ExportWarning,
   exportProbabilities,
   exportSegmentation,
-  predictNextStage,
 } from "./recipes/v1/export.js";
 export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
 export { findTask, type Planner } from "./recipes/v1/layout.js";

@@ -16,7 +16,8 @@ function regionLabels(text: string): number[] {
   return labels;
 }
 
-function permutation(text: string): Axes3 {
+/** Parses `1,0,2`. */
+export function permutation(text: string): Axes3 {
   const axes = text.split(",").map(Number);
   if (!/^[012],[012],[012]$/.test(text) || new Set(axes).size !== 3) {
     throw new InvalidArgumentError("an order of 0, 1 and 2 with commas between them is expected, like 1,0,2.");

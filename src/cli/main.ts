@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { applyPostprocessingCommand } from "./apply-postprocessing.js";
 import { translateArguments } from "./argv.js";
+import { cascadeCommand } from "./cascade.js";
 import { cropCommand } from "./crop.js";
 import { determinePostprocessingCommand } from "./determine-postprocessing.js";
 import { ensembleCommand } from "./ensemble.js";
@@ -41,6 +42,7 @@ function buildProgram(): Command {
     planAndPreprocessCommand(),
     exportCommand(),
     ensembleCommand(),
+    cascadeCommand(),
     evaluateCommand(),
     determinePostprocessingCommand(),
     applyPostprocessingCommand(),

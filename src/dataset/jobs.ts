@@ -1,3 +1,4 @@
+import { cascadeOneCase } from "./cascade.js";
 import { cropOneCase } from "./crop.js";
 import { ensembleOneCase } from "./ensemble.js";
 import { evaluateOneCase } from "./evaluate.js";
@@ -18,6 +19,7 @@ export const JOBS: Readonly<Record<string, Job>> = {
   preprocess: preprocessOneCase,
   export: exportOneCase,
   ensemble: ensembleOneCase,
+  cascade: cascadeOneCase,
   evaluate: evaluateOneCase,
   score: scoreOneCase,
   postprocess: applyToOneFile,

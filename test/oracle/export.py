@@ -14,6 +14,7 @@ import tempfile
 
 import numpy as np
 import SimpleITK as sitk
+from batchgenerators.augmentations.utils import resize_segmentation
 from nnunet.inference.ensemble_predictions import merge_files
 from nnunet.inference.segmentation_export import save_segmentation_nifti_from_softmax
 from nnunet.training.cascade_stuff.predict_next_stage import resample_and_save
@@ -240,3 +241,19 @@ for shape, target in (((4, 5, 6, 7), (9, 11, 12)), ((3, 6, 6, 6), (6, 6, 6)), ((
     assert data.dtype == np.uint8
     CASCADE.append({"probabilities": fixture.array(probabilities), "target": list(target), "expected": fixture.array(data)})
 fixture.write("export", "cascade", CASCADE, SEED)
+
+# Cascade, prediction: the previous stage's segmentation as nnU-Net stretches it, and with the crop that it forgets.
+PREVIOUS = []
+for tf, box, target in (((0, 1, 2), None, (9, 6, 11)), ((1, 0, 2), [[1, 6], [2, 7], [0, 6]], (7, 9, 8)), ((2, 0, 1), [[0, 4], [1, 7], [3, 8]], (7, 6, 5))):
+    seg = rng.randint(0, 4, (6, 7, 8)).astype(np.uint8)
+    b = box or [[0, n] for n in seg.shape]
+    cropped = seg[tuple(slice(*s) for s in b)]
+    PREVIOUS.append({
+        "axes": list(tf),
+        "box": b,
+        "segmentation": fixture.array(seg),
+        "target": list(target),
+        "uncropped": fixture.array(resize_segmentation(seg.transpose(tf), target, order=1)),
+        "cropped": fixture.array(resize_segmentation(cropped.transpose(tf), target, order=1)),
+    })
+fixture.write("export", "previous_stage", PREVIOUS, SEED)

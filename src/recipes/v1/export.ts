@@ -7,7 +7,6 @@ import {
   formatShape,
   type Shape3,
   sameShape,
-  type Vec3,
   type Volume,
 } from "../../core/volume.js";
 import type { CaseProperties } from "../../documents/properties.js";
@@ -241,17 +240,4 @@ export function exportProbabilities(
   checkFits(probabilities, properties, settings);
   const shape = settings.box.map(([low, high]: readonly [number, number]) => high - low) as unknown as Shape3;
   return { shape, classes: restoreProbabilities(probabilities, settings) };
-}
-
-/**
- * The low resolution prediction of a cascade as its next stage takes it: labels of `shape`, the spatial shape of the
- * case preprocessed for that stage. As `resample_and_save` of nnU-Net 1.7.1: linear in all axes, largest class.
- * `ID_segFromPrevStage.npz` holds it as `data`.
- *
- * @param probabilities in the network's axes, as the low resolution network gives them
- */
-export async function predictNextStage(probabilities: Probabilities, shape: Vec3): Promise<Uint8Array> {
-  const box = shape.map((n) => [0, n]) as unknown as Box3;
-  const { labels } = await restoreLabels(probabilities, { shape, box, separateAxis: null });
-  return labels;
 }

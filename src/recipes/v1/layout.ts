@@ -95,3 +95,8 @@ function compareCodePoints(a: string, b: string): number {
 export function sortIdentifiers(identifiers: readonly string[]): string[] {
   return [...identifiers].sort((a, b) => compareCodePoints(`${a}.npz`, `${b}.npz`));
 }
+
+/** What the next stage of a cascade reads beside `ID.npz`: the previous stage's labels on its own grid. */
+export function previousStageFileName(identifier: string): string {
+  return `${identifier}_segFromPrevStage.npz`;
+}

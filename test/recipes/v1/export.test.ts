@@ -1,14 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Axes3, type Box3, type Shape3, type Vec3, voxelCount } from "../../../src/core/volume.js";
-import {
-  type ExportProperties,
-  exportProbabilities,
-  exportSegmentation,
-  predictNextStage,
-} from "../../../src/recipes/v1/export.js";
+import { type ExportProperties, exportProbabilities, exportSegmentation } from "../../../src/recipes/v1/export.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import type { ProbabilityArray } from "../../../src/steps/probabilities.js";
-import cascade from "../../golden/export/cascade.json";
 import cases from "../../golden/export/cases.json";
 import transposed from "../../golden/export/transposed.json";
 import { countDifferences, decode, type GoldenArray } from "../../golden.js";
@@ -197,9 +191,4 @@ test("the probabilities of an export are those its labels come from", async () =
     ],
   });
   expect([...segmentation.data]).toEqual(Array.from(values[0]!, (p, i) => Number(values[1]![i]! > p)));
-});
-
-test.each(cascade)("the next stage of a cascade, $target", async (golden) => {
-  const labels = await predictNextStage(arrayOf(golden.probabilities), golden.target as unknown as Vec3);
-  expect(countDifferences(labels, decode(golden.expected))).toBe(0);
 });

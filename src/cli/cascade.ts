@@ -1,0 +1,72 @@
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { type Axes3, cascadeDataset, FolderStore } from "../node.js";
+import { permutation } from "./export-options.js";
+import { addRunOptions, type RunOptions } from "./options.js";
+import { runFolders } from "./run-folders.js";
+import { formatMebibytes, formatVoxels } from "./table.js";
+
+interface CascadeCommandOptions extends RunOptions {
+  readonly input: string;
+  readonly preprocessed: string;
+  readonly output: string;
+  readonly transposeForward?: Axes3;
+  readonly networkAxes: boolean;
+  readonly nnunetUncropped: boolean;
+}
+
+export function cascadeCommand(): Command {
+  const command = new Command("cascade")
+    .description("bring predictions of the low resolution onto the grid of the next stage (ID_segFromPrevStage.npz)")
+    .requiredOption("-i, --input <folder>", "predictions: ID.npz (probabilities) or ID.nii.gz (segmentations)")
+    .requiredOption("-p, --preprocessed <folder>", "cases preprocessed for the next stage, ID.npz and ID.pkl")
+    .requiredOption("-o, --output <folder>", "folder for the results")
+    .addOption(
+      new Option("--transpose-forward <axes>", "transpose_forward of the plans: 1,0,2 (default: 0,1,2)").argParser(
+        permutation,
+      ),
+    )
+    .option("--network-axes", "the probabilities have the network's axes, not the file's", false)
+    .option("--nnunet-uncropped", "do not crop segmentations first, as nnU-Net v1 when it predicts", false);
+  return addRunOptions(command)
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ nnprep cascade -i lowres -p Task001_X/nnUNetData_plans_v2.1_stage1 -o pred_next_stage",
+    )
+    .action(runCascade);
+}
+
+async function runCascade(options: CascadeCommandOptions): Promise<void> {
+  const folders = {
+    input: resolve(options.input),
+    nextStage: resolve(options.preprocessed),
+    output: resolve(options.output),
+  };
+  const stores = {
+    input: new FolderStore(folders.input),
+    nextStage: new FolderStore(folders.nextStage),
+    output: new FolderStore(folders.output),
+  };
+  const settings = {
+    transposeForward: options.transposeForward,
+    transposed: options.networkAxes,
+    uncropped: options.nnunetUncropped,
+  };
+  await runFolders(
+    "cascade",
+    folders,
+    options,
+    ({ executor, ...run }) => cascadeDataset(executor, stores, { ...run, ...settings }),
+    {
+      header: ["made from", "voxels", "time", "peak memory"],
+      cells: (value, { seconds, peakMemoryBytes }) => [
+        value.source,
+        formatVoxels(value.shape),
+        `${seconds.toFixed(2)} s`,
+        formatMebibytes(peakMemoryBytes),
+      ],
+      warnings: () => [],
+      summary: `Results: ${folders.output}`,
+    },
+  );
+}

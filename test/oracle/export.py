@@ -139,6 +139,8 @@ case("five classes of 1 among NaN", np.where(rng.rand(5, 4, 5, 6) < 0.02, np.nan
 case("infinities", np.where(rng.rand(5, 4, 5, 6) < 0.02, np.inf, softmax((5, 4, 5, 6))).astype(np.float32), properties((6, 5, 9)))
 case("NaN in one plane of a longer volume", np.where(np.arange(8)[None, :, None, None] == 3, np.nan, softmax((3, 8, 3, 3), 9)).astype(np.float32),
      properties((15, 5, 5)))
+case("NaN in one plane, which its neighbours take with weight zero",
+     np.where(np.arange(6)[None, :, None, None] == 3, np.nan, softmax((3, 6, 3, 3), 9)).astype(np.float32), properties((6, 5, 5)))
 case("huge", (softmax((5, 4, 5, 6)) * 3e38).astype(np.float32), properties((6, 5, 9)))
 case("tiny", (softmax((5, 4, 5, 6)) * 1e-44).astype(np.float32), properties((6, 5, 9)))
 case("regions overwrite in their own order", sigmoid((4, 4, 5, 6), 2), properties((8, 10, 11)), [3, 1, 4, 2])
@@ -164,6 +166,33 @@ case("ratio exactly 3", softmax((4, 4, 5, 3)), properties((6, 8, 7), spacing=(3.
 case("original spacing decides before the target", softmax((4, 4, 5, 3)), properties((6, 8, 7), spacing=(5.0, 1.0, 1.0), target=(1.0, 1.0, 5.0)))
 case("wide rows", softmax((2, 2, 2, 70)), properties((3, 3, 131)))
 case("39 classes", softmax((39, 2, 3, 4)), properties((3, 5, 7)))
+
+
+def weights(n, m, k):
+    cc = (k + 0.5) * (n / m) - 0.5
+    w = 1 - (cc - np.floor(cc))
+    return w, 1 - w
+
+
+def nearly_a_tie():
+    """Class 0 comes out half way between two float32 within 1e-17 at one voxel, class 1 is the upper one everywhere: the
+    label tells how the reference rounds, and so in which order it multiplies and adds."""
+    target, k = (3, 5, 7), (1, 1, 2)
+    w = [weights(2, m, i) for m, i in zip(target, k)]
+    product = np.einsum("i,j,k", *w)
+    taps = (0.5 + rng.rand(2, 2, 2) / 4).astype(np.float32)
+    taps[1, 1, 0] = taps[0, 1, 1] = taps[1, 0, 1] = 0
+    upper = np.float32((taps.astype(float) * product).sum())
+    upper = np.nextafter(upper, np.float32(1))
+    half_way = (float(upper) + float(np.nextafter(upper, np.float32(0)))) / 2
+    for where in ((1, 1, 0), (0, 1, 1), (1, 0, 1)):
+        rest = half_way - (taps.astype(float) * product).sum()
+        taps[where] = rest / product[where] * (0.999999 if where != (1, 0, 1) else 1)
+    return np.stack([taps, np.full((2, 2, 2), upper, np.float32)])
+
+
+for i in range(16):
+    case(f"nearly half way between two float32, {i}", nearly_a_tie(), properties((3, 5, 7)))
 fixture.write("export", "cases", CASES, SEED)
 
 # The network's frame: what predict.py does before it calls the export.

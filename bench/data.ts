@@ -251,3 +251,29 @@ export function largeMask(shape: Shape3): Uint8Array {
   }
   return out;
 }
+
+/**
+ * Probabilities `(classes, ...shape)` that sum to 1: `smooth`, one soft blob per class, most voxels clearly one class;
+ * `noise`, every voxel for itself, the hardest case of choosing the largest.
+ */
+export function probabilities(classes: number, shape: Shape3, kind: "smooth" | "noise", seed: number): Float32Array {
+  const count = voxelCount(shape);
+  const out = new Float32Array(classes * count);
+  const random = new Random(seed);
+  for (let c = 0; c < classes; c++) {
+    const centre = shape.map((n) => random.between(0, n));
+    for (let i = 0; i < count; i++) {
+      const x = i % shape[2];
+      const y = Math.floor(i / shape[2]) % shape[1];
+      const z = Math.floor(i / (shape[1] * shape[2]));
+      const square = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2;
+      out[c * count + i] = kind === "noise" ? random.between(0, 1) : 1 / (1 + square * square * 1e-4);
+    }
+  }
+  for (let i = 0; i < count; i++) {
+    let sum = 0;
+    for (let c = 0; c < classes; c++) sum += out[c * count + i];
+    for (let c = 0; c < classes; c++) out[c * count + i] /= sum;
+  }
+  return out;
+}

@@ -1,3 +1,4 @@
+import { exportRows } from "./argmax.bench.js";
 import { caseRows } from "./case.bench.js";
 import { cubicRows } from "./cubic.bench.js";
 import { fillHolesRows } from "./fill-holes.bench.js";
@@ -24,6 +25,7 @@ export function allRows(scale: Scale): Row[] {
     momentsRows,
     normalizeRows,
     percentileRows,
+    exportRows,
     caseRows,
   ].flatMap((rows) => rows(scale));
 }

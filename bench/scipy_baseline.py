@@ -190,6 +190,21 @@ def case(arrays, parameters):
     return run
 
 
+def export(arrays, parameters):
+    import_nnunet()
+    with silent():
+        from nnunet.preprocessing.preprocessing import resample_data_or_seg
+    softmax, shape = arrays["softmax"], tuple(parameters["newShape"])
+
+    def run():
+        # save_segmentation_nifti_from_softmax of nnunet 1.7.1 without crop and file.
+        with silent():
+            resampled = resample_data_or_seg(softmax, shape, False, None, 1, False, 0)
+        return {"labels": resampled.argmax(0).astype(np.uint8)}
+
+    return run
+
+
 OPERATIONS = {
     f.__name__.replace("_", "-"): f
     for f in (
@@ -203,6 +218,7 @@ OPERATIONS = {
         mean_std,
         clip_zscore,
         percentiles,
+        export,
         case,
     )
 }

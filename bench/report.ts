@@ -184,6 +184,12 @@ const start = performance.now();
 const reference = findReference();
 if ("missing" in reference) say(`Only this package is measured, without the reference: ${reference.missing}`);
 const folder = mkdtempSync(join(tmpdir(), "nnprep-bench-"));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(1);
+  });
+}
 const parts: Partial<Record<Section, string>> = {};
 try {
   const summaries = await measureRows(names, scale, folder, reference);

@@ -1,0 +1,47 @@
+import { NnprepError } from "../core/errors.js";
+import type { Volume } from "../core/volume.js";
+
+/** A file to read a scan from, wherever it lies: memory, a page's `File`, a disk. Read in pieces or whole. */
+export interface ScanFile {
+  /** Name or path; errors name it, and files that point to others are told apart by it. */
+  readonly name: string;
+  readonly byteLength: number;
+  /**
+   * The bytes of `[begin, end)`, cut to the file; the whole file by default. May be a view of shared memory: do not
+   * write into it.
+   */
+  read(begin?: number, end?: number): Promise<Uint8Array>;
+}
+
+/** What a reader gives: the volume, and what its user should know about it, a sentence each. */
+export interface ScanReading {
+  readonly volume: Volume;
+  readonly warnings: readonly string[];
+}
+
+export function scanFileFromBytes(name: string, bytes: Uint8Array): ScanFile {
+  return {
+    name,
+    byteLength: bytes.length,
+    read: async (begin = 0, end = bytes.length) => bytes.subarray(begin, Math.max(begin, end)),
+  };
+}
+
+/** `name` is needed only for a Blob without one. */
+export function scanFileFromBlob(blob: Blob, name = "name" in blob ? String(blob.name) : "unnamed file"): ScanFile {
+  const read = async (begin = 0, end = blob.size) => {
+    try {
+      return new Uint8Array(await blob.slice(begin, Math.max(begin, end)).arrayBuffer());
+    } catch (error) {
+      // A page's File fails when the file behind it was changed, removed, or is too large for one array.
+      throw new NnprepError(
+        "FILE_NOT_FOUND",
+        `${name}: cannot be read (${(error as Error).message}); choose it again`,
+        {
+          file: name,
+        },
+      );
+    }
+  };
+  return { name, byteLength: blob.size, read };
+}

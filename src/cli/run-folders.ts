@@ -57,7 +57,7 @@ export async function runFolders<R>(
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
     await (abort.signal.aborted ? executor.stop() : executor.close());
-    await new FolderStore(folders.output).removeLeftovers();
+    await new FolderStore(folders.output).removeLeftovers(0);
   }
   const seconds = (performance.now() - start) / 1000;
   if (options.json) printJson(command, folders, outcomes, stopped, seconds);

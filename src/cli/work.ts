@@ -40,11 +40,13 @@ export async function runWork(
   process.once("SIGTERM", interrupt);
   const bar = new ProgressBar(options.progress, command);
   const executors: ProcessExecutor[] = [];
+  const outputs = new Set<string>();
   const memoryBudgetBytes = totalmem() * MEMORY_SHARE;
   const caseOptions = { signal: abort.signal, onProgress: bar.show, memoryBudgetBytes };
   const openFolders = (folders: Readonly<Record<string, string>>): Workshop => {
     const executor = new ProcessExecutor(folders, options.workers);
     executors.push(executor);
+    if (folders.output !== undefined) outputs.add(folders.output);
     return { executor, store: (name) => new FolderStore(folders[name] as string), options: caseOptions };
   };
   const open = Object.assign(openFolders, { options: () => caseOptions });
@@ -60,6 +62,8 @@ export async function runWork(
     await Promise.all(executors.map((executor) => (abort.signal.aborted ? executor.stop() : executor.close())));
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
+    // A model's results lie one level below its folder. Deeper may be anything: the folder can be anybody's.
+    for (const output of outputs) await new FolderStore(output).removeLeftovers(1);
   }
   const seconds = (performance.now() - start) / 1000;
   if (options.json) {

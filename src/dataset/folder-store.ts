@@ -93,13 +93,15 @@ export class FolderStore implements Store {
     await rm(this.location(path), { force: true });
   }
 
-  /** Removes what runs that were killed left under temporary names, here and below. */
-  async removeLeftovers(): Promise<void> {
-    const entries = await readdir(this.folder, { withFileTypes: true, recursive: true }).catch(() => []);
+  /** Removes what runs that were killed left under temporary names, here and as many levels of folders below. */
+  async removeLeftovers(levels = Number.POSITIVE_INFINITY): Promise<void> {
+    const entries = await readdir(this.folder, { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
+      const path = join(this.folder, entry.name);
+      if (entry.isDirectory() && levels > 0) await new FolderStore(path).removeLeftovers(levels - 1);
       const writer = TEMPORARY.exec(entry.name)?.[1];
       if (writer === undefined || (Number(writer) !== process.pid && isRunning(Number(writer)))) continue;
-      await rm(join(entry.parentPath ?? entry.path, entry.name), { force: true });
+      await rm(path, { force: true });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -98,9 +98,12 @@ test("determine, then apply to a folder and to one file", async () => {
     validation_raw: "cv_niftis_raw",
     validation_final: "cv_niftis_postprocessed",
   });
+  mkdirSync(at("final"));
+  writeFileSync(at("final", ".a_1.nii.gz.nnprep-4194999-3.tmp"), "what a run that was killed left");
   const call = ["apply-postprocessing", "-i", at("pred"), "-o", at("final"), "-pp", file, "--json"];
   const applied = JSON.parse((await runCli(call)).stdout);
   expect(applied).toMatchObject({ ok: true, changed: 4 });
+  expect(readdirSync(at("final"))).toEqual(["a_1.nii.gz", "a_2.nii.gz", "b_1.nii.gz", "b_2.nii.gz"]);
   const final = Object.values(hashFolder(at("final")));
   expect(final).toEqual(Object.values(hashFolder(join(folder, "cv_niftis_postprocessed"))).slice(0, 4));
   const once = ["apply-postprocessing", "-i", at("final", "b_1.nii.gz"), "-o", at("once.nii.gz"), "-c", "1+2"];

@@ -54,6 +54,8 @@ test("leftovers of processes that are gone are removed, those of running ones st
   for (const name of [gone, running, "a.npz", ".hidden.tmp"]) writeFileSync(join(folder, "sub", name), "x");
   const store = new FolderStore(folder);
   expect(await store.list("sub")).toEqual([".hidden.tmp", "a.npz"]);
+  await store.removeLeftovers(0);
+  expect(readdirSync(join(folder, "sub"))).toContain(gone);
   await store.removeLeftovers();
   expect(readdirSync(join(folder, "sub")).sort()).toEqual([running, ".hidden.tmp", "a.npz"].sort());
 });

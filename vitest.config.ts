@@ -10,6 +10,7 @@ const universal = [
   "test/io/**/*.test.ts",
   "test/recipes/**/*.test.ts",
   "test/dataset/**/*.test.ts",
+  "test/view/**/*.test.ts",
 ];
 
 export default defineConfig({

@@ -247,3 +247,14 @@ export {
   type SurfaceDistances,
   surfaceDistances,
 } from "./steps/surface-distance.js";
+export { labelColor } from "./view/label-colors.js";
+export type { Color, Picture } from "./view/picture.js";
+export { formatPng } from "./view/png.js";
+export {
+  CT_WINDOWS,
+  type CtWindow,
+  chooseScanWindow,
+  type ScanWindow,
+  type ScanWindowOptions,
+} from "./view/scan-window.js";
+export { type Plane, renderSlice, type SliceOptions, type SliceSource, sliceCount } from "./view/slice.js";

@@ -37,6 +37,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   workerpool: /^src\/runtime\/pool\.ts$/,
   "nifti-reader-js": /^src\/io\//,
   fflate: /^src\/io\//,
+  "fast-png": /^src\/view\/png\.ts$/,
   valibot: /^src\/documents\//,
   commander: /^src\/cli\//,
   "cli-progress": /^src\/cli\/progress\.ts$/,

@@ -1,0 +1,72 @@
+import { NnprepError } from "../core/errors.js";
+import { type Geometry, sameShape, type Volume } from "../core/volume.js";
+
+/** Towards left, posterior and superior: the directions of the patient that ITK counts up. */
+export type PatientAxis = 0 | 1 | 2;
+
+/** Letters of where a patient axis comes from and where it goes. */
+export const PATIENT_LETTERS = [
+  ["R", "L"],
+  ["A", "P"],
+  ["I", "S"],
+] as const;
+
+/** One axis of the array as the patient axis that it runs along most nearly. */
+export interface ArrayAxis {
+  /** 0 is the slowest. */
+  readonly axis: 0 | 1 | 2;
+  /** Whether the index counts up towards left, posterior or superior. */
+  readonly ascending: boolean;
+}
+
+const ORDERS: readonly (readonly [number, number, number])[] = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+];
+
+/** For left, posterior and superior: the array axis along it. Oblique grids take the nearest, each axis once. */
+export function patientAxes({ direction }: Geometry): readonly [ArrayAxis, ArrayAxis, ArrayAxis] {
+  let best = ORDERS[0] as readonly [number, number, number];
+  let most = -1;
+  for (const order of ORDERS) {
+    const sum = order.reduce((total, column, row) => total + Math.abs(direction[3 * row + column] as number), 0);
+    if (sum > most + 1e-9) [best, most] = [order, sum];
+  }
+  return best.map((column, row) => ({
+    axis: (2 - column) as 0 | 1 | 2,
+    ascending: (direction[3 * row + column] as number) >= 0,
+  })) as unknown as readonly [ArrayAxis, ArrayAxis, ArrayAxis];
+}
+
+/** Throws unless two volumes lie on the same grid. */
+export function checkSameGrid(first: Volume, second: Volume, names: readonly [string, string]): void {
+  if (!sameShape(first.shape, second.shape)) {
+    throw new NnprepError(
+      "SHAPE_MISMATCH",
+      `the ${names[0]} has the shape (${first.shape.join(", ")}) but the ${names[1]} (${second.shape.join(", ")}); ` +
+        "take files of the same grid, or resample one of them",
+      { found: [...first.shape], expected: [...second.shape] },
+    );
+  }
+  const far = (a: readonly number[], b: readonly number[], tolerance: number) =>
+    a.some((x, i) => Math.abs(x - (b[i] as number)) > tolerance);
+  const [a, b] = [first.geometry, second.geometry];
+  const smallest = Math.min(...b.spacingMm);
+  for (const [key, tolerance] of [
+    ["spacingMm", 1e-3 * smallest],
+    ["originMm", 0.1 * smallest],
+    ["direction", 1e-3],
+  ] as const) {
+    if (!far(a[key], b[key], tolerance)) continue;
+    throw new NnprepError(
+      "GEOMETRY_MISMATCH",
+      `${key} of the ${names[0]} is [${a[key].join(", ")}] but that of the ${names[1]} [${b[key].join(", ")}]: ` +
+        "the two do not lie in the same place",
+      { found: [...a[key]], expected: [...b[key]] },
+    );
+  }
+}

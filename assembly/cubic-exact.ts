@@ -33,43 +33,91 @@ export function padRow(input: usize, count: i32, left: i32, right: i32, output: 
  */
 export function filterLines(line: usize, count: i32, lanes: i32, fromEdge: i32, zn: f64): void {
   const stride = (<usize>lanes) << 3;
+  let lane: usize = 0;
+  // Neighbouring lanes together, because each waits for its own previous sample.
+  for (; lane + 64 <= stride; lane += 64) filterEight(line + lane, count, stride, fromEdge, zn);
+  for (; lane < stride; lane += 16) filterTwo(line + lane, count, stride, fromEdge, zn);
+}
+
+/** Start value of the causal recursion of two lanes. */
+function startValue(first: usize, last: usize, stride: usize, fromEdge: i32, zn: f64): v128 {
+  const gain = f64x2.splat(GAIN);
+  const c0 = f64x2.mul(v128.load(first), gain);
+  if (!fromEdge) return f64x2.mul(c0, f64x2.splat(1.0 / (1.0 - Z)));
+  const zN = f64x2.splat(zn);
+  let sum = f64x2.add(c0, f64x2.mul(zN, f64x2.mul(v128.load(last), gain)));
+  let power = Z;
+  let mirrored = last - stride;
+  for (let at = first + stride; at <= last; at += stride) {
+    const far = f64x2.mul(zN, f64x2.mul(v128.load(mirrored), gain));
+    const term = f64x2.add(f64x2.mul(v128.load(at), gain), far);
+    sum = f64x2.add(sum, f64x2.mul(f64x2.splat(power), term));
+    power *= Z;
+    mirrored -= stride;
+  }
+  return f64x2.add(f64x2.mul(sum, f64x2.splat(Z / (1.0 - zn * zn))), c0);
+}
+
+function filterTwo(first: usize, count: i32, stride: usize, fromEdge: i32, zn: f64): void {
   const gain = f64x2.splat(GAIN);
   const z = f64x2.splat(Z);
-  const zN = f64x2.splat(zn);
-  const startScale = f64x2.splat(fromEdge ? Z / (1.0 - zn * zn) : 1.0 / (1.0 - Z));
+  const last = first + <usize>(count - 1) * stride;
+  let previous = startValue(first, last, stride, fromEdge, zn);
+  v128.store(first, previous);
+  for (let at = first + stride; at <= last; at += stride) {
+    previous = f64x2.add(f64x2.mul(v128.load(at), gain), f64x2.mul(z, previous));
+    v128.store(at, previous);
+  }
+  previous = f64x2.mul(previous, f64x2.splat(Z / (Z - 1.0)));
+  v128.store(last, previous);
+  // Counted, because an address before the first line could be negative.
+  for (let i = count - 2, at = last - stride; i >= 0; i--, at -= stride) {
+    previous = f64x2.mul(z, f64x2.sub(previous, v128.load(at)));
+    v128.store(at, previous);
+  }
+}
+
+/** `filterTwo` for four pairs of lanes. */
+function filterEight(first: usize, count: i32, stride: usize, fromEdge: i32, zn: f64): void {
+  const gain = f64x2.splat(GAIN);
+  const z = f64x2.splat(Z);
+  const last = first + <usize>(count - 1) * stride;
+  let a = startValue(first, last, stride, fromEdge, zn);
+  let b = startValue(first + 16, last + 16, stride, fromEdge, zn);
+  let c = startValue(first + 32, last + 32, stride, fromEdge, zn);
+  let d = startValue(first + 48, last + 48, stride, fromEdge, zn);
+  v128.store(first, a);
+  v128.store(first, b, 16);
+  v128.store(first, c, 32);
+  v128.store(first, d, 48);
+  for (let at = first + stride; at <= last; at += stride) {
+    a = f64x2.add(f64x2.mul(v128.load(at), gain), f64x2.mul(z, a));
+    b = f64x2.add(f64x2.mul(v128.load(at, 16), gain), f64x2.mul(z, b));
+    c = f64x2.add(f64x2.mul(v128.load(at, 32), gain), f64x2.mul(z, c));
+    d = f64x2.add(f64x2.mul(v128.load(at, 48), gain), f64x2.mul(z, d));
+    v128.store(at, a);
+    v128.store(at, b, 16);
+    v128.store(at, c, 32);
+    v128.store(at, d, 48);
+  }
   const endScale = f64x2.splat(Z / (Z - 1.0));
-  for (let lane: usize = 0; lane < stride; lane += 16) {
-    const first = line + lane;
-    const last = first + <usize>(count - 1) * stride;
-    const c0 = f64x2.mul(v128.load(first), gain);
-    let previous: v128;
-    if (fromEdge) {
-      let sum = f64x2.add(c0, f64x2.mul(zN, f64x2.mul(v128.load(last), gain)));
-      let power = Z;
-      let mirrored = last - stride;
-      for (let at = first + stride; at <= last; at += stride) {
-        const far = f64x2.mul(zN, f64x2.mul(v128.load(mirrored), gain));
-        const term = f64x2.add(f64x2.mul(v128.load(at), gain), far);
-        sum = f64x2.add(sum, f64x2.mul(f64x2.splat(power), term));
-        power *= Z;
-        mirrored -= stride;
-      }
-      previous = f64x2.add(f64x2.mul(sum, startScale), c0);
-    } else {
-      previous = f64x2.mul(c0, startScale);
-    }
-    v128.store(first, previous);
-    for (let at = first + stride; at <= last; at += stride) {
-      previous = f64x2.add(f64x2.mul(v128.load(at), gain), f64x2.mul(z, previous));
-      v128.store(at, previous);
-    }
-    previous = f64x2.mul(previous, endScale);
-    v128.store(last, previous);
-    // Counted, because an address before the first line could be negative.
-    for (let i = count - 2, at = last - stride; i >= 0; i--, at -= stride) {
-      previous = f64x2.mul(z, f64x2.sub(previous, v128.load(at)));
-      v128.store(at, previous);
-    }
+  a = f64x2.mul(a, endScale);
+  b = f64x2.mul(b, endScale);
+  c = f64x2.mul(c, endScale);
+  d = f64x2.mul(d, endScale);
+  v128.store(last, a);
+  v128.store(last, b, 16);
+  v128.store(last, c, 32);
+  v128.store(last, d, 48);
+  for (let i = count - 2, at = last - stride; i >= 0; i--, at -= stride) {
+    a = f64x2.mul(z, f64x2.sub(a, v128.load(at)));
+    b = f64x2.mul(z, f64x2.sub(b, v128.load(at, 16)));
+    c = f64x2.mul(z, f64x2.sub(c, v128.load(at, 32)));
+    d = f64x2.mul(z, f64x2.sub(d, v128.load(at, 48)));
+    v128.store(at, a);
+    v128.store(at, b, 16);
+    v128.store(at, c, 32);
+    v128.store(at, d, 48);
   }
 }
 

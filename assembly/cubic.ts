@@ -163,27 +163,25 @@ function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
 }
 
 /**
- * Columns: resamples along the rows of `input` (n rows of `inputStride` bytes), 16 float64 lanes at a time.
- * `lanes` must be a multiple of 16 (rows are padded). Output: m rows of `outputStride` bytes, float64.
+ * Columns: resamples along the `n` samples of `lanes` lanes that lie in groups of 16 as `cubicRows` leaves them, in
+ * place: a group of `groupBytes` bytes is a scratch tile of its own. Output: m rows of `outputStride` bytes, float64.
  */
 export function cubicColumns(
-  input: usize,
-  inputStride: usize,
+  group: usize,
+  groupBytes: usize,
   n: i32,
   lanes: i32,
   table: usize,
   m: i32,
-  scratch: usize,
   output: usize,
   outputStride: usize,
 ): void {
-  for (let lane = 0; lane < lanes; lane += 16) {
-    gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
-    filterTile(scratch, n);
+  for (let lane = 0; lane < lanes; lane += 16, group += groupBytes) {
+    filterTile(group, n);
     let out = output + ((<usize>lane) << 3);
     for (let k = 0; k < m; k++) {
       const entry = table + <usize>k * ENTRY;
-      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
+      const tap = group + <usize>load<i32>(entry, 32) * ROW;
       const w0 = v128.load64_splat(entry, 0);
       const w1 = v128.load64_splat(entry, 8);
       const w2 = v128.load64_splat(entry, 16);
@@ -219,9 +217,12 @@ function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize)
 }
 
 /**
- * The last pass: like `cubicColumns`, but rounds to float32 and clips to [low, high]. A value v within its tolerance t
- * of a rounding tie (float32(v - t) differs from float32(v + t), after the clip) is in doubt: its row k and lane are
- * appended to `doubts` as two i32, and its float64 value to `doubtValues`. Returns how many there are.
+ * The last pass: rounds to float32 and clips to [low, high]. A value v within its tolerance t of a rounding tie
+ * (float32(v - t) differs from float32(v + t), after the clip) is in doubt: its row k and lane are appended to `doubts`
+ * as two i32, and its float64 value to `doubtValues`. Returns how many there are.
+ *
+ * Input: with `inputStride` n rows of that many bytes; with 0 groups of 16 lanes of `groupBytes` bytes as `cubicRows`
+ * leaves them, which are filtered in place, unless `filtered` says that an earlier call has done so.
  * `tolerances` holds one f64 per (group of 16 lanes, block of the input axis); `blockOf` the block (i32) of each k.
  * Where that is too coarse (far tails of the spline), `levels` (u8 per input row and lane, 0 for none) sharpens it by the
  * tolerance of each level, `ofLevel` (256 f64); `planeOf` is the input row (i32) nearest to each k.
@@ -229,6 +230,8 @@ function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize)
 export function cubicColumnsRounded(
   input: usize,
   inputStride: usize,
+  groupBytes: usize,
+  filtered: bool,
   n: i32,
   lanes: i32,
   table: usize,
@@ -251,8 +254,9 @@ export function cubicColumnsRounded(
   const lowest = f32x4.splat(low);
   const highest = f32x4.splat(high);
   for (let lane = 0; lane < lanes; lane += 16) {
-    gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
-    filterTile(scratch, n);
+    if (inputStride !== 0) gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
+    else scratch = input + <usize>(lane >> 4) * groupBytes;
+    if (!filtered) filterTile(scratch, n);
     let out = output + ((<usize>lane) << 2);
     const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
     for (let k = 0; k < m; k++) {
@@ -263,30 +267,42 @@ export function cubicColumnsRounded(
       const w2 = v128.load64_splat(entry, 16);
       const w3 = v128.load64_splat(entry, 24);
       const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
-      let different = i32x4.splat(0);
-      for (let quad: usize = 0; quad < 4; quad++) {
-        const a = combine(tap + (quad << 5), w0, w1, w2, w3);
-        const b = combine(tap + (quad << 5) + 16, w0, w1, w2, w3);
-        const below = clip(f64x2.sub(a, t), f64x2.sub(b, t), lowest, highest);
-        const above = clip(f64x2.add(a, t), f64x2.add(b, t), lowest, highest);
-        different = v128.or(different, v128.xor(below, above));
-        v128.store(out + (quad << 4), below);
-      }
+      // Differences are looked for before the clip, which can only take some away.
+      let a = combine(tap, w0, w1, w2, w3);
+      let b = combine(tap + 16, w0, w1, w2, w3);
+      let below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      let different = v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t)));
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)));
+      a = combine(tap + 32, w0, w1, w2, w3);
+      b = combine(tap + 48, w0, w1, w2, w3);
+      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)), 16);
+      a = combine(tap + 64, w0, w1, w2, w3);
+      b = combine(tap + 80, w0, w1, w2, w3);
+      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)), 32);
+      a = combine(tap + 96, w0, w1, w2, w3);
+      b = combine(tap + 112, w0, w1, w2, w3);
+      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)), 48);
       if (v128.any_true(different)) {
         const coarse = f64x2.extract_lane(t, 0);
         const level = levels + <usize>(load<i32>(planeOf + ((<usize>k) << 2)) * lanes + lane);
         for (let j = 0; j < 16; j++) {
           const at = tap + ((<usize>j) << 3);
-          const a = load<f64>(entry, 0) * load<f64>(at) + load<f64>(entry, 8) * load<f64>(at, 128);
-          const b = load<f64>(entry, 16) * load<f64>(at, 256) + load<f64>(entry, 24) * load<f64>(at, 384);
-          const v = a + b;
+          const x = load<f64>(entry, 0) * load<f64>(at) + load<f64>(entry, 8) * load<f64>(at, 128);
+          const y = load<f64>(entry, 16) * load<f64>(at, 256) + load<f64>(entry, 24) * load<f64>(at, 384);
+          const v = x + y;
           const tol = levels
             ? min<f64>(coarse, load<f64>(ofLevel + ((<usize>load<u8>(level + <usize>j)) << 3)))
             : coarse;
           store<f32>(out + ((<usize>j) << 2), min<f32>(max<f32>(<f32>v, low), high));
-          const below = min<f32>(max<f32>(<f32>(v - tol), low), high);
-          const above = min<f32>(max<f32>(<f32>(v + tol), low), high);
-          if (below != above) {
+          const lower = min<f32>(max<f32>(<f32>(v - tol), low), high);
+          const upper = min<f32>(max<f32>(<f32>(v + tol), low), high);
+          if (lower != upper) {
             const place = doubts + ((<usize>count) << 3);
             store<i32>(place, k);
             store<i32>(place, lane + j, 4);
@@ -302,15 +318,16 @@ export function cubicColumnsRounded(
 }
 
 // @ts-expect-error: decorator
-function clip(a: v128, b: v128, lowest: v128, highest: v128): v128 {
-  const pair = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
-  return f32x4.pmin(highest, f32x4.pmax(lowest, pair));
+function round(a: v128, b: v128): v128 {
+  return v128.shuffle<f64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 
 /**
- * Rows: resamples along the last axis. `input` holds `rows` rows of n float32 (stride `inputStride` bytes), `output`
- * gets rows of m float64 (stride `outputStride` bytes). 16 rows at a time, transposed on the way in and out, so that
- * the recursion runs along the lanes; both buffers must have room for rows rounded up to 16.
+ * Rows: resamples along the last axis. `input` holds `rows` rows of n float32 (stride `inputStride` bytes). `output`
+ * gets float64 in groups of 16 columns, `groupBytes` bytes apart, each with the rows one after the other as scratch
+ * holds samples: the room for the halo comes before the first row. Columns that fill the last group up repeat the last
+ * one. 16 rows at a time, transposed on the way in and out, so that the recursion runs along the lanes; both buffers
+ * must have room for rows rounded up to 16.
  */
 export function cubicRows(
   input: usize,
@@ -321,7 +338,7 @@ export function cubicRows(
   m: i32,
   scratch: usize,
   output: usize,
-  outputStride: usize,
+  groupBytes: usize,
 ): void {
   for (let row = 0; row < rows; row += 16) {
     const from = input + <usize>row * inputStride;
@@ -348,11 +365,11 @@ export function cubicRows(
       }
     }
     filterTile(scratch, n);
-    const out = output + <usize>row * outputStride;
-    let k = 0;
-    for (; k < m - 1; k += 2) {
-      const entryA = table + <usize>k * ENTRY;
-      const entryB = entryA + ENTRY;
+    const out = coefficient(output, row);
+    const padded = (m + 15) & ~15;
+    for (let k = 0; k < padded; k += 2) {
+      const entryA = table + <usize>min(k, m - 1) * ENTRY;
+      const entryB = table + <usize>min(k + 1, m - 1) * ENTRY;
       const tapA = scratch + <usize>load<i32>(entryA, 32) * ROW;
       const tapB = scratch + <usize>load<i32>(entryB, 32) * ROW;
       const a0 = v128.load64_splat(entryA, 0);
@@ -363,28 +380,13 @@ export function cubicRows(
       const b1 = v128.load64_splat(entryB, 8);
       const b2 = v128.load64_splat(entryB, 16);
       const b3 = v128.load64_splat(entryB, 24);
-      let to = out + ((<usize>k) << 3);
+      let to = out + <usize>(k >> 4) * groupBytes + ((<usize>(k & 15)) << 3);
       for (let lane: usize = 0; lane < ROW; lane += 16) {
         const a = combine(tapA + lane, a0, a1, a2, a3);
         const b = combine(tapB + lane, b0, b1, b2, b3);
         v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
-        v128.store(to + outputStride, v128.shuffle<f64>(a, b, 1, 3));
-        to += outputStride << 1;
-      }
-    }
-    if (k < m) {
-      const entry = table + <usize>k * ENTRY;
-      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
-      const w0 = v128.load64_splat(entry, 0);
-      const w1 = v128.load64_splat(entry, 8);
-      const w2 = v128.load64_splat(entry, 16);
-      const w3 = v128.load64_splat(entry, 24);
-      let to = out + ((<usize>k) << 3);
-      for (let lane: usize = 0; lane < ROW; lane += 16) {
-        const a = combine(tap + lane, w0, w1, w2, w3);
-        store<f64>(to, f64x2.extract_lane(a, 0));
-        store<f64>(to + outputStride, f64x2.extract_lane(a, 1));
-        to += outputStride << 1;
+        v128.store(to, v128.shuffle<f64>(a, b, 1, 3), 128);
+        to += 256;
       }
     }
   }

@@ -352,6 +352,8 @@ function filterFirstAxis(
   const bytes = window.u8(0, window.byteLength);
   bytes.fill(0, volume, volume + planes * height * rowBytes);
   const sample = window.f32(samples, n2);
+  const deepest = spanAround(group.first[0], group.last[0], n0, group.reach);
+  const lines = window.f64(strip, planar ? 0 : (deepest.to - deepest.from) * width);
   for (let row = 0; row < height; row++) {
     const tap = span1.from + row - PADDING;
     const away = Math.max(0, group.first[1] - tap, tap - group.last[1] - 3);
@@ -371,10 +373,13 @@ function filterFirstAxis(
     }
     const span0 = spanAround(group.first[0], group.last[0], n0, reach);
     const depth = span0.to - span0.from;
-    for (let i = 0; i < depth; i++) {
+    for (let i = 0, at = 0; i < depth; i++, at += lanes) {
       const start = inside(span0.from + i, n0) * n1 * n2 + source;
-      sample.set(data.subarray(start, start + count2));
-      exports.padRow(samples, count2, left, right, strip + i * lanes * 8);
+      const first = data[start] as number;
+      const last = data[start + count2 - 1] as number;
+      for (let c = 0; c < left; c++) lines[at + c] = first;
+      for (let c = 0; c < count2; c++) lines[at + left + c] = data[start + c] as number;
+      for (let c = left + count2; c < lanes; c++) lines[at + c] = last;
     }
     exports.filterLines(strip, depth, lanes, span0.from === 0 ? 1 : 0, endPower(span0, n0));
     for (let plane = 0; plane < planes; plane++) {

@@ -216,6 +216,7 @@ function roundFirstAxis(
     const count = pass.run({
       input,
       inputStride: lanes * 8,
+      groupBytes: 0,
       lanes,
       fillTolerances: (values) => fillTolerances(job, tile, tolerances, values),
       fillLevels: known === null ? null : (values) => fillLevels(job, tile, known, values),
@@ -336,11 +337,12 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
   const pass = new RoundedPass(n1, m1, extent, rest.slice(3));
   const doubts = new Doubts(newShape);
   let complete = true;
-  plane.forEachPart((lane, lanes, input, inputStride) => {
+  plane.forEachPart((lane, lanes, input) => {
     if (!complete) return;
     const count = pass.run({
       input,
-      inputStride,
+      inputStride: 0,
+      groupBytes: plane.groupBytes,
       lanes,
       fillTolerances: (values) => {
         for (let at = 0; at < values.length; at++) {

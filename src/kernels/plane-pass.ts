@@ -1,7 +1,7 @@
 import type { Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import type { ExtentGatherer } from "./extent.js";
-import { type CubicTaps, cubicTaps } from "./taps.js";
+import { cubicTaps, remembered } from "./taps.js";
 
 interface PlaneExports {
   cubicRows(
@@ -13,16 +13,15 @@ interface PlaneExports {
     m: number,
     scratch: number,
     output: number,
-    outputStride: number,
+    groupBytes: number,
   ): void;
   cubicColumns(
-    input: number,
-    inputStride: number,
+    group: number,
+    groupBytes: number,
     n: number,
     lanes: number,
     table: number,
     m: number,
-    scratch: number,
     output: number,
     outputStride: number,
   ): void;
@@ -43,19 +42,34 @@ export function scratchBytes(n: number): number {
   return (n + 4) * LANES * 8;
 }
 
-/** Writes the table of taps that the kernels read: four weights with the gain, then the tap's place in scratch. */
-export function storeTaps(taps: CubicTaps, address: number): void {
-  const m = taps.first.length;
-  const { window } = kernels();
-  const f64 = window.f64(address, m * 5);
-  const i32 = window.i32(address, m * 10);
-  for (let k = 0; k < m; k++) {
-    for (let j = 0; j < 4; j++) f64[5 * k + j] = GAIN * (taps.weights[4 * k + j] as number);
-    i32[10 * k + 8] = (taps.first[k] as number) + 2;
-  }
+/** float64 values of a group of 16 columns that go through the columns pass in place. */
+function groupLength(n1: number): number {
+  return (padToLanes(n1) + 4) * LANES;
 }
 
-/** Resamples the two last axes of one slice after the other, into float64 planes of padded width. */
+/** The table of taps that the kernels read: four weights with the gain, then the tap's place in scratch. */
+const tapTable = remembered((n: number, m: number): Float64Array => {
+  const { first, weights } = cubicTaps(n, m);
+  const table = new Float64Array(m * 5);
+  const places = new Int32Array(table.buffer);
+  for (let k = 0; k < m; k++) {
+    for (let j = 0; j < 4; j++) table[5 * k + j] = GAIN * (weights[4 * k + j] as number);
+    places[10 * k + 8] = (first[k] as number) + 2;
+  }
+  return table;
+});
+
+/** Writes the table of taps from n to m samples. */
+export function storeTaps(n: number, m: number, address: number): void {
+  kernels()
+    .window.f64(address, m * 5)
+    .set(tapTable(n, m));
+}
+
+/**
+ * Resamples the two last axes of one slice after the other, into float64 planes of padded width. Between the two
+ * passes columns lie in groups of 16, so that the second reads and writes one run of memory a group.
+ */
 export class PlanePass {
   readonly width: number;
   readonly #n1: number;
@@ -81,11 +95,12 @@ export class PlanePass {
     const { rowsAtOnce, lanesAtOnce, whole } = PlanePass.#split(shape, newShape);
     const width = padToLanes(newShape[2]);
     const lanes = whole ? width : lanesAtOnce;
+    const rows = padToLanes(whole ? shape[1] : rowsAtOnce);
     return [
-      padToLanes(whole ? shape[1] : rowsAtOnce) * shape[2] * 4,
-      Math.max(padToLanes(whole ? shape[1] : rowsAtOnce) * width, shape[1] * lanes) * 8,
+      rows * shape[2] * 4,
+      8 * Math.max((width / LANES) * groupLength(rows), (lanes / LANES) * groupLength(shape[1])),
       newShape[1] * lanes * 8,
-      scratchBytes(Math.max(shape[1], shape[2])),
+      scratchBytes(shape[2]),
       newShape[1] * ENTRY,
       newShape[2] * ENTRY,
     ];
@@ -122,23 +137,20 @@ export class PlanePass {
       number,
       number,
     ];
-    this.#between = whole ? null : new Float64Array(this.#n1 * this.width);
-    storeTaps(cubicTaps(this.#n1, this.#m1), this.#table1);
-    storeTaps(cubicTaps(this.#n2, this.#m2), this.#table2);
+    this.#between = whole ? null : new Float64Array((this.width / LANES) * groupLength(this.#n1));
+    storeTaps(this.#n1, this.#m1, this.#table1);
+    storeTaps(this.#n2, this.#m2, this.#table2);
   }
 
-  get scratchAddress(): number {
-    return this.#scratch;
+  /** Bytes from one group of 16 columns to the next, in what `forEachPart` gives. */
+  get groupBytes(): number {
+    return 8 * groupLength(this.#n1);
   }
 
-  get table1Address(): number {
-    return this.#table1;
-  }
-
-  /** First half: the last axis. Leaves (n1, width) float64 at `rowsAddress` when whole, else in memory of its own. */
+  /** First half: the last axis. Leaves the groups in the window when the plane is whole, else in memory of its own. */
   runRows(source: Float32Array, gatherer: ExtentGatherer): void {
     const { exports, window } = kernels<PlaneExports>();
-    const { width } = this;
+    const length = groupLength(Math.min(this.#rowsAtOnce, padToLanes(this.#n1)));
     for (let row = 0; row < this.#n1; row += this.#rowsAtOnce) {
       const rows = Math.min(this.#rowsAtOnce, this.#n1 - row);
       window.f32(this.#slice, rows * this.#n2).set(source.subarray(row * this.#n2, (row + rows) * this.#n2));
@@ -152,44 +164,42 @@ export class PlanePass {
         this.#m2,
         this.#scratch,
         this.#rows,
-        width * 8,
+        8 * length,
       );
-      this.#between?.set(window.f64(this.#rows, rows * width), row * width);
+      if (this.#between !== null) this.#keepRows(this.#between, length, row, rows);
     }
     gatherer.endSlice();
   }
 
-  /** Lanes of the result of `runRows` in parts that fit the window: address and stride of each part are given. */
-  forEachPart(use: (lane: number, lanes: number, address: number, stride: number) => void): void {
+  #keepRows(between: Float64Array, length: number, row: number, rows: number): void {
     const { window } = kernels();
+    for (let group = 0; group < this.width / LANES; group++) {
+      const part = window.f64(this.#rows + 8 * (group * length + 2 * LANES), rows * LANES);
+      between.set(part, group * groupLength(this.#n1) + (row + 2) * LANES);
+    }
+  }
+
+  /** Lanes of the result of `runRows` in parts that fit the window: the address of each part's groups is given. */
+  forEachPart(use: (lane: number, lanes: number, address: number) => void): void {
+    const { window } = kernels();
+    const length = groupLength(this.#n1);
     for (let lane = 0; lane < this.width; lane += this.#lanesAtOnce) {
       const lanes = Math.min(this.#lanesAtOnce, this.width - lane);
       if (this.#between !== null) {
-        const part = window.f64(this.#rows, this.#n1 * lanes);
-        for (let row = 0; row < this.#n1; row++) {
-          const from = row * this.width + lane;
-          part.set(this.#between.subarray(from, from + lanes), row * lanes);
-        }
+        const from = (lane / LANES) * length;
+        const part = this.#between.subarray(from, from + (lanes / LANES) * length);
+        window.f64(this.#rows, part.length).set(part);
       }
-      use(lane, lanes, this.#rows, lanes * 8);
+      use(lane, lanes, this.#rows);
     }
   }
 
   /** Second half: axis 1, in parts; each result of (m1, lanes) float64 is handed to `take`. */
   runColumns(take: (lane: number, lanes: number, plane: Float64Array) => void): void {
     const { exports, window } = kernels<PlaneExports>();
-    this.forEachPart((lane, lanes, address, stride) => {
-      exports.cubicColumns(
-        address,
-        stride,
-        this.#n1,
-        lanes,
-        this.#table1,
-        this.#m1,
-        this.#scratch,
-        this.#plane,
-        lanes * 8,
-      );
+    this.forEachPart((lane, lanes, address) => {
+      const { groupBytes } = this;
+      exports.cubicColumns(address, groupBytes, this.#n1, lanes, this.#table1, this.#m1, this.#plane, lanes * 8);
       take(lane, lanes, window.f64(this.#plane, this.#m1 * lanes));
     });
   }

@@ -1,13 +1,14 @@
 import { kernels } from "../runtime/instantiate.js";
 import { blockCount, type Extent } from "./extent.js";
 import { ENTRY, LANES, scratchBytes, storeTaps } from "./plane-pass.js";
-import { cubicTaps } from "./taps.js";
 import { blockOfSample, nearestSample, tolerancesOfLevels } from "./tolerance.js";
 
 interface RoundedExports {
   cubicColumnsRounded(
     input: number,
     inputStride: number,
+    groupBytes: number,
+    filtered: boolean,
     n: number,
     lanes: number,
     table: number,
@@ -31,7 +32,10 @@ interface RoundedExports {
 /** Lanes that go through the last pass at once, and what is known of each. */
 export interface RoundedTile {
   readonly input: number;
+  /** Rows that many bytes apart; 0 for groups of 16 lanes as `PlanePass` leaves them. */
   readonly inputStride: number;
+  /** Bytes from one group to the next; 0 for rows. */
+  readonly groupBytes: number;
   readonly lanes: number;
   /** Tolerances: one per (group of 16 lanes, block of the axis). */
   readonly fillTolerances: (tolerances: Float64Array) => void;
@@ -80,7 +84,7 @@ export class RoundedPass {
       number,
       number,
     ];
-    storeTaps(cubicTaps(n, m), table);
+    storeTaps(n, m, table);
     window.i32(blockOf, m).set(blockOfSample(n, m));
     window.i32(planeOf, m).set(nearestSample(n, m));
     const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
@@ -111,10 +115,12 @@ export class RoundedPass {
     const blocks = blockCount(this.#n);
     const { lanes } = tile;
     tile.fillTolerances(window.f64(tolerances, (lanes / LANES) * blocks));
-    const pass = (levelsAddress: number) =>
+    const pass = (levelsAddress: number, filtered: boolean) =>
       exports.cubicColumnsRounded(
         tile.input,
         tile.inputStride,
+        tile.groupBytes,
+        filtered,
         this.#n,
         lanes,
         table,
@@ -133,11 +139,11 @@ export class RoundedPass {
         places,
         values,
       );
-    const count = pass(0);
+    const count = pass(0, false);
     if (count <= MANY) return count;
     if (tile.fillLevels === null) return -1;
     tile.fillLevels(window.u8(levels, this.#n * lanes));
-    return pass(levels);
+    return pass(levels, tile.inputStride === 0);
   }
 
   /** Hands the doubts of the last `run` over: row along the axis, lane, float64 value. */

@@ -14,8 +14,25 @@ export function position(k: number, n: number, m: number): number {
 /** The reference pads each axis by this much before it takes the fraction of a position. */
 export const PADDING = 12;
 
+/** Pairs of lengths that `remembered` keeps: those of the axes of one volume, and of another. */
+const REMEMBERED = 8;
+
+/** `make` that keeps its last results, as the slices of a volume and its tiles ask for the same ones again. */
+export function remembered<T>(make: (n: number, m: number) => T): (n: number, m: number) => T {
+  const known: { n: number; m: number; value: T }[] = [];
+  return (n, m) => {
+    let found = known.find((entry) => entry.n === n && entry.m === m);
+    if (found === undefined) {
+      found = { n, m, value: make(n, m) };
+      known.unshift(found);
+      known.length = Math.min(known.length, REMEMBERED);
+    }
+    return found.value;
+  };
+}
+
 /** Taps and weights of the cubic spline, fraction and weights computed as scipy.ndimage.zoom does (1.17). */
-export function cubicTaps(n: number, m: number): CubicTaps {
+export const cubicTaps = remembered((n: number, m: number): CubicTaps => {
   const first = new Int32Array(m);
   const weights = new Float64Array(4 * m);
   for (let k = 0; k < m; k++) {
@@ -30,7 +47,7 @@ export function cubicTaps(n: number, m: number): CubicTaps {
     weights.set([w0, w1, w2, 1 - w0 - w1 - w2], 4 * k);
   }
   return { first, weights };
-}
+});
 
 /** Index of the nearest sample, ties up, as scipy.ndimage with order 0 and mode "nearest" chooses it. */
 export function nearestIndices(n: number, m: number): Int32Array {

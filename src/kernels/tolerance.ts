@@ -1,6 +1,6 @@
 import type { Shape3 } from "../core/volume.js";
 import { BLOCK, type Extent } from "./extent.js";
-import { position } from "./taps.js";
+import { position, remembered } from "./taps.js";
 
 /** |z| of the cubic spline's pole: how fast a sample's influence decays per voxel. */
 export const DECAY = 2 - Math.sqrt(3);
@@ -18,61 +18,73 @@ export const RELATIVE_ERROR = 2e-15;
 const DECAY_OF_BLOCK = 0.3 * 0.3 * 0.3 * 0.3;
 const DECAY_OF_GAP = 0.3 * 0.3 * 0.3;
 
-/**
- * Spreads magnitudes along the middle axis of (outer, count, inner) in place: neighbours whole, farther blocks decayed.
- */
-function spread(values: Float64Array, outer: number, count: number, inner: number): void {
-  const plane = count * inner;
-  const before = values.slice();
-  for (let start = 0; start < outer * plane; start += plane) {
+/** Spreads the magnitudes of rows of `count` blocks in place: neighbours whole, farther blocks decayed. */
+function spreadRows(values: Float64Array, count: number): void {
+  for (let start = 0; start < values.length; start += count) {
+    let before = 0;
+    let last = 0;
+    let here = values[start] as number;
+    let next = count > 1 ? (values[start + 1] as number) : 0;
+    let carried = 0;
     for (let i = 0; i < count; i++) {
-      const row = start + i * inner;
-      for (let step = -2; step <= 2; step++) {
-        if (step === 0 || i + step < 0 || i + step >= count) continue;
-        const factor = Math.abs(step) === 1 ? 1 : DECAY_OF_GAP;
-        raise(values, row, before, row + step * inner, inner, factor);
-      }
+      const afterNext = i + 2 < count ? (values[start + i + 2] as number) : 0;
+      const near = last > next ? last : next;
+      const far = DECAY_OF_GAP * (before > afterNext ? before : afterNext);
+      let reached = here > near ? here : near;
+      if (far > reached) reached = far;
+      carried *= DECAY_OF_BLOCK;
+      if (reached > carried) carried = reached;
+      values[start + i] = carried;
+      before = last;
+      last = here;
+      here = next;
+      next = afterNext;
     }
-    for (let i = 1; i < count; i++) {
-      raise(values, start + i * inner, values, start + (i - 1) * inner, inner, DECAY_OF_BLOCK);
-    }
-    for (let i = count - 2; i >= 0; i--) {
-      raise(values, start + i * inner, values, start + (i + 1) * inner, inner, DECAY_OF_BLOCK);
+    for (let i = start + count - 2; i >= start; i--) {
+      carried *= DECAY_OF_BLOCK;
+      const own = values[i] as number;
+      if (own > carried) carried = own;
+      values[i] = carried;
     }
   }
 }
 
-/** `values[at + j] = max(values[at + j], source[from + j] * factor)` */
-function raise(
-  values: Float64Array,
-  at: number,
-  source: Float64Array,
-  from: number,
-  count: number,
-  factor: number,
-): void {
-  for (let j = 0; j < count; j++) {
-    const candidate = (source[from + j] as number) * factor;
-    if (candidate > (values[at + j] as number)) values[at + j] = candidate;
+/** `spreadRows` along the first axis of (count, inner). */
+function spreadPlanes(values: Float64Array, count: number, inner: number): void {
+  const original = values.slice();
+  const raise = (at: number, source: Float64Array, from: number, factor: number): void => {
+    for (let j = 0; j < inner; j++) {
+      const candidate = (source[from + j] as number) * factor;
+      if (candidate > (values[at + j] as number)) values[at + j] = candidate;
+    }
+  };
+  for (let i = 0; i < count; i++) {
+    for (let step = -2; step <= 2; step++) {
+      if (step === 0 || i + step < 0 || i + step >= count) continue;
+      raise(i * inner, original, (i + step) * inner, Math.abs(step) === 1 ? 1 : DECAY_OF_GAP);
+    }
+    if (i > 0) raise(i * inner, values, (i - 1) * inner, DECAY_OF_BLOCK);
   }
+  for (let i = count - 2; i >= 0; i--) raise(i * inner, values, (i + 1) * inner, DECAY_OF_BLOCK);
 }
 
 /** Magnitudes that reach each block, decayed by distance; `planar` when the spline does not run along the first axis. */
 export function envelope(extent: Extent, planar: boolean): Float64Array {
   const [b0, b1, b2] = extent.blocks;
-  const values = Float64Array.from(extent.magnitudes);
-  if (!planar) spread(values, 1, b0, b1 * b2);
-  spread(values, b0, b1, b2);
-  spread(values, b0 * b1, b2, 1);
+  const values = new Float64Array(extent.magnitudes);
+  if (!planar) spreadPlanes(values, b0, b1 * b2);
+  for (let b = 0; b < b0; b++) spreadPlanes(values.subarray(b * b1 * b2, (b + 1) * b1 * b2), b1, b2);
+  spreadRows(values, b2);
   return values;
 }
 
 /** Block of the source axis under each output sample. */
-export function blockOfSample(n: number, m: number): Int32Array {
-  return Int32Array.from({ length: m }, (_, k) =>
-    Math.floor(Math.min(Math.max(Math.floor(position(k, n, m)), 0), n - 1) / BLOCK),
-  );
-}
+export const blockOfSample = remembered(
+  (n: number, m: number): Int32Array =>
+    Int32Array.from({ length: m }, (_, k) =>
+      Math.floor(Math.min(Math.max(Math.floor(position(k, n, m)), 0), n - 1) / BLOCK),
+    ),
+);
 
 /**
  * For each group of 16 samples of an output row, the largest envelope under it:
@@ -96,9 +108,10 @@ export function envelopeOfGroups(values: Float64Array, blocks: Shape3, n2: numbe
 }
 
 /** Source sample nearest to each output sample. */
-export function nearestSample(n: number, m: number): Int32Array {
-  return Int32Array.from({ length: m }, (_, k) => Math.min(Math.max(Math.round(position(k, n, m)), 0), n - 1));
-}
+export const nearestSample = remembered(
+  (n: number, m: number): Int32Array =>
+    Int32Array.from({ length: m }, (_, k) => Math.min(Math.max(Math.round(position(k, n, m)), 0), n - 1)),
+);
 
 /**
  * Tolerance of each of the 256 levels of assembly/levels.ts: the sum over 64 taps exceeds the largest term several

@@ -132,11 +132,22 @@ export {
   summarize,
   summaryClasses,
 } from "./documents/summary.js";
+export {
+  type DicomAllowance,
+  type DicomDecoderOptions,
+  type DicomListing,
+  type DicomReading,
+  type DicomSeries,
+  listDicomSeries,
+  type ReadDicomOptions,
+  readDicomSeries,
+} from "./io/dicom.js";
 export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
 export { type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
+export { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./io/scan-file.js";
 export { resizeCubic, resizeCubicSlices } from "./kernels/cubic.js";
 export { resizeCubicFast } from "./kernels/cubic-fast.js";
 export { resizeLinear } from "./kernels/linear.js";

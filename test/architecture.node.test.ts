@@ -36,6 +36,8 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "@assemblyscript/loader": /^src\/runtime\/instantiate\.ts$/,
   workerpool: /^src\/runtime\/pool\.ts$/,
   "nifti-reader-js": /^src\/io\//,
+  "dicom-parser": /^src\/io\/dicom-tags\.ts$/,
+  "@itk-wasm/dicom": /^src\/io\/dicom-decoder-(node|web)\.ts$/,
   fflate: /^src\/io\//,
   "fast-png": /^src\/view\/png\.ts$/,
   valibot: /^src\/documents\//,

@@ -122,6 +122,16 @@ export function gunzipPrefix(bytes: Uint8Array, byteLength: number): Uint8Array<
   return joinParts(parts, Math.min(total, byteLength));
 }
 
+/** The same for a deflate stream without header, as zip holds it. */
+export function inflateRawPrefix(deflated: Uint8Array, byteLength: number): Uint8Array<ArrayBuffer> {
+  // Nothing grows by more than five bytes in 16 kB when it is deflated.
+  const needed = deflated.subarray(0, byteLength + (byteLength >> 10) + 64);
+  const stream = new Uint8Array(10 + needed.length);
+  stream.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+  stream.set(needed, 10);
+  return gunzipPrefix(stream, byteLength);
+}
+
 /** A deflate stream without header or trailer, as zip holds it, with its CRC-32 and the length before compression. */
 export interface RawDeflated {
   readonly chunks: readonly Uint8Array[];

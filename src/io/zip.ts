@@ -1,6 +1,6 @@
 import { crc32, deflateRawBlocks } from "#deflate";
 import { NnprepError } from "../core/errors.js";
-import { Checksum, inflateRaw, largestInflatedLength } from "./gzip.js";
+import { Checksum, inflateRaw, inflateRawPrefix, largestInflatedLength } from "./gzip.js";
 
 /*
  * The zip container as NumPy writes and reads it: members stored or deflated, sizes known beforehand, zip64 where a
@@ -196,6 +196,8 @@ export interface ZipEntry {
   readonly byteLength: number;
   /** Inflates the member and checks its CRC-32. */
   read(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The first `byteLength` bytes, or as many as there are; nothing is checked. */
+  readHead(byteLength: number): Uint8Array;
 }
 
 function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepError {
@@ -259,7 +261,7 @@ function readEntry(
   const sizes = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
   applyZip64(view, extraAt, extraAt + extraLength, sizes);
   const [byteLength, compressed, offset] = sizes;
-  const read = async () => {
+  const body = () => {
     if (flags & ENCRYPTED || (method !== STORED && method !== DEFLATED)) {
       throw new NnprepError(
         "UNSUPPORTED",
@@ -276,19 +278,24 @@ function readEntry(
         member: name,
       });
     }
-    const body = bytes.subarray(start, start + compressed);
+    return bytes.subarray(start, start + compressed);
+  };
+  const read = async () => {
+    const content = body();
     if (method === DEFLATED) {
       if (byteLength > largestInflatedLength(compressed)) {
         throw corrupt(`zip member "${name}" promises ${byteLength} bytes out of ${compressed}`, { member: name });
       }
-      return inflateRaw(body, crc, byteLength);
+      return inflateRaw(content, crc, byteLength);
     }
-    if (crc32(body) !== crc || compressed !== byteLength) {
+    if (crc32(content) !== crc || compressed !== byteLength) {
       throw corrupt(`zip member "${name}": CRC or length is wrong`, { member: name });
     }
-    return new Uint8Array(body);
+    return new Uint8Array(content);
   };
-  return { name, byteLength, read };
+  const readHead = (length: number) =>
+    method === DEFLATED ? inflateRawPrefix(body(), length) : body().subarray(0, length);
+  return { name, byteLength, read, readHead };
 }
 
 /** Replaces those of [length, compressed length, offset] that say "see zip64". */

@@ -3,6 +3,7 @@ export * from "./cubic";
 export * from "./cubic-exact";
 export * from "./cubic-fast";
 export * from "./distance";
+export * from "./envelope";
 export * from "./extent";
 export * from "./fill-holes";
 export * from "./half";

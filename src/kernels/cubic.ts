@@ -3,11 +3,12 @@ import { kernels } from "../runtime/instantiate.js";
 import { withScratch } from "../runtime/scratch.js";
 import { type CubicJob, repairDoubts } from "./cubic-repair.js";
 import { Doubts } from "./doubts.js";
-import { type Extent, ExtentGatherer } from "./extent.js";
+import { envelope, envelopeBytes } from "./envelope.js";
+import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
 import { levelsOf } from "./levels.js";
 import { LANES, PlanePass, padToLanes } from "./plane-pass.js";
 import { RoundedPass } from "./rounded-pass.js";
-import { blockOfSample, envelope, envelopeOfGroups, nearestSample, RELATIVE_ERROR } from "./tolerance.js";
+import { blockOfSample, envelopeOfGroups, nearestSample, RELATIVE_ERROR } from "./tolerance.js";
 
 /** Bytes of window that the last pass works in: enough for long lines, small enough for the second-level cache. */
 const TILE_BYTES = 1 << 20;
@@ -103,8 +104,13 @@ interface GroupTolerances {
   readonly blocks: Shape3;
 }
 
-function groupTolerances(extent: Extent, planar: boolean, n2: number, m2: number): GroupTolerances {
-  const values = envelopeOfGroups(envelope(extent, planar), extent.blocks, n2, m2);
+function groupTolerances(
+  extent: Extent,
+  planarAt: readonly [number, number] | null,
+  n2: number,
+  m2: number,
+): GroupTolerances {
+  const values = envelopeOfGroups(envelope(extent, planarAt), extent.blocks, n2, m2);
   for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * RELATIVE_ERROR;
   return { values, groups: Math.ceil(m2 / LANES), blocks: extent.blocks };
 }
@@ -183,7 +189,7 @@ export function resizeFirstAxis(job: CubicJob, between: BetweenPasses, extent: E
     output.fill(Number.NaN);
     return;
   }
-  const tolerances = groupTolerances(extent, false, job.shape[2], newShape[2]);
+  const tolerances = groupTolerances(extent, null, job.shape[2], newShape[2]);
   repairDoubts(job, roundFirstAxis(job, between, extent, tolerances, output), extent, output);
 }
 
@@ -320,6 +326,7 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
   const addresses = window.reserve(
     ...planeBytes,
     ...ExtentGatherer.byteLengths(shape),
+    ...envelopeBytes([1, blockCount(n1), blockCount(n2)]),
     ...RoundedPass.byteLengths(n1, m1, most),
   );
   const plane = new PlanePass(shape, newShape, addresses);
@@ -331,10 +338,10 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
     output.fill(Number.NaN);
     return true;
   }
-  const tolerances = groupTolerances(extent, true, n2, m2);
+  const tolerances = groupTolerances(extent, [rest[3], rest[4]] as [number, number], n2, m2);
   const blocks1 = extent.blocks[1];
   const nearest2 = nearestSample(n2, m2);
-  const pass = new RoundedPass(n1, m1, extent, rest.slice(3));
+  const pass = new RoundedPass(n1, m1, extent, rest.slice(5));
   const doubts = new Doubts(newShape);
   let complete = true;
   plane.forEachPart((lane, lanes, input) => {

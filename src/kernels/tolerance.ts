@@ -1,5 +1,5 @@
 import type { Shape3 } from "../core/volume.js";
-import { BLOCK, type Extent } from "./extent.js";
+import { BLOCK } from "./extent.js";
 import { position, remembered } from "./taps.js";
 
 /** |z| of the cubic spline's pole: how fast a sample's influence decays per voxel. */
@@ -10,73 +10,6 @@ export const DECAY = 2 - Math.sqrt(3);
  * `|x| * DECAY^distance` over the source voxels: 1.1e-15 at most on white noise, with room.
  */
 export const RELATIVE_ERROR = 2e-15;
-
-/**
- * Decay over one block of 4 voxels, and over the 3 between the nearest taps of blocks with one between them. Slower
- * than the spline's own, because the rounding errors of a tail grow with its length while its values decay.
- */
-const DECAY_OF_BLOCK = 0.3 * 0.3 * 0.3 * 0.3;
-const DECAY_OF_GAP = 0.3 * 0.3 * 0.3;
-
-/** Spreads the magnitudes of rows of `count` blocks in place: neighbours whole, farther blocks decayed. */
-function spreadRows(values: Float64Array, count: number): void {
-  for (let start = 0; start < values.length; start += count) {
-    let before = 0;
-    let last = 0;
-    let here = values[start] as number;
-    let next = count > 1 ? (values[start + 1] as number) : 0;
-    let carried = 0;
-    for (let i = 0; i < count; i++) {
-      const afterNext = i + 2 < count ? (values[start + i + 2] as number) : 0;
-      const near = last > next ? last : next;
-      const far = DECAY_OF_GAP * (before > afterNext ? before : afterNext);
-      let reached = here > near ? here : near;
-      if (far > reached) reached = far;
-      carried *= DECAY_OF_BLOCK;
-      if (reached > carried) carried = reached;
-      values[start + i] = carried;
-      before = last;
-      last = here;
-      here = next;
-      next = afterNext;
-    }
-    for (let i = start + count - 2; i >= start; i--) {
-      carried *= DECAY_OF_BLOCK;
-      const own = values[i] as number;
-      if (own > carried) carried = own;
-      values[i] = carried;
-    }
-  }
-}
-
-/** `spreadRows` along the first axis of (count, inner). */
-function spreadPlanes(values: Float64Array, count: number, inner: number): void {
-  const original = values.slice();
-  const raise = (at: number, source: Float64Array, from: number, factor: number): void => {
-    for (let j = 0; j < inner; j++) {
-      const candidate = (source[from + j] as number) * factor;
-      if (candidate > (values[at + j] as number)) values[at + j] = candidate;
-    }
-  };
-  for (let i = 0; i < count; i++) {
-    for (let step = -2; step <= 2; step++) {
-      if (step === 0 || i + step < 0 || i + step >= count) continue;
-      raise(i * inner, original, (i + step) * inner, Math.abs(step) === 1 ? 1 : DECAY_OF_GAP);
-    }
-    if (i > 0) raise(i * inner, values, (i - 1) * inner, DECAY_OF_BLOCK);
-  }
-  for (let i = count - 2; i >= 0; i--) raise(i * inner, values, (i + 1) * inner, DECAY_OF_BLOCK);
-}
-
-/** Magnitudes that reach each block, decayed by distance; `planar` when the spline does not run along the first axis. */
-export function envelope(extent: Extent, planar: boolean): Float64Array {
-  const [b0, b1, b2] = extent.blocks;
-  const values = new Float64Array(extent.magnitudes);
-  if (!planar) spreadPlanes(values, b0, b1 * b2);
-  for (let b = 0; b < b0; b++) spreadPlanes(values.subarray(b * b1 * b2, (b + 1) * b1 * b2), b1, b2);
-  spreadRows(values, b2);
-  return values;
-}
 
 /** Block of the source axis under each output sample. */
 export const blockOfSample = remembered(

@@ -8,6 +8,7 @@ export {
   type CaseArrays,
   type Geometry,
   IDENTITY_GEOMETRY,
+  type NiftiForms,
   type Shape3,
   type Vec3,
   type Volume,
@@ -142,7 +143,16 @@ export {
   type ReadDicomOptions,
   readDicomSeries,
 } from "./io/dicom.js";
-export { type ReadVolumeOptions, readVolume } from "./io/formats.js";
+export {
+  canWriteVolume,
+  type ReadVolumeOptions,
+  readScan,
+  readScanHeader,
+  readVolume,
+  type ScanInput,
+  type StoredScan,
+  writeVolume,
+} from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
 export { type NpzCompression, readNpz, writeNpz } from "./io/npz.js";

@@ -32,11 +32,32 @@ export interface Geometry {
   readonly direction: readonly [number, number, number, number, number, number, number, number, number];
 }
 
+/**
+ * How a NIfTI header says where its grid lies: both of its matrices, their codes, its units. Numbers as in the file,
+ * axes fastest first, RAS.
+ */
+export interface NiftiForms {
+  readonly qformCode: number;
+  readonly sformCode: number;
+  /** pixdim[0] to pixdim[3]. */
+  readonly pixdim: readonly number[];
+  readonly quatern: Vec3;
+  readonly qoffset: Vec3;
+  /** Three rows of four. */
+  readonly srow: readonly number[];
+  readonly xyztUnits: number;
+}
+
 /** A scan or a label: voxels in C order (last axis fastest) on a grid. */
 export interface Volume<T extends VoxelArray = VoxelArray> {
   readonly data: T;
   readonly shape: Shape3;
   readonly geometry: Geometry;
+  /**
+   * What the NIfTI file said that `geometry` was made from. A file written on the same grid gets it back; it counts
+   * for nothing once `geometry` is another.
+   */
+  readonly niftiForms?: NiftiForms | undefined;
 }
 
 /**

@@ -27,10 +27,23 @@ export async function inflateGzip(chunks: readonly Uint8Array[], capacity: numbe
   }
 }
 
-function inflateNatively(chunks: readonly Uint8Array[], capacity: number, limit: number): Promise<Inflated> {
+/**
+ * Inflates one zlib stream (deflate with Adler-32) to at most `limit` bytes. Rejects with any Error when the stream is
+ * truncated, corrupt or followed by something else.
+ */
+export async function inflateZlib(bytes: Uint8Array, capacity: number, limit: number): Promise<Inflated> {
+  return inflateNatively([bytes], Math.min(capacity, limit), limit, "zlib");
+}
+
+function inflateNatively(
+  chunks: readonly Uint8Array[],
+  capacity: number,
+  limit: number,
+  format: "gzip" | "zlib" = "gzip",
+): Promise<Inflated> {
   return new Promise((resolve, reject) => {
     const chunkSize = Math.min(Math.max(capacity + SLACK, 8192), LARGEST_PIECE);
-    const gunzip = zlib.createGunzip({ chunkSize });
+    const gunzip = format === "gzip" ? zlib.createGunzip({ chunkSize }) : zlib.createInflate({ chunkSize });
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let total = 0;
     const finish = (complete: boolean) => {
@@ -48,7 +61,11 @@ function inflateNatively(chunks: readonly Uint8Array[], capacity: number, limit:
       }
     });
     gunzip.on("error", reject);
-    gunzip.on("end", () => finish(true));
+    gunzip.on("end", () => {
+      const given = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      if (format === "zlib" && gunzip.bytesWritten < given) reject(new Error("bytes after the end of the stream"));
+      else finish(true);
+    });
     for (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += LARGEST_PIECE) gunzip.write(chunk.subarray(at, at + LARGEST_PIECE));
     }
@@ -56,10 +73,17 @@ function inflateNatively(chunks: readonly Uint8Array[], capacity: number, limit:
   });
 }
 
-/** Compresses the bytes of all pieces into one gzip member, given in pieces too. `level` 1 (fast) to 9. */
-export function deflateGzip(chunks: readonly Uint8Array[], level: number): Promise<Uint8Array<ArrayBuffer>[]> {
+/**
+ * Compresses the bytes of all pieces into one gzip member or zlib stream, given in pieces too. `level` 1 (fast) to 9.
+ */
+export function deflateGzip(
+  chunks: readonly Uint8Array[],
+  level: number,
+  format: "gzip" | "zlib" = "gzip",
+): Promise<Uint8Array<ArrayBuffer>[]> {
   return new Promise((resolve, reject) => {
-    const gzip = zlib.createGzip({ level, chunkSize: 1 << 20 });
+    const options = { level, chunkSize: 1 << 20 };
+    const gzip = format === "gzip" ? zlib.createGzip(options) : zlib.createDeflate(options);
     const parts: Uint8Array<ArrayBuffer>[] = [];
     gzip.on("data", (part: Buffer<ArrayBuffer>) => {
       parts.push(new Uint8Array(part.buffer, part.byteOffset, part.length));

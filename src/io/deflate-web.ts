@@ -1,4 +1,4 @@
-import { Deflate, Gzip } from "fflate";
+import { Deflate, Gzip, Zlib } from "fflate";
 import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
 
 export { crc32 } from "./crc32.js";
@@ -41,8 +41,21 @@ export async function inflateGzip(chunks: readonly Uint8Array[], capacity: numbe
   return inflateMembers(chunks.length === 1 ? chunks[0] : joinParts(chunks, length), limit);
 }
 
-async function inflateNatively(chunks: readonly Uint8Array[], capacity: number, limit: number): Promise<Inflated> {
-  const reader = streamOf(chunks).pipeThrough(new DecompressionStream("gzip")).getReader();
+/**
+ * Inflates one zlib stream (deflate with Adler-32) to at most `limit` bytes. Rejects with any Error when the stream is
+ * truncated, corrupt or followed by something else.
+ */
+export async function inflateZlib(bytes: Uint8Array, capacity: number, limit: number): Promise<Inflated> {
+  return inflateNatively([bytes], Math.min(capacity, limit), limit, "deflate");
+}
+
+async function inflateNatively(
+  chunks: readonly Uint8Array[],
+  capacity: number,
+  limit: number,
+  format: "gzip" | "deflate" = "gzip",
+): Promise<Inflated> {
+  const reader = streamOf(chunks).pipeThrough(new DecompressionStream(format)).getReader();
   const result = new Uint8Array(capacity);
   const beyond: Uint8Array[] = [];
   let total = 0;
@@ -67,20 +80,28 @@ async function inflateNatively(chunks: readonly Uint8Array[], capacity: number, 
 }
 
 /**
- * Compresses the bytes of all pieces into one gzip member, given in pieces too. The platform's own compressor has no
- * levels; `level` counts only where there is none.
+ * Compresses the bytes of all pieces into one gzip member or zlib stream, given in pieces too. The platform's own
+ * compressor has no levels; `level` counts only where there is none.
  */
-export async function deflateGzip(chunks: readonly Uint8Array[], level: number): Promise<Uint8Array<ArrayBuffer>[]> {
+export async function deflateGzip(
+  chunks: readonly Uint8Array[],
+  level: number,
+  format: "gzip" | "zlib" = "gzip",
+): Promise<Uint8Array<ArrayBuffer>[]> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   if (typeof CompressionStream === "function") {
-    const reader = streamOf(chunks).pipeThrough(new CompressionStream("gzip")).getReader();
+    const reader = streamOf(chunks)
+      .pipeThrough(new CompressionStream(format === "gzip" ? "gzip" : "deflate"))
+      .getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return parts;
       parts.push(value);
     }
   }
-  const gzip = new Gzip({ level: level as 1, mtime: 0 }, (part) => parts.push(part as Uint8Array<ArrayBuffer>));
+  const collect = (part: Uint8Array) => parts.push(part as Uint8Array<ArrayBuffer>);
+  const gzip =
+    format === "gzip" ? new Gzip({ level: level as 1, mtime: 0 }, collect) : new Zlib({ level: level as 1 }, collect);
   for (const slice of slices(chunks)) gzip.push(slice);
   gzip.push(new Uint8Array(0), true);
   return parts;

@@ -1,13 +1,35 @@
 import { NnprepError } from "../core/errors.js";
-import type { Volume } from "../core/volume.js";
+import type { Geometry, Volume } from "../core/volume.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
-import { parseNifti } from "./nifti.js";
+import { isMetaImage, readMetaImage, readMetaImageHeader } from "./metaimage.js";
+import { formatMetaImage } from "./metaimage-writer.js";
+import { formatNifti, needsPairedImage, readNifti, readNiftiHeader } from "./nifti.js";
 import { niftiVersion } from "./nifti-fields.js";
+import { isNrrd, readNrrd, readNrrdHeader } from "./nrrd.js";
+import { formatNrrd } from "./nrrd-writer.js";
+import { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./scan-file.js";
+import { itemSizeOf, type VoxelDtype } from "./voxel-bytes.js";
+import type { FindCompanion } from "./voxel-source.js";
 
 /** What a format may need besides the bytes of the file itself. */
 export interface ReadVolumeOptions {
   /** Bytes of the file that holds the voxels when `bytes` are only a header (.hdr with .img). */
   readonly pairedImage?: Uint8Array;
+  /** Further files among which a header (.mhd, .nhdr, .hdr) finds the one with its voxels, by name. */
+  readonly companions?: readonly ScanInput[];
+}
+
+/** A file of any kind: bytes with a name, a page's `File`. */
+export type ScanInput = ScanFile | Blob;
+
+/** How a file's voxels are stored; what there is to know before they are read. */
+export interface StoredScan {
+  readonly shape: Volume["shape"];
+  readonly dtype: VoxelDtype;
+  readonly geometry: Geometry;
+  /** Whether values are stored times a slope plus an intercept. */
+  readonly scaled: boolean;
+  readonly compressed: boolean;
 }
 
 /** One file format of scans and labels. */
@@ -17,8 +39,12 @@ interface VolumeFormat {
   readonly endings: readonly string[];
   /** Whether a file that begins like this (inflated if it was gzipped) is of this format. */
   matches(head: Uint8Array): boolean;
-  read(bytes: Uint8Array, options: ReadVolumeOptions): Promise<Volume>;
+  read(file: ScanFile, find: FindCompanion): Promise<ScanReading>;
+  readHeader(file: ScanFile): Promise<StoredScan>;
 }
+
+/** Enough of a gzipped file to hold its header. */
+const GZIPPED_HEAD = 65536;
 
 /** In the order in which they are asked. */
 const FORMATS: readonly VolumeFormat[] = [
@@ -26,36 +52,224 @@ const FORMATS: readonly VolumeFormat[] = [
     name: "NIfTI",
     endings: [".nii", ".nii.gz", ".hdr", ".hdr.gz"],
     matches: (head) => niftiVersion(head) !== 0,
-    read: parseNifti,
+    read: readNiftiFile,
+    async readHeader(file) {
+      const head = await file.read(0, GZIPPED_HEAD);
+      const { shape, dtype, geometry, slope, inter } = readNiftiHeader(head);
+      return { shape, dtype, geometry, scaled: slope !== 1 || inter !== 0, compressed: isGzip(head) };
+    },
+  },
+  {
+    name: "MetaImage",
+    endings: [".mha", ".mhd"],
+    matches: isMetaImage,
+    read: readMetaImage,
+    async readHeader(file) {
+      const { shape, dtype, geometry, encoding } = await readMetaImageHeader(file);
+      return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
+    },
+  },
+  {
+    name: "NRRD",
+    endings: [".nrrd", ".nhdr"],
+    matches: isNrrd,
+    read: readNrrd,
+    async readHeader(file) {
+      const { shape, dtype, geometry, encoding } = await readNrrdHeader(file);
+      return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
+    },
   },
 ];
 
 /** How much of a file is looked at to tell its format. */
 const HEAD_LENGTH = 1024;
 
-function formatOf(name: string, bytes: Uint8Array): VolumeFormat {
-  const head = isGzip(bytes) ? gunzipPrefix(bytes, HEAD_LENGTH) : bytes.subarray(0, HEAD_LENGTH);
-  const lower = name.toLowerCase();
+async function readNiftiFile(file: ScanFile, find: FindCompanion): Promise<ScanReading> {
+  const bytes = await file.read();
+  if (!needsPairedImage(bytes)) return readNifti(bytes, {}, "keep");
+  const stem = file.name.slice(Math.max(file.name.lastIndexOf("/"), file.name.lastIndexOf("\\")) + 1);
+  const names = [".img", ".img.gz"].map((ending) => stem.replace(/\.hdr(\.gz)?$/i, "") + ending);
+  const image = (await find(names[0])) ?? (await find(names[1]));
+  if (image !== undefined) return readNifti(bytes, { pairedImage: await image.read() }, "keep");
+  throw new NnprepError(
+    "FILE_NOT_FOUND",
+    `NIfTI header of a pair (.hdr and .img): "${names[0]}" is needed too; give that file along, in the folder of its header`,
+    { expected: names[0] },
+  );
+}
+
+/** The format that the content tells; undefined if it tells none. */
+async function formatByContent(file: ScanFile): Promise<VolumeFormat | undefined> {
+  const start = await file.read(0, 4 * HEAD_LENGTH);
+  const head = isGzip(start) ? gunzipPrefix(start, HEAD_LENGTH) : start.subarray(0, HEAD_LENGTH);
+  return FORMATS.find((format) => format.matches(head));
+}
+
+async function formatOf(file: ScanFile): Promise<VolumeFormat> {
+  const lower = file.name.toLowerCase();
   const found =
-    FORMATS.find((format) => format.matches(head)) ??
-    FORMATS.find((format) => format.endings.some((ending) => lower.endsWith(ending)));
+    (await formatByContent(file)) ?? FORMATS.find((format) => format.endings.some((ending) => lower.endsWith(ending)));
   if (found !== undefined) return found;
   const known = FORMATS.map((format) => `${format.name} (${format.endings.join(", ")})`).join(", ");
   throw new NnprepError(
     "UNSUPPORTED",
-    bytes.length === 0 ? "the file is empty" : `neither content nor name tells a format that can be read: ${known}`,
-    { byteLength: bytes.length },
+    file.byteLength === 0 ? "the file is empty" : `neither content nor name tells a format that can be read: ${known}`,
+    { byteLength: file.byteLength },
+  );
+}
+
+function asScanFile(input: ScanInput): ScanFile {
+  return input instanceof Blob ? scanFileFromBlob(input) : input;
+}
+
+/** Errors name the file. */
+async function inFile<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof NnprepError ? error.inFile(name) : error;
+  }
+}
+
+/**
+ * Reads a scan or a label, whatever its format (told by the content first, by the name second), with what its user
+ * should know about it. `find` gives files beside it, for headers whose voxels are in another file.
+ * Throws CORRUPT_FILE, UNSUPPORTED or FILE_NOT_FOUND.
+ */
+export async function readScanFile(file: ScanFile, find: FindCompanion): Promise<ScanReading> {
+  return inFile(file.name, async () => {
+    const { volume, warnings } = await (await formatOf(file)).read(file, find);
+    return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
+  });
+}
+
+/** What a file's header says, without its voxels. Throws CORRUPT_FILE or UNSUPPORTED. */
+export async function readScanHeader(file: ScanFile): Promise<StoredScan> {
+  return inFile(file.name, async () => (await formatOf(file)).readHeader(file));
+}
+
+function baseName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+}
+
+/** Files that are given along, by name. */
+function amongFiles(files: readonly ScanFile[]): FindCompanion {
+  return async (name) => files.find((file) => baseName(file.name) === name);
+}
+
+/** The one file of several that is a scan's own or its header; the others may hold its voxels. */
+async function mainFile(files: readonly ScanFile[]): Promise<ScanFile> {
+  const [first] = files;
+  if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no file was given; a scan needs at least one");
+  if (files.length === 1) return first;
+  const formats = await Promise.all(files.map((file) => inFile(file.name, () => formatByContent(file))));
+  const mains = files.filter((_, i) => formats[i] !== undefined);
+  if (mains.length === 1) return mains[0];
+  const names = (mains.length === 0 ? files : mains).map(({ name }) => name);
+  throw new NnprepError(
+    "INVALID_ARGUMENT",
+    `${mains.length} scans in ${files.length} files (${names.slice(0, 5).join(", ")}); give the files of one scan at a time`,
+    { found: names },
   );
 }
 
 /**
- * Reads a scan or a label, whatever its format: told by the content first and by the name second.
- * `name` is the file's name or path; errors name it. Throws CORRUPT_FILE or UNSUPPORTED.
+ * Reads one scan or label from its files: one file, or a header (.mhd, .nhdr, .hdr) and the file with its voxels.
+ * Warnings tell what is assumed or unusual: sheared or oblique axes, missing fields, left-over bytes.
+ * Throws CORRUPT_FILE, UNSUPPORTED, FILE_NOT_FOUND, or INVALID_ARGUMENT for files that are not one scan.
  */
-export async function readVolume(name: string, bytes: Uint8Array, options: ReadVolumeOptions = {}): Promise<Volume> {
-  try {
-    return await formatOf(name, bytes).read(bytes, options);
-  } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(name) : error;
+export async function readScan(input: ScanInput | readonly ScanInput[]): Promise<ScanReading> {
+  const files = ([] as ScanInput[]).concat(input).map(asScanFile);
+  return readScanFile(await mainFile(files), amongFiles(files));
+}
+
+/**
+ * Reads a scan or a label from bytes, whatever its format: told by the content first and by the name second.
+ * `name` is the file's name or path; errors name it. {@link readScan} does the same and tells what is unusual.
+ * Throws CORRUPT_FILE, UNSUPPORTED or FILE_NOT_FOUND.
+ */
+export async function readVolume(name: string, bytes: Uint8Array, options?: ReadVolumeOptions): Promise<Volume>;
+/** Reads a scan or a label from a `File`, or from several that belong together. */
+export async function readVolume(input: ScanInput | readonly ScanInput[]): Promise<Volume>;
+export async function readVolume(
+  input: string | ScanInput | readonly ScanInput[],
+  bytes: Uint8Array = new Uint8Array(0),
+  { pairedImage, companions = [] }: ReadVolumeOptions = {},
+): Promise<Volume> {
+  if (typeof input !== "string") return (await readScan(input)).volume;
+  const file = scanFileFromBytes(input, bytes);
+  const others = companions.map(asScanFile);
+  const find: FindCompanion =
+    pairedImage === undefined ? amongFiles(others) : async (name) => scanFileFromBytes(name, pairedImage);
+  return (await readScanFile(file, find)).volume;
+}
+
+/** Column j of the direction matrix. */
+function axisOf({ direction: d }: Geometry, j: number): number[] {
+  return [d[j], d[3 + j], d[6 + j]];
+}
+
+/** Sentences on axes that are not at right angles, or not along the patient's. */
+function geometryWarnings(geometry: Geometry): string[] {
+  const axes = [0, 1, 2].map((j) => axisOf(geometry, j));
+  const lengths = axes.map((axis) => Math.sqrt(axis.reduce((sum, x) => sum + x * x, 0)));
+  const cosine = (i: number, j: number) =>
+    axes[i].reduce((sum, x, k) => sum + x * axes[j][k], 0) / (lengths[i] * lengths[j]);
+  const toDegrees = (cos: number) => (Math.acos(Math.min(1, Math.abs(cos))) * 180) / Math.PI;
+  const worst = Math.max(Math.abs(cosine(0, 1)), Math.abs(cosine(0, 2)), Math.abs(cosine(1, 2)));
+  const warnings: string[] = [];
+  if (worst > 1e-4) {
+    warnings.push(
+      `sheared: two axes are ${toDegrees(worst).toFixed(2)} degrees apart, not 90; the grid is kept as it is, but nnU-Net takes it for rectangular`,
+    );
   }
+  if (lengths.some((length) => Math.abs(length - 1) > 1e-3)) {
+    warnings.push(`the axes' directions have the lengths ${lengths.map((x) => x.toFixed(4)).join(", ")}, not 1`);
+  }
+  const tilt = Math.max(...axes.map((axis, j) => toDegrees(Math.max(...axis.map(Math.abs)) / lengths[j])));
+  if (tilt > 0.5) {
+    warnings.push(
+      `oblique: the axes are up to ${tilt.toFixed(1)} degrees off the patient's; the grid is kept as it is`,
+    );
+  }
+  return warnings;
+}
+
+/** What `writeVolume` can write, by the ending of the name. */
+const WRITERS: readonly (readonly [RegExp, (volume: Volume, compress: boolean) => Promise<Uint8Array<ArrayBuffer>>])[] =
+  [
+    [/\.nii\.gz$/i, (volume) => formatNifti(volume, { gzip: true, keepForms: true })],
+    [/\.nii$/i, (volume) => formatNifti(volume, { gzip: false, keepForms: true })],
+    [/\.mha$/i, (volume, compress) => formatMetaImage(volume, { compress })],
+    [/\.nrrd$/i, (volume, compress) => formatNrrd(volume, { compress })],
+  ];
+
+/** Whether `writeVolume` knows the ending of this name. */
+export function canWriteVolume(name: string): boolean {
+  return WRITERS.some(([ending]) => ending.test(name));
+}
+
+/**
+ * Writes a scan or a label in the format that the name's ending says: .nii, .nii.gz, .mha or .nrrd (the last two
+ * compressed unless `compress` is false). A volume read from NIfTI, or a label on its grid that took `niftiForms` over,
+ * gets that file's own qform, sform and codes.
+ * Throws UNSUPPORTED for another ending, INVALID_ARGUMENT for a geometry that makes no sense.
+ */
+export async function writeVolume(
+  name: string,
+  volume: Volume,
+  options: { readonly compress?: boolean } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const write = WRITERS.find(([ending]) => ending.test(name))?.[1];
+  if (write !== undefined) return inFile(name, () => write(volume, options.compress ?? true));
+  throw new NnprepError(
+    "UNSUPPORTED",
+    `${name}: no format to write has this ending; use .nii.gz, .nii, .mha or .nrrd (headers with a file of their own, .mhd and .nhdr, are only read)`,
+    { file: name },
+  );
+}
+
+/** Bytes that a voxel takes in the file. */
+export function storedBytesPerVoxel({ dtype }: StoredScan): number {
+  return itemSizeOf(dtype);
 }

@@ -1,5 +1,5 @@
 import { Gunzip } from "fflate";
-import { crc32, deflateGzip, deflateRawBlocks, inflateGzip } from "#deflate";
+import { crc32, deflateGzip, deflateRawBlocks, inflateGzip, inflateZlib } from "#deflate";
 import { NnprepError } from "../core/errors.js";
 import { joinParts } from "./gzip-members.js";
 
@@ -56,22 +56,50 @@ async function inflate(chunks: readonly Uint8Array[], expected: number, limit: n
       found: compressed === 0 ? "no bytes" : Array.from(chunks[0].subarray(0, 3)),
     });
   }
+  return orDamaged("gzip", compressed, limit, () =>
+    inflateGzip(chunks, Math.min(expected, largestInflatedLength(compressed), limit), limit),
+  );
+}
+
+/** Runs an inflation; what fails there is an error that says why. */
+async function orDamaged<T>(kind: string, compressed: number, limit: number, work: () => Promise<T>): Promise<T> {
   try {
-    return await inflateGzip(chunks, Math.min(expected, largestInflatedLength(compressed), limit), limit);
+    return await work();
   } catch (error) {
     if (error instanceof RangeError && /alloc|memory/i.test(error.message)) {
       throw new NnprepError(
         "OUT_OF_MEMORY",
-        `no memory to inflate ${compressed} gzipped bytes to at most ${limit} (${error.message})`,
+        `no memory to inflate ${compressed} ${kind} bytes to at most ${limit} (${error.message})`,
         { byteLength: compressed, limit },
       );
     }
     throw new NnprepError(
       "CORRUPT_FILE",
-      `gzip stream is truncated or damaged (${compressed} bytes: ${(error as Error).message}); copy or export the file again`,
+      `${kind} stream is truncated or damaged (${compressed} bytes: ${(error as Error).message}); copy or export the file again`,
       { byteLength: compressed, reason: (error as Error).message },
     );
   }
+}
+
+/**
+ * Inflates a zlib stream that must hold exactly `byteLength` bytes. Throws CORRUPT_FILE when it is damaged, holds more
+ * or fewer, or is followed by something else.
+ */
+export async function unzlib(bytes: Uint8Array, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
+  const { bytes: inflated, complete } = await orDamaged("zlib", bytes.length, byteLength, () =>
+    inflateZlib(bytes, byteLength, byteLength),
+  );
+  if (complete && inflated.length === byteLength) return inflated;
+  const found = complete ? `${inflated.length}` : `more than ${byteLength}`;
+  throw new NnprepError("CORRUPT_FILE", `zlib stream holds ${found} bytes, ${byteLength} expected`, {
+    found,
+    expected: byteLength,
+  });
+}
+
+/** Compresses pieces into one zlib stream. `level` as for {@link gzip}. */
+export async function zlibChunks(chunks: readonly Uint8Array[], level = IMAGE_LEVEL): Promise<Uint8Array[]> {
+  return deflateGzip(chunks, level, "zlib");
 }
 
 /**

@@ -1,7 +1,13 @@
 import { NnprepError } from "../core/errors.js";
 import type { Geometry } from "../core/volume.js";
 import { singularVectors } from "./linpack-svd.js";
-import type { NiftiFields } from "./nifti-fields.js";
+import type { NiftiFields as AllFields } from "./nifti-fields.js";
+
+/** The fields that tell where the grid lies. */
+type NiftiFields = Pick<
+  AllFields,
+  "version" | "pixdim" | "quatern" | "qoffset" | "srow" | "qformCode" | "sformCode" | "xyztUnits"
+>;
 
 /*
  * Where a NIfTI file lies in the patient, by the policy of ITK 5.4 (what SimpleITK 2.5 returns): ITK's NiftiImageIO
@@ -140,8 +146,45 @@ function areVerySimilar(sform: Affine, qform: Affine): boolean {
   return true;
 }
 
-/** Sform or qform, as ITK chooses; null when the header has neither. Throws when only a sheared sform is there. */
-function chooseAffine(fields: NiftiFields): Affine | null {
+/** What to do with an sform whose axes are not at right angles when there is no qform: ITK refuses the file. */
+export type Sheared = "refuse" | "keep";
+
+interface Choice {
+  readonly affine: Affine | null;
+  readonly sheared: boolean;
+}
+
+/** Sform or qform, as ITK chooses; null when the header has neither. */
+function chooseAffine(fields: NiftiFields, sheared: Sheared): Choice {
+  const affine = rectangularAffine(fields);
+  if (affine !== undefined) return { affine, sheared: false };
+  const sform = fields.srow;
+  if (sheared === "keep" && isInvertible(sform)) return { affine: sform, sheared: true };
+  throw new NnprepError(
+    "UNSUPPORTED",
+    `NIfTI header has only an sform, and its axes are not at right angles: [${linearPart(sform).join(", ")}]; resample the scan to a rectangular grid`,
+    { found: [...sform], expected: "orthogonal columns (to 1e-4)" },
+  );
+}
+
+/** What a user should know about the matrices of a header. */
+export function affineWarnings(fields: NiftiFields): string[] {
+  const affine = rectangularAffine(fields);
+  if (affine === null)
+    return ["NIfTI header has neither qform nor sform; axes towards left, posterior, superior and origin 0 are taken"];
+  const sform = fields.srow;
+  if (fields.sformCode <= 0 || fields.qformCode <= 0 || affine === undefined) return [];
+  const qform = qformAffine(fields);
+  const size = Math.max(...linearPart(qform).map(Math.abs));
+  const far = (a: readonly number[], b: readonly number[], limit: number) =>
+    !a.every((x, i) => Math.abs(x - b[i]) <= limit);
+  if (!far(linearPart(sform), linearPart(qform), 1e-3 * size) && !far(offset(sform), offset(qform), 1e-2 * size))
+    return [];
+  return [`NIfTI header's sform and qform differ; the ${affine === sform ? "sform" : "qform"} is used, as by ITK`];
+}
+
+/** The matrix that ITK takes, null when there is none, undefined when only a sheared sform is there. */
+function rectangularAffine(fields: NiftiFields): Affine | null | undefined {
   const hasQform = fields.qformCode > 0;
   const hasSform = fields.sformCode > 0;
   if (!hasQform && !hasSform) return null;
@@ -157,11 +200,7 @@ function chooseAffine(fields: NiftiFields): Affine | null {
     const same = areClose(linearPart(sform), linearPart(qform), 1e-5) && difference <= 1e-7;
     return same ? sform : qform;
   }
-  throw new NnprepError(
-    "UNSUPPORTED",
-    `NIfTI header has only an sform, and its axes are not at right angles: [${linearPart(sform).join(", ")}]; resample the scan to a rectangular grid`,
-    { found: [...sform], expected: "orthogonal columns (to 1e-4)" },
-  );
+  return undefined;
 }
 
 /** Factor from the header's unit of length to mm; anything but metre and micrometre counts as mm. */
@@ -173,12 +212,13 @@ function lengthUnit({ xyztUnits }: NiftiFields): number {
 /**
  * Geometry in ITK's terms: spacing from pixdim, never from a matrix; directions are the chosen matrix's columns made
  * unit vectors, turned from RAS to LPS; a negative pixdim makes the spacing positive and turns its direction round.
- * Throws UNSUPPORTED when ITK refuses the file.
+ * Throws UNSUPPORTED when ITK refuses the file, unless sheared axes are to be kept: then the spacing is the length of
+ * the matrix's columns.
  */
-export function geometryOfNifti(fields: NiftiFields): Geometry {
+export function geometryOfNifti(fields: NiftiFields, shearedAxes: Sheared = "refuse"): Geometry {
   const unit = lengthUnit(fields);
   const spacing = steps(fields).map((step) => step * unit);
-  const affine = chooseAffine(fields);
+  const { affine, sheared } = chooseAffine(fields, shearedAxes);
   const direction = [1, 0, 0, 0, 1, 0, 0, 0, 1];
   let origin = [0, 0, 0];
   if (affine !== null) {
@@ -186,6 +226,7 @@ export function geometryOfNifti(fields: NiftiFields): Geometry {
     for (let j = 0; j < 3; j++) {
       const [r, a, s] = [-affine[j], -affine[4 + j], affine[8 + j]];
       const size = Math.sqrt(r * r + a * a + s * s);
+      if (sheared) spacing[j] = size * unit;
       for (const [i, x] of [r, a, s].entries()) direction[3 * i + j] = size === 0 ? x : x / size;
     }
   }

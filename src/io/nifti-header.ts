@@ -1,21 +1,9 @@
 import { NnprepError } from "../core/errors.js";
 import type { Geometry, Shape3 } from "../core/volume.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
-import { geometryOfNifti } from "./nifti-affine.js";
+import { geometryOfNifti, type Sheared } from "./nifti-affine.js";
 import { corrupt, NIFTI_HEADER_LENGTH, type NiftiFields, parseNiftiFields } from "./nifti-fields.js";
-
-/** Voxel types that can be read; NIfTI's 64-bit integers become float64. */
-export type NiftiDtype =
-  | "int8"
-  | "uint8"
-  | "int16"
-  | "uint16"
-  | "int32"
-  | "uint32"
-  | "int64"
-  | "uint64"
-  | "float32"
-  | "float64";
+import type { VoxelDtype } from "./voxel-bytes.js";
 
 /** What is known of a NIfTI file without its voxels. */
 export interface NiftiHeader {
@@ -24,7 +12,7 @@ export interface NiftiHeader {
   readonly singleFile: boolean;
   readonly shape: Shape3;
   /** Type of the voxels in the file. */
-  readonly dtype: NiftiDtype;
+  readonly dtype: VoxelDtype;
   /** value = stored * slope + inter; slope 1 and inter 0 when the file says nothing of use. */
   readonly slope: number;
   readonly inter: number;
@@ -34,7 +22,7 @@ export interface NiftiHeader {
   readonly voxelByteLength: number;
 }
 
-const DTYPES: Readonly<Record<number, readonly [NiftiDtype, number]>> = {
+const DTYPES: Readonly<Record<number, readonly [VoxelDtype, number]>> = {
   2: ["uint8", 1],
   4: ["int16", 2],
   8: ["int32", 4],
@@ -88,7 +76,7 @@ function shapeOf({ dim }: NiftiFields): Shape3 {
   return [axes >= 3 ? dim[3] : 1, dim[2], dim[1]];
 }
 
-function dtypeOf(datatype: number): readonly [NiftiDtype, number] {
+function dtypeOf(datatype: number): readonly [VoxelDtype, number] {
   const dtype = DTYPES[datatype];
   if (dtype === undefined) {
     throw new NnprepError(
@@ -121,7 +109,7 @@ function voxelOffsetOf({ version, singleFile, voxOffset }: NiftiFields): number 
 }
 
 /** Checks the fields and gives them their meaning. Throws CORRUPT_FILE or UNSUPPORTED. */
-export function interpretNiftiFields(fields: NiftiFields): NiftiHeader {
+export function interpretNiftiFields(fields: NiftiFields, sheared: Sheared = "refuse"): NiftiHeader {
   const shape = shapeOf(fields);
   const [dtype, itemSize] = dtypeOf(fields.datatype);
   const voxelByteLength = shape[0] * shape[1] * shape[2] * itemSize;
@@ -137,7 +125,7 @@ export function interpretNiftiFields(fields: NiftiFields): NiftiHeader {
     shape,
     dtype,
     ...scalingOf(fields),
-    geometry: geometryOfNifti(fields),
+    geometry: geometryOfNifti(fields, sheared),
     voxelOffset: voxelOffsetOf(fields),
     voxelByteLength,
   };

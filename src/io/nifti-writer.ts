@@ -1,7 +1,8 @@
 import { NnprepError } from "../core/errors.js";
-import { checkLength, type Geometry, type Volume, type VoxelArray } from "../core/volume.js";
+import { checkLength, type Geometry, type NiftiForms, type Volume, type VoxelArray } from "../core/volume.js";
 import { gzipChunks, IMAGE_LEVEL } from "./gzip.js";
 import { joinParts } from "./gzip-members.js";
+import { geometryOfNifti } from "./nifti-affine.js";
 
 const HEADER_LENGTH = 348;
 /** Four more bytes say that there are no extensions. */
@@ -104,8 +105,44 @@ function checkGeometry({ spacingMm, originMm, direction }: Geometry): void {
   );
 }
 
+/** The forms of the file that a volume came from, if they still say what its geometry says. */
+function validForms({ geometry, niftiForms }: Volume): NiftiForms | undefined {
+  if (niftiForms === undefined) return undefined;
+  // Written in float32, so it is those numbers that must say the same.
+  const round = (values: readonly number[]) => values.map(Math.fround);
+  const triple = (values: readonly number[]) => round(values) as unknown as [number, number, number];
+  const { pixdim, quatern, qoffset, srow } = niftiForms;
+  const rounded = { pixdim: round(pixdim), quatern: triple(quatern), qoffset: triple(qoffset), srow: round(srow) };
+  const fields = { ...niftiForms, ...rounded, version: 1 as const };
+  try {
+    const said = geometryOfNifti(fields, "keep");
+    const isClose = (a: readonly number[], b: readonly number[]) =>
+      a.every((x, i) => Math.abs(x - b[i]) <= 1e-6 * Math.max(1, Math.abs(x)));
+    const same =
+      isClose(said.spacingMm, geometry.spacingMm) &&
+      isClose(said.originMm, geometry.originMm) &&
+      isClose(said.direction, geometry.direction);
+    return same ? { ...niftiForms, ...rounded } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts the forms of another file in place of those that the geometry gives. */
+function putForms(view: DataView, forms: NiftiForms): void {
+  const floats = (at: number, values: readonly number[]) => {
+    for (const [i, value] of values.entries()) view.setFloat32(at + 4 * i, value, true);
+  };
+  floats(76, forms.pixdim);
+  view.setUint8(123, forms.xyztUnits);
+  view.setInt16(252, forms.qformCode, true);
+  view.setInt16(254, forms.sformCode, true);
+  floats(256, [...forms.quatern, ...forms.qoffset]);
+  floats(280, forms.srow);
+}
+
 /** A NIfTI-1 header of 348 bytes and the 4 after it, little endian. */
-function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
+function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffer> {
   const { data, shape, geometry } = volume;
   checkGeometry(geometry);
   const header = new Uint8Array(VOXEL_OFFSET);
@@ -140,6 +177,8 @@ function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
     floats(280 + 16 * i, [...row, origin[i]]);
   }
   header.set([0x6e, 0x2b, 0x31, 0], 344); // "n+1"
+  const forms = keepForms ? validForms(volume) : undefined;
+  if (forms !== undefined) putForms(view, forms);
   return header;
 }
 
@@ -148,11 +187,14 @@ function formatHeader(volume: Volume): Uint8Array<ArrayBuffer> {
  * them. Spacing and origin are stored in float32; what was read from NIfTI is stored without loss. Axes that are not
  * at right angles stay as they are in the sform, and the qform holds the nearest rotation.
  *
+ * With `keepForms` a volume that was read from NIfTI, or a label on its grid, gets that file's own qform, sform, codes
+ * and units instead.
+ *
  * Throws INVALID_ARGUMENT for a geometry that makes no sense, UNSUPPORTED for an axis of more than 32767 voxels.
  */
 export async function formatNifti(
   volume: Volume,
-  options: { readonly gzip: boolean },
+  options: { readonly gzip: boolean; readonly keepForms?: boolean },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { data, shape } = volume;
   checkLength("volume", data, shape);
@@ -163,6 +205,9 @@ export async function formatNifti(
       { found: shape, expected: LONGEST_AXIS },
     );
   }
-  const pieces = [formatHeader(volume), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+  const pieces = [
+    formatHeader(volume, options.keepForms ?? false),
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  ];
   return options.gzip ? gzipChunks(pieces, IMAGE_LEVEL) : joinParts(pieces, VOXEL_OFFSET + data.byteLength);
 }

@@ -1,8 +1,11 @@
 import { NnprepError } from "../core/errors.js";
-import type { Volume, VoxelArray } from "../core/volume.js";
+import type { NiftiForms, Volume, VoxelArray } from "../core/volume.js";
 import { gunzip, gunzipPrefix, isGzip, largestInflatedLength } from "./gzip.js";
-import { NIFTI_HEADER_LENGTH, parseNiftiFields } from "./nifti-fields.js";
-import { interpretNiftiFields, type NiftiDtype, type NiftiHeader } from "./nifti-header.js";
+import { affineWarnings, type Sheared } from "./nifti-affine.js";
+import { NIFTI_HEADER_LENGTH, type NiftiFields, parseNiftiFields } from "./nifti-fields.js";
+import { interpretNiftiFields, type NiftiHeader } from "./nifti-header.js";
+import type { ScanReading } from "./scan-file.js";
+import { alignedBytes, itemSizeOf, voxelsFromBytes } from "./voxel-bytes.js";
 
 export { type NiftiHeader, readNiftiHeader } from "./nifti-header.js";
 export { formatNifti } from "./nifti-writer.js";
@@ -11,22 +14,6 @@ export interface ParseNiftiOptions {
   /** Bytes of the .img file (gzipped or not) when `bytes` are those of its .hdr. */
   readonly pairedImage?: Uint8Array;
 }
-
-type NiftiArray = VoxelArray | BigInt64Array | BigUint64Array;
-type Constructor = new (buffer: ArrayBuffer, byteOffset: number, length: number) => NiftiArray;
-
-const ARRAYS: Readonly<Record<NiftiDtype, Constructor & { readonly BYTES_PER_ELEMENT: number }>> = {
-  int8: Int8Array,
-  uint8: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  float32: Float32Array,
-  float64: Float64Array,
-};
 
 /**
  * Reads a NIfTI-1 or NIfTI-2 file (.nii, .nii.gz, or .hdr with `pairedImage`) as SimpleITK 2.5 reads it: axes slowest
@@ -37,8 +24,20 @@ const ARRAYS: Readonly<Record<NiftiDtype, Constructor & { readonly BYTES_PER_ELE
  * axes, no orthogonal geometry, integers beyond 2^53).
  */
 export async function parseNifti(bytes: Uint8Array, options: ParseNiftiOptions = {}): Promise<Volume> {
-  const head = isGzip(bytes) ? gunzipPrefix(bytes, NIFTI_HEADER_LENGTH) : bytes;
-  const header = interpretNiftiFields(parseNiftiFields(head));
+  return (await readNifti(bytes, options)).volume;
+}
+
+/**
+ * The same with what the user should know about the file. `sheared` "keep" also reads a file whose only matrix has axes
+ * that are not at right angles.
+ */
+export async function readNifti(
+  bytes: Uint8Array,
+  options: ParseNiftiOptions = {},
+  sheared: Sheared = "refuse",
+): Promise<ScanReading> {
+  const fields = fieldsOf(bytes);
+  const header = interpretNiftiFields(fields, sheared);
   if (!header.singleFile && options.pairedImage === undefined) {
     throw new NnprepError("INVALID_ARGUMENT", "NIfTI header of a pair (.hdr and .img): the .img file is needed too", {
       expected: "pairedImage",
@@ -46,12 +45,26 @@ export async function parseNifti(bytes: Uint8Array, options: ParseNiftiOptions =
   }
   const source = header.singleFile ? bytes : (options.pairedImage as Uint8Array);
   const memory = await voxelMemory(source, header);
-  const data = scaled(valuesOf(memory, header), header);
-  return { data, shape: header.shape, geometry: header.geometry };
+  const data = scaled(voxelsFromBytes(memory, header.dtype, header.littleEndian), header);
+  const volume: Volume = { data, shape: header.shape, geometry: header.geometry, niftiForms: niftiForms(fields) };
+  return { volume, warnings: affineWarnings(fields) };
+}
+
+function fieldsOf(bytes: Uint8Array): NiftiFields {
+  return parseNiftiFields(isGzip(bytes) ? gunzipPrefix(bytes, NIFTI_HEADER_LENGTH) : bytes);
+}
+
+/** Whether uncompressed or gzipped bytes are the header of a pair, whose voxels are in an .img file. */
+export function needsPairedImage(bytes: Uint8Array): boolean {
+  return !fieldsOf(bytes).singleFile;
+}
+
+function niftiForms({ qformCode, sformCode, pixdim, quatern, qoffset, srow, xyztUnits }: NiftiFields): NiftiForms {
+  return { qformCode, sformCode, pixdim: pixdim.slice(0, 4), quatern, qoffset, srow, xyztUnits };
 }
 
 function tooShort(header: NiftiHeader, found: number, where: string): NnprepError {
-  const itemSize = ARRAYS[header.dtype].BYTES_PER_ELEMENT;
+  const itemSize = itemSizeOf(header.dtype);
   const expected = header.voxelByteLength / itemSize;
   const there = Math.max(0, Math.floor((found - header.voxelOffset) / itemSize));
   return new NnprepError(
@@ -75,47 +88,7 @@ async function voxelMemory(source: Uint8Array, header: NiftiHeader): Promise<Uin
   const inflated = await gunzip(source, { expectedByteLength: end });
   if (inflated.length < end) throw tooShort(header, inflated.length, "the file has");
   const voxels = inflated.subarray(voxelOffset, end);
-  return voxels.byteOffset % ARRAYS[header.dtype].BYTES_PER_ELEMENT === 0 ? voxels : new Uint8Array(voxels);
-}
-
-/** Turns the bytes of every element round, in place. */
-function swapInPlace(bytes: Uint8Array, itemSize: number): void {
-  const half = itemSize >> 1;
-  for (let at = 0; at < bytes.length; at += itemSize) {
-    for (let i = 0, j = itemSize - 1; i < half; i++, j--) {
-      const byte = bytes[at + i];
-      bytes[at + i] = bytes[at + j];
-      bytes[at + j] = byte;
-    }
-  }
-}
-
-function valuesOf(memory: Uint8Array<ArrayBuffer>, { dtype, littleEndian }: NiftiHeader): VoxelArray {
-  const ArrayOfType = ARRAYS[dtype];
-  const itemSize = ArrayOfType.BYTES_PER_ELEMENT;
-  if (!littleEndian && itemSize > 1) swapInPlace(memory, itemSize);
-  if (dtype === "int64" || dtype === "uint64") return wideIntegers(memory, dtype === "int64");
-  return new ArrayOfType(memory.buffer, memory.byteOffset, memory.length / itemSize) as VoxelArray;
-}
-
-/** 64-bit integers as float64; refuses those that float64 does not hold. */
-function wideIntegers(memory: Uint8Array<ArrayBuffer>, signed: boolean): Float64Array {
-  const low = new Uint32Array(memory.buffer, memory.byteOffset, memory.length / 4);
-  const high = signed ? new Int32Array(memory.buffer, memory.byteOffset, memory.length / 4) : low;
-  const result = new Float64Array(memory.length / 8);
-  for (let i = 0; i < result.length; i++) {
-    const value = high[2 * i + 1] * 4294967296 + low[2 * i];
-    // 2^53 + 1 is rounded to 2^53; its low half gives it away.
-    if (Math.abs(value) > 2 ** 53 || (Math.abs(value) === 2 ** 53 && low[2 * i] !== 0)) {
-      throw new NnprepError(
-        "UNSUPPORTED",
-        `NIfTI voxel ${i} is a 64-bit integer beyond 2^53 (about ${value}), which cannot be kept exactly; store smaller numbers`,
-        { found: value, voxel: i },
-      );
-    }
-    result[i] = value;
-  }
-  return result;
+  return alignedBytes(voxels, header.dtype);
 }
 
 /** ITK's rescaling: integers become float32 first, the arithmetic is float64, the result has the type it had before. */

@@ -1,6 +1,7 @@
 // npm run conformance [-- SCANS [--python PYTHON] [--folder FOLDER] [--task PART]]
 //
 // Builds raw tasks out of real scans, lets nnU-Net 1.7.1 and nnprep prepare them, and compares every file they write.
+// A second table compares what is read and written with SimpleITK and nibabel (alone: --formats).
 // SCANS is a folder with the real cases (default ../shared/cases; they are no part of this repository). Needs Python
 // 3.11 or newer: without --python a virtual environment with test/oracle/requirements.txt is made once, in .cache/oracle.
 // The reference's results are kept in FOLDER (default .cache/conformance); delete it to run the reference again.
@@ -11,7 +12,12 @@ import { parseArgs } from "node:util";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { python: { type: "string" }, folder: { type: "string" }, task: { type: "string", multiple: true } },
+  options: {
+    python: { type: "string" },
+    folder: { type: "string" },
+    formats: { type: "boolean" },
+    task: { type: "string", multiple: true },
+  },
 });
 const scans = resolve(positionals[0] ?? "../shared/cases");
 const folder = resolve(options.folder ?? ".cache/conformance");
@@ -45,6 +51,10 @@ if (!existsSync(scans)) {
 const python = pythonWithReference();
 const conformance = join(oracle, "conformance.py");
 mkdirSync(folder, { recursive: true });
+if (options.formats) {
+  run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
+  process.exit();
+}
 if (!existsSync(join(folder, "raw"))) run(python, [conformance, "build", scans, folder]);
 const wanted = (task) => options.task === undefined || options.task.some((part) => task.includes(part));
 const tasks = readdirSync(join(folder, "raw", "nnUNet_raw_data")).filter(wanted);
@@ -69,3 +79,4 @@ run(python, [
   ours,
   ...tasks.flatMap((task) => ["--task", task]),
 ]);
+run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);

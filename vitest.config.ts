@@ -16,7 +16,24 @@ const universal = [
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/browser/**"], environment: "node" } },
+      {
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/browser/**", "test/pages/**"],
+          environment: "node",
+        },
+      },
+      // Built pages, driven in Chromium from Node.
+      {
+        test: {
+          name: "pages",
+          include: ["test/pages/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "chromium",

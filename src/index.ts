@@ -85,6 +85,7 @@ export {
 export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./dataset/run.js";
 export type { FileContent, Store } from "./dataset/store.js";
 export type { StageOptions, Task, TaskStores } from "./dataset/task.js";
+export { type CaseFile, type CaseVerification, verifyCase } from "./dataset/verify-case.js";
 export { verifyDataset } from "./dataset/verify-task.js";
 export {
   type DatasetJson,

@@ -1,0 +1,305 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  cropCase,
+  foregroundVoxels,
+  formatNifti,
+  init,
+  intensityStatistics,
+  parsePickle,
+  preprocessCase,
+  propertiesFromPython,
+  propertiesToPython,
+  readNpz,
+  readVolume,
+  type StageSettings,
+  type Vec3,
+  type Volume,
+} from "nnprep";
+import type { Browser, Page } from "playwright";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeCt, makeMr } from "../../examples/phantom.js";
+import { launchChromium, watchPage } from "./chromium.js";
+import { type ServedFolder, serveFolder } from "./served-folder.js";
+
+/** The page of examples/browser, built and served as a user would, driven as a user would. */
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const pictures = join(root, ".cache/pages");
+
+interface ScanFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+let browser: Browser;
+let isolated: ServedFolder;
+let plain: ServedFolder;
+
+beforeAll(async () => {
+  await init();
+  const outDir = join(root, "build/browser");
+  await build({ configFile: join(root, "examples/browser/vite.config.ts"), logLevel: "silent", build: { outDir } });
+  await mkdir(pictures, { recursive: true });
+  isolated = await serveFolder(outDir, true);
+  plain = await serveFolder(outDir, false);
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await isolated?.close();
+  await plain?.close();
+});
+
+async function openPage(server: ServedFolder, viewport = { width: 1360, height: 900 }) {
+  const page = await browser.newPage({ viewport });
+  const complaints = watchPage(page, server.url);
+  await page.goto(server.url);
+  return { page, complaints };
+}
+
+/** Drops files on a field, as from a file manager. */
+async function drop(page: Page, field: string, files: readonly ScanFile[]): Promise<void> {
+  const plainFiles = files.map(({ name, bytes }) => ({ name, base64: Buffer.from(bytes).toString("base64") }));
+  const transfer = await page.evaluateHandle((list) => {
+    const data = new DataTransfer();
+    for (const { name, base64 } of list) {
+      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name));
+    }
+    return data;
+  }, plainFiles);
+  await page.locator(`[data-for="${field}"]`).dispatchEvent("drop", { dataTransfer: transfer });
+}
+
+const status = (page: Page) => page.locator("#status");
+
+async function waitFor(page: Page, text: string | RegExp): Promise<void> {
+  await page.waitForFunction(() => !document.body.hasAttribute("data-busy"));
+  await expect.poll(() => status(page).textContent(), { timeout: 30_000 }).toMatch(text);
+}
+
+/** Presses a button and takes what the browser saves. */
+async function saved(page: Page, button: string): Promise<{ name: string; bytes: Uint8Array }> {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+  return { name: download.suggestedFilename(), bytes: new Uint8Array(await readFile(await download.path())) };
+}
+
+/** Whether something other than one colour is drawn. */
+async function isDrawn(page: Page, canvas: string): Promise<boolean> {
+  const { width, height } = await page.locator(canvas).evaluate((c: HTMLCanvasElement) => c.getBoundingClientRect());
+  const bytes = await page.locator(canvas).screenshot();
+  return bytes.length > (width * height) / 60;
+}
+
+const nifti = async (name: string, volume: Volume): Promise<ScanFile> => ({
+  name,
+  bytes: await formatNifti(volume, { gzip: name.endsWith(".gz") }),
+});
+
+/** The same preparation in Node, by the package's own functions. */
+async function prepareInNode(images: readonly ScanFile[], label: ScanFile, spacing: Vec3, scheme: "CT" | "nonCT") {
+  const volumes = await Promise.all(images.map(({ name, bytes }) => readVolume(name, bytes)));
+  const cropped = cropCase({
+    images: volumes,
+    label: await readVolume(label.name, label.bytes),
+    files: { images: images.map(({ name }) => name), label: label.name },
+  });
+  const { box, size } = { box: cropped.arrays.shape, size: cropped.properties.original_size_of_raw_data };
+  const kept = (box[0] * box[1] * box[2]) / (size[0] * size[1] * size[2]);
+  const intensityProperties = new Map(
+    cropped.arrays.channels.map((channel, c) => [
+      c,
+      { ...intensityStatistics(foregroundVoxels(channel, cropped.arrays.label)), local_props: new Map() },
+    ]),
+  );
+  const settings: StageSettings = {
+    targetSpacingMm: spacing,
+    transposeForward: [0, 1, 2],
+    normalizationSchemes: volumes.map(() => scheme),
+    useMaskForNorm: volumes.map(() => scheme === "nonCT" && kept < 0.75),
+    intensityProperties,
+    classes: [1, 2, 3],
+    planar: false,
+  };
+  return preprocessCase(cropped.arrays, cropped.properties, settings);
+}
+
+type InNode = Awaited<ReturnType<typeof prepareInNode>>;
+
+async function expectSameArrays(npz: Uint8Array, { arrays }: InNode): Promise<void> {
+  const stack = (await readNpz(npz)).get("data");
+  expect(stack?.shape).toEqual([arrays.channels.length + 1, ...arrays.shape]);
+  const data = stack?.data as Float32Array;
+  const parts = [...arrays.channels, Float32Array.from(arrays.label)];
+  const size = arrays.label.length;
+  const found = parts.map((_, i) => data.subarray(i * size, (i + 1) * size));
+  const bits = (part: Float32Array) => Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  expect(parts.map((part, i) => bits(part).equals(bits(found[i] as Float32Array)))).toEqual(parts.map(() => true));
+}
+
+async function setSpacing(page: Page, [z, y, x]: Vec3): Promise<void> {
+  for (const [axis, value] of Object.entries({ x, y, z })) await page.fill(`#spacing-${axis}`, String(value));
+}
+
+describe("the example page", () => {
+  test("prepares what is dropped on it as Node does, bit by bit, with threads", async () => {
+    const { page, complaints } = await openPage(isolated);
+    const { images, label } = makeMr({ shape: [40, 56, 52], spacingMm: [2, 1.9, 1.8] }, 3);
+    const scans = await Promise.all(images.slice(0, 2).map((image, c) => nifti(`head_000${c}.nii.gz`, image)));
+    const labelFile = await nifti("head.nii.gz", label);
+    await drop(page, "scan", scans);
+    await waitFor(page, /^Read and checked/);
+    await drop(page, "label", [labelFile]);
+    await waitFor(page, /^Read and checked/);
+    expect(await page.textContent("#scan-name")).toContain("52 × 56 × 40 voxels of 1.8 × 1.9 × 2 mm, 2 channels");
+    expect(await page.textContent("#findings")).toContain("on one grid");
+    expect(await page.textContent("#threads")).toMatch(/^\d+ threads?$/);
+    expect(await page.inputValue("#scheme")).toBe("nonCT");
+
+    const spacing: Vec3 = [1.6, 1.7, 1.5];
+    await setSpacing(page, spacing);
+    await page.click("#prepare");
+    await waitFor(page, "Prepared.");
+    expect(await page.textContent("#problem")).toBe("");
+    const expected = await prepareInNode(scans, labelFile, spacing, "nonCT");
+    const { name, bytes } = await saved(page, '[data-output="arrays"]');
+    expect(name).toBe("head.npz");
+    await expectSameArrays(bytes, expected);
+    const properties = propertiesFromPython(parsePickle((await saved(page, '[data-output="properties"]')).bytes));
+    expect(propertiesToPython(properties)).toEqual(propertiesToPython(expected.properties));
+    const table = (await page.textContent("#numbers-body")) ?? "";
+    expect(table).toContain([...expected.arrays.shape].reverse().join(" × "));
+
+    expect(await isDrawn(page, "#before")).toBe(true);
+    expect(await isDrawn(page, "#after")).toBe(true);
+    await page.screenshot({ path: join(pictures, "example-mr.png"), fullPage: true });
+    expect(complaints).toEqual({ errors: [], foreign: [] });
+    await page.close();
+  });
+
+  test("works without isolation, and takes a segmentation back to the scan", async () => {
+    const { page, complaints } = await openPage(plain);
+    await page.emulateMedia({ colorScheme: "dark" });
+    const { images, label } = makeCt({ shape: [14, 72, 70], spacingMm: [6, 1.3, 1.2] }, 5);
+    const scan = await nifti("abdomen.nii", images[0] as Volume);
+    const labelFile = await nifti("abdomen_label.nii.gz", label);
+    await drop(page, "label", [labelFile]);
+    await drop(page, "scan", [scan]);
+    await waitFor(page, /^Read and checked/);
+    expect(await page.textContent("#threads")).toContain("One thread");
+    expect(await page.inputValue("#scheme")).toBe("CT");
+    const spacing: Vec3 = [4, 1, 1];
+    await setSpacing(page, spacing);
+    await page.click("#prepare");
+    await waitFor(page, "Prepared.");
+    const expected = await prepareInNode([scan], labelFile, spacing, "CT");
+    await expectSameArrays((await saved(page, '[data-output="arrays"]')).bytes, expected);
+
+    // What the page saved on the prepared grid is a segmentation of it.
+    const prepared = await saved(page, '[data-output="label"]');
+    expect(prepared.name).toBe("abdomen_prepared_label.nii.gz");
+    await drop(page, "segmentation", [prepared]);
+    await waitFor(page, /back on the scan/);
+    const back = await saved(page, "#save-restored");
+    const volume = await readVolume(back.name, back.bytes);
+    expect(volume.shape).toEqual(label.shape);
+    expect(volume.geometry).toEqual((await readVolume(labelFile.name, labelFile.bytes)).geometry);
+    const different = Array.from(label.data).filter((value, i) => value !== volume.data[i]).length;
+    expect(different / label.data.length).toBeLessThan(0.02);
+    expect(await page.textContent("#restored-body")).toContain(`${new Intl.NumberFormat("en").format(different)} of`);
+    await page.screenshot({ path: join(pictures, "example-ct-dark.png"), fullPage: true });
+    expect(complaints).toEqual({ errors: [], foreign: [] });
+    await page.close();
+  });
+
+  test("says what is wrong with a bad file", async () => {
+    const { page } = await openPage(plain, { width: 760, height: 700 });
+    const { images, label } = makeCt({ shape: [8, 24, 24], spacingMm: [3, 2, 2] }, 1);
+    const good = await nifti("good.nii.gz", images[0] as Volume);
+    const cut = { name: "cut.nii.gz", bytes: good.bytes.subarray(0, good.bytes.length >> 1) };
+    await drop(page, "scan", [cut]);
+    await waitFor(page, /did not work/);
+    const problem = page.getByRole("alert");
+    expect(await problem.textContent()).toContain("This file is damaged");
+    expect(await problem.textContent()).toContain("cut.nii.gz");
+    expect(await problem.textContent()).toContain("CORRUPT_FILE");
+    expect(await page.isDisabled("#prepare")).toBe(true);
+    await page.screenshot({ path: join(pictures, "example-bad-file.png") });
+
+    await drop(page, "scan", [{ name: "notes.txt", bytes: new TextEncoder().encode("not a scan at all") }]);
+    await waitFor(page, /did not work/);
+    expect(await problem.textContent()).toMatch(/notes\.txt.*can be read/);
+
+    // A label of another grid is found before anything is prepared.
+    await drop(page, "scan", [good]);
+    await waitFor(page, /^Read and checked/);
+    expect(await problem.textContent()).toBe("");
+    expect(await page.isDisabled("#prepare")).toBe(false);
+    const other = makeCt({ shape: [8, 24, 25], spacingMm: [3, 2, 2] }, 1).label;
+    await drop(page, "label", [await nifti("other.nii.gz", other)]);
+    await waitFor(page, /^Read and checked/);
+    expect(await page.textContent("#findings")).toMatch(/Error in good\.nii\.gz.*size \(8, 24, 24\).*\(8, 24, 25\)/);
+    expect(await page.isDisabled("#prepare")).toBe(true);
+    const broken = { ...label, data: Float32Array.from(label.data, (value) => value + 0.5) };
+    await drop(page, "label", [await nifti("broken.nii.gz", broken)]);
+    await waitFor(page, /^Read and checked/);
+    expect(await page.textContent("#findings")).toMatch(/broken\.nii\.gz.*0\.5.*whole numbers from 0 on/);
+    await page.close();
+  });
+
+  test("works with the keyboard, and can be cancelled", async () => {
+    const { page } = await openPage(isolated, { width: 700, height: 500 });
+    const focused = () => page.evaluate(() => document.activeElement?.id ?? "");
+    const order: string[] = [];
+    for (let i = 0; i < 9; i++) {
+      await page.keyboard.press("Tab");
+      order.push(await focused());
+    }
+    expect(order.filter((id) => id !== "")).toEqual(
+      expect.arrayContaining(["theme", "scan", "label", "phantom", "plans", "spacing-x"]),
+    );
+    await page.focus("#phantom");
+    await page.keyboard.press("Enter");
+    await waitFor(page, /^Read and checked/);
+    // Enlarged so much that there is time to stop it.
+    await setSpacing(page, [0.5, 0.5, 0.5]);
+    await page.focus("#prepare");
+    await page.keyboard.press("Enter");
+    await expect.poll(focused).toBe("cancel");
+    await expect.poll(() => status(page).textContent()).toMatch(/…$/);
+    await page.keyboard.press("Enter");
+    await waitFor(page, "Cancelled.");
+    expect(await page.isVisible("#numbers")).toBe(false);
+    // The case is still there.
+    await setSpacing(page, [3, 2, 2]);
+    await page.focus("#spacing-x");
+    await page.keyboard.press("Enter");
+    await waitFor(page, "Prepared.");
+    await page.fill("#spacing-x", "-1");
+    await page.keyboard.press("Enter");
+    await waitFor(page, /did not work/);
+    expect(await focused()).toBe("spacing-x");
+    expect(await page.getByRole("alert").textContent()).toContain("from 0.05 to 50");
+    await page.close();
+  });
+
+  test("may not talk to anyone else", async () => {
+    const { page } = await openPage(plain);
+    const elsewhere = isolated.url;
+    const before = isolated.asked.length;
+    const refused = await page.evaluate(
+      (url) =>
+        fetch(url, { mode: "no-cors" }).then(
+          () => false,
+          () => true,
+        ),
+      elsewhere,
+    );
+    expect(refused).toBe(true);
+    expect(isolated.asked.length).toBe(before);
+    await page.close();
+  });
+});

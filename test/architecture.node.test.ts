@@ -231,7 +231,7 @@ test("kernels and their wrappers share a name", () => {
 test("names say what a file is for, in kebab-case", () => {
   const all = [...sources, ...filesBelow("assembly"), ...filesBelow("test"), ...filesBelow("examples")];
   const wrong = all.filter((file) => {
-    const name = basename(file, ".ts").replace(/(\.node)?\.test$|\.d$/, "");
+    const name = basename(file, ".ts").replace(/(\.node)?\.test$|\.d$|\.config$/, "");
     return !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || EMPTY_NAMES.includes(name);
   });
   expect(wrong).toEqual([]);

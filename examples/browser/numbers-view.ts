@@ -29,7 +29,11 @@ export function describeSize(opened: OpenedCase, target: readonly number[]): str
   return `At most ${size(shape)} voxels, ${number(Math.max(1, Math.round(megabytes)))} MB.${large}`;
 }
 
-export function findingsView(findings: readonly Finding[], hasLabel: boolean): HTMLElement {
+export function checkView({ findings, hasLabel, warnings }: OpenedCase): HTMLElement[] {
+  return [findingsView(findings, hasLabel), ...warnings.map((text) => element("p", { class: "note" }, text))];
+}
+
+function findingsView(findings: readonly Finding[], hasLabel: boolean): HTMLElement {
   if (findings.length === 0) {
     const checked = hasLabel
       ? "Scan and label lie on one grid, the label has whole numbers, and all voxels are finite."

@@ -2,8 +2,8 @@ import { formatNifti, NnprepError, type Volume } from "nnprep";
 import { makeCt } from "../phantom.js";
 import { watchDropZones } from "./drop-zones.js";
 import { byId, save } from "./elements.js";
-import { describeScan, findingsView, numbersView, problemView, restoredView } from "./numbers-view.js";
-import type { OpenedCase, Output, RestoredLabel } from "./protocol.js";
+import { checkView, describeScan, numbersView, problemView, restoredView } from "./numbers-view.js";
+import type { CaseFiles, OpenedCase, Output, RestoredLabel } from "./protocol.js";
 import { SettingsForm } from "./settings-form.js";
 import { Viewers } from "./viewers.js";
 import { WorkerClient } from "./worker-client.js";
@@ -107,6 +107,10 @@ async function draw(place: 0 | 1, ...pictures: Parameters<Viewers["show"]> exten
   }
 }
 
+function caseFiles(): CaseFiles {
+  return { scans: files.scan, label: files.label, pipelinesUrl: new URL("pipelines", document.baseURI).href };
+}
+
 async function open(): Promise<void> {
   const { scan, label } = files;
   byId("scan-name", HTMLOutputElement).textContent = describeFiles(scan);
@@ -119,11 +123,11 @@ async function open(): Promise<void> {
     forget("case");
     forget("result");
     isLoaded = false;
-    opened = await client.ask("open", { scans: scan, label });
+    opened = await client.ask("open", caseFiles());
     isLoaded = true;
     settings.setScan(opened);
     byId("scan-name", HTMLOutputElement).textContent = `${describeFiles(scan)}: ${describeScan(opened)}`;
-    byId("findings-body", HTMLDivElement).replaceChildren(findingsView(opened.findings, opened.hasLabel));
+    byId("findings-body", HTMLDivElement).replaceChildren(...checkView(opened));
     show("findings", true);
     show("sliders", true);
     byId("before", HTMLCanvasElement).setAttribute(
@@ -160,7 +164,7 @@ async function prepare(): Promise<void> {
 
 async function loadAgain(): Promise<void> {
   if (isLoaded) return;
-  await client.ask("open", { scans: files.scan, label: files.label });
+  await client.ask("open", caseFiles());
   if (files.plans !== null) await client.ask("plans", files.plans);
   isLoaded = true;
 }

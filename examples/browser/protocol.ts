@@ -6,6 +6,8 @@ export interface CaseFiles {
   /** One file, one per channel (ID_0000, ID_0001 ...), or the slices of one series. */
   readonly scans: readonly File[];
   readonly label: File | null;
+  /** Where the page serves the decoder of compressed DICOM. */
+  readonly pipelinesUrl: string;
 }
 
 /** How the user wants the case prepared; spacings slowest axis first. */
@@ -62,6 +64,8 @@ export interface OpenedCase {
   readonly hasLabel: boolean;
   readonly looksLikeCt: boolean;
   readonly findings: readonly Finding[];
+  /** What the user should know about how the files were read. */
+  readonly warnings: readonly string[];
   readonly image: Picture;
   readonly label: Picture | null;
 }

@@ -1,4 +1,13 @@
-import { type Finding, NnprepError, readVolume, type Volume, type VoxelArray, verifyCase } from "nnprep";
+import {
+  type Finding,
+  NnprepError,
+  readDicomSeries,
+  readVolume,
+  scanFileFromBlob,
+  type Volume,
+  type VoxelArray,
+  verifyCase,
+} from "nnprep";
 import type { CaseFiles } from "./protocol.js";
 
 export interface ReadCase {
@@ -8,6 +17,8 @@ export interface ReadCase {
   readonly files: { readonly images: readonly string[]; readonly label: string | null };
   readonly findings: readonly Finding[];
   readonly orientation: string;
+  /** What the user should know about how the files were read. */
+  readonly warnings: readonly string[];
 }
 
 const bytesOf = async (file: File): Promise<Uint8Array> => new Uint8Array(await file.arrayBuffer());
@@ -18,17 +29,47 @@ async function readOne(file: File, paired: File | undefined): Promise<Volume> {
   return readVolume(file.name, bytes, paired === undefined ? {} : { pairedImage: await bytesOf(paired) });
 }
 
-async function readScans(files: readonly File[]): Promise<{ volumes: Volume[]; names: string[] }> {
+interface ReadScans {
+  readonly volumes: readonly Volume[];
+  readonly names: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** DICOM says so in its bytes 128 to 131; files of a series often have no ending. */
+async function isDicom(file: File): Promise<boolean> {
+  if (/\.zip$/i.test(file.name)) return true;
+  const mark = new Uint8Array(await file.slice(128, 132).arrayBuffer());
+  return String.fromCharCode(...mark) === "DICM";
+}
+
+async function readSeries(
+  files: readonly File[],
+  pipelinesBaseUrl: string,
+  onProgress: (share: number) => void,
+): Promise<ReadScans> {
+  const { volume, series, warnings } = await readDicomSeries(
+    files.map((file) => scanFileFromBlob(file)),
+    { decoder: { pipelinesBaseUrl }, onProgress: (done, total) => onProgress(done / total) },
+  );
+  return { volumes: [volume], names: [`${series.description || "series"}.dcm`], warnings };
+}
+
+async function readScans(
+  { scans: files, pipelinesUrl }: CaseFiles,
+  onProgress: (share: number) => void,
+): Promise<ReadScans> {
   const byName = [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const file of byName) if (await isDicom(file)) return readSeries(byName, pipelinesUrl, onProgress);
   const pixels = byName.filter(({ name }) => /\.img(\.gz)?$/i.test(name));
   const headers = byName.filter((file) => !pixels.includes(file));
   const volumes: Volume[] = [];
-  for (const file of headers.length > 0 ? headers : pixels) {
+  for (const [i, file] of headers.entries()) {
     const stem = file.name.replace(/\.hdr(\.gz)?$/i, "");
     const paired = stem === file.name ? undefined : pixels.find(({ name }) => name.startsWith(`${stem}.img`));
     volumes.push(await readOne(file, paired));
+    onProgress((i + 1) / headers.length);
   }
-  return { volumes, names: (headers.length > 0 ? headers : pixels).map(({ name }) => name) };
+  return { volumes, names: headers.map(({ name }) => name), warnings: [] };
 }
 
 /** Whole numbers from 0 on that a label has: without a dataset.json all of them are welcome. */
@@ -51,10 +92,12 @@ function caseName(file: string): string {
 }
 
 /** Reads the files of a case and looks for everything that would go wrong later. */
-export async function readCase({ scans, label }: CaseFiles): Promise<ReadCase> {
-  const { volumes, names } = await readScans(scans);
+export async function readCase(files: CaseFiles, onProgress: (share: number) => void): Promise<ReadCase> {
+  const { label } = files;
+  const { volumes, names, warnings } = await readScans(files, onProgress);
   const first = names[0];
-  if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no scan was given; choose a file");
+  if (first === undefined)
+    throw new NnprepError("INVALID_ARGUMENT", "no scan was given; choose a file, with .img its .hdr");
   const labelVolume = label === null ? undefined : await readOne(label, undefined);
   const { findings, axisCodes } = verifyCase(
     volumes.map((volume, i) => ({ file: names[i] as string, volume })),
@@ -73,5 +116,6 @@ export async function readCase({ scans, label }: CaseFiles): Promise<ReadCase> {
       action: finding.action.replace(", or add the values to labels in dataset.json", ""),
     })),
     orientation: axisCodes[0]?.codes ?? "",
+    warnings,
   };
 }

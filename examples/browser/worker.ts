@@ -73,7 +73,7 @@ async function open(files: CaseFiles): Promise<OpenedCase> {
   prepared = undefined;
   read = undefined;
   tell("Read", 0);
-  const next = await readCase(files);
+  const next = await readCase(files, (share) => tell("Read", 0.6 * share));
   tell("Look at the voxels", 0.6);
   const image = next.images[0] as Volume;
   const statistics = intensityStatistics(float32(image));
@@ -89,6 +89,7 @@ async function open(files: CaseFiles): Promise<OpenedCase> {
     hasLabel: next.label !== undefined,
     looksLikeCt,
     findings: next.findings,
+    warnings: next.warnings,
     image: await takePicture(image, window),
     label: next.label === undefined ? null : await takePicture(next.label, [0, 255]),
   };

@@ -1,6 +1,6 @@
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
-import { ExtentGatherer } from "./extent.js";
+import { type Extent, ExtentGatherer } from "./extent.js";
 import { type CubicTaps, cubicTaps } from "./taps.js";
 
 interface FastExports {
@@ -36,6 +36,10 @@ const ENTRY = 32;
 const GAIN = 6;
 /** Bytes of window for the last pass. */
 const TILE_BYTES = 1 << 20;
+/** Rows beyond a band whose influence on it is lost in float32: the prefilter's pole to this power is 7e-10. */
+const HALO = 16;
+/** Most float32 values between the passes for which the output has no room, 8 MiB. */
+const SPARE_VALUES = 1 << 21;
 
 function padToLanes(n: number): number {
   return Math.ceil(n / LANES) * LANES;
@@ -59,7 +63,7 @@ function storeTaps(taps: CubicTaps, address: number): void {
 
 /**
  * Cubic B-spline resampling in float32 arithmetic: as `resizeCubic`, but not bit-equal to the reference. The error is at
- * most 4e-7 of the input's range. Needs no memory beside input and output while the first axis does not shrink.
+ * most 4e-7 of the input's range. Needs at most 8 MiB (or one slab along the first axis, one row wide) beside input and output.
  *
  * @param data voxels of `shape`, C order
  * @param output receives the result; a new array when not given
@@ -73,49 +77,122 @@ export function resizeCubicFast(
 ): Float32Array {
   checkLength("input", data, shape);
   checkLength("output", output, newShape);
-  const [n0] = shape;
+  const job: FastJob = { data, shape, newShape, taps1: cubicTaps(shape[1], newShape[1]) };
+  const n0 = shape[0];
   const [m0, m1, m2] = newShape;
-  // Planes between the passes lie where the output will: a column is read whole before it is written.
-  const between = n0 <= m0 ? output.subarray(0, n0 * m1 * m2) : new Float32Array(n0 * m1 * m2);
-  const extent = resizePlanes(data, shape, newShape, between);
-  if (!extent.finite) return output.fill(Number.NaN);
-  resizeFirstAxis(between, n0, newShape, extent, output);
+  const missing = Math.max(0, n0 - m0) * m1 * m2;
+  const spare = new Float32Array(Math.min(missing, Math.max(SPARE_VALUES, n0 * m2)));
+  let extent: Extent | null = null;
+  for (let from = 0; from < m1; ) {
+    const most = Math.floor((spare.length / m2 + m0 * (m1 - from)) / n0);
+    const to = missing === 0 ? m1 : Math.min(m1, from + Math.max(1, most));
+    const between = new Between(output, newShape, [from, to], spare);
+    extent = resizePlanes(job, between, extent);
+    if (!extent.finite) return output.fill(Number.NaN);
+    resizeFirstAxis(between, n0, extent);
+    from = to;
+  }
   return output;
 }
 
-function resizePlanes(data: Float32Array, shape: Shape3, newShape: Shape3, between: Float32Array) {
+interface FastJob {
+  readonly data: Float32Array;
+  readonly shape: Shape3;
+  readonly newShape: Shape3;
+  readonly taps1: CubicTaps;
+}
+
+/**
+ * The rows [from, to) of all planes between the passes. They lie where the output will: a column is read whole before
+ * it is written. Planes beyond the output's last go to `spare` first, then to the output's rows from `to` on, which
+ * later bands write. That is why a volume whose first axis shrinks goes through in bands.
+ */
+class Between {
+  readonly columns: number;
+  readonly #rest: number;
+
+  constructor(
+    readonly output: Float32Array,
+    readonly newShape: Shape3,
+    readonly rows: readonly [number, number],
+    readonly spare: Float32Array,
+  ) {
+    this.columns = (rows[1] - rows[0]) * newShape[2];
+    this.#rest = (newShape[1] - rows[1]) * newShape[2];
+  }
+
+  /** Calls back with each piece of the values [lane, lane + count) of plane i0, in order. */
+  forEachPiece(i0: number, lane: number, count: number, visit: (values: Float32Array, at: number) => void): void {
+    const { output, newShape, rows, spare } = this;
+    const [m0, m1, m2] = newShape;
+    if (i0 < m0) {
+      const begin = (i0 * m1 + rows[0]) * m2 + lane;
+      visit(output.subarray(begin, begin + count), 0);
+      return;
+    }
+    for (let at = 0; at < count; ) {
+      const place = (i0 - m0) * this.columns + lane + at;
+      const beyond = place - spare.length;
+      let piece: Float32Array;
+      if (beyond < 0) {
+        piece = spare.subarray(place, place + count - at);
+      } else {
+        const plane = Math.floor(beyond / this.#rest);
+        const offset = beyond - plane * this.#rest;
+        const begin = (plane * m1 + rows[1]) * m2;
+        piece = output.subarray(begin + offset, begin + Math.min(offset + count - at, this.#rest));
+      }
+      visit(piece, at);
+      at += piece.length;
+    }
+  }
+}
+
+/** The two last axes of the band's rows. The extent of the volume is gathered with the first band. */
+function resizePlanes({ data, shape, newShape, taps1 }: FastJob, between: Between, known: Extent | null): Extent {
   const [n0, n1, n2] = shape;
-  const [, m1, m2] = newShape;
+  const m2 = newShape[2];
+  const [from, to] = between.rows;
+  const begin = Math.max(0, (taps1.first[from] as number) - HALO);
+  const end = Math.min(n1, (taps1.first[to - 1] as number) + 4 + HALO);
   const width = padToLanes(m2);
-  const rows = padToLanes(n1);
   const { exports, window } = kernels<FastExports>();
   const addresses = window.reserve(
-    rows * n2 * 4,
-    rows * width * 4,
-    m1 * width * 4,
+    (begin + padToLanes(n1 - begin)) * n2 * 4,
+    padToLanes(end - begin) * width * 4,
+    (to - from) * width * 4,
     scratchBytes(Math.max(n1, n2)),
-    m1 * ENTRY,
+    (to - from) * ENTRY,
     m2 * ENTRY,
     ...ExtentGatherer.byteLengths(shape),
   );
   const [slice, wide, plane, scratch, table1, table2] = addresses as [number, number, number, number, number, number];
-  storeTaps(cubicTaps(n1, m1), table1);
+  const bandTaps = {
+    first: taps1.first.slice(from, to).map((first) => first - begin),
+    weights: taps1.weights.subarray(4 * from, 4 * to),
+  };
+  storeTaps(bandTaps, table1);
   storeTaps(cubicTaps(n2, m2), table2);
-  const gatherer = new ExtentGatherer(shape, addresses.slice(6) as unknown as [number, number, number]);
+  const gatherer =
+    known === null ? new ExtentGatherer(shape, addresses.slice(6) as unknown as [number, number, number]) : null;
   const source = window.f32(slice, n1 * n2);
-  const result = window.f32(plane, m1 * width);
+  const result = window.f32(plane, (to - from) * width);
   for (let i0 = 0; i0 < n0; i0++) {
-    source.set(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2));
-    gatherer.addRows(slice, 0, n1, n2);
-    gatherer.endSlice();
-    exports.fastRows(slice, n2 * 4, n1, n2, table2, m2, scratch, wide, width * 4);
+    if (gatherer === null) {
+      source.set(data.subarray((i0 * n1 + begin) * n2, (i0 * n1 + end) * n2), begin * n2);
+    } else {
+      source.set(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2));
+      gatherer.addRows(slice, 0, n1, n2);
+      gatherer.endSlice();
+    }
+    exports.fastRows(slice + begin * n2 * 4, n2 * 4, end - begin, n2, table2, m2, scratch, wide, width * 4);
     exports.fastColumns(
       wide,
       width * 4,
-      n1,
+      end - begin,
       width,
       table1,
-      m1,
+      to - from,
       scratch,
       plane,
       width * 4,
@@ -123,25 +200,21 @@ function resizePlanes(data: Float32Array, shape: Shape3, newShape: Shape3, betwe
       Number.POSITIVE_INFINITY,
     );
     if (width === m2) {
-      between.set(result, i0 * m1 * m2);
-    } else {
-      for (let k1 = 0; k1 < m1; k1++) {
-        between.set(result.subarray(k1 * width, k1 * width + m2), (i0 * m1 + k1) * m2);
-      }
+      between.forEachPiece(i0, 0, between.columns, (values, at) => values.set(result.subarray(at, at + values.length)));
+      continue;
+    }
+    for (let row = 0; row < to - from; row++) {
+      between.forEachPiece(i0, row * m2, m2, (values, at) =>
+        values.set(result.subarray(row * width + at, row * width + at + values.length)),
+      );
     }
   }
-  return gatherer.finish();
+  return known ?? (gatherer as ExtentGatherer).finish();
 }
 
-function resizeFirstAxis(
-  between: Float32Array,
-  n0: number,
-  newShape: Shape3,
-  { low, high }: { low: number; high: number },
-  output: Float32Array,
-): void {
-  const [m0, m1, m2] = newShape;
-  const columns = m1 * m2;
+function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent): void {
+  const { columns, newShape } = between;
+  const m0 = newShape[0];
   const lanesAtOnce = Math.max(LANES, Math.floor(TILE_BYTES / ((n0 + m0) * 4) / LANES) * LANES);
   const most = Math.min(lanesAtOnce, padToLanes(columns));
   const { exports, window } = kernels<FastExports>();
@@ -157,11 +230,11 @@ function resizeFirstAxis(
   for (let lane = 0; lane < columns; lane += most) {
     const count = Math.min(most, columns - lane);
     for (let i0 = 0; i0 < n0; i0++) {
-      source.set(between.subarray(i0 * columns + lane, i0 * columns + lane + count), i0 * most);
+      between.forEachPiece(i0, lane, count, (values, at) => source.set(values, i0 * most + at));
     }
     exports.fastColumns(input, most * 4, n0, padToLanes(count), table, m0, scratch, result, most * 4, low, high);
     for (let k0 = 0; k0 < m0; k0++) {
-      output.set(target.subarray(k0 * most, k0 * most + count), k0 * columns + lane);
+      between.forEachPiece(k0, lane, count, (values) => values.set(target.subarray(k0 * most, k0 * most + count)));
     }
   }
 }

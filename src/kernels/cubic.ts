@@ -3,12 +3,12 @@ import { kernels } from "../runtime/instantiate.js";
 import { withScratch } from "../runtime/scratch.js";
 import { type CubicJob, repairDoubts } from "./cubic-repair.js";
 import { Doubts } from "./doubts.js";
-import { envelope, envelopeBytes } from "./envelope.js";
+import { type Envelope, envelope, envelopeBytes } from "./envelope.js";
 import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
-import { levelsOf } from "./levels.js";
+import { levelsOfPlane, OutputLevels } from "./levels.js";
 import { LANES, PlanePass, padToLanes } from "./plane-pass.js";
 import { RoundedPass } from "./rounded-pass.js";
-import { blockOfSample, envelopeOfGroups, nearestSample, RELATIVE_ERROR } from "./tolerance.js";
+import { blockOfSample, nearestSample, RELATIVE_ERROR } from "./tolerance.js";
 
 /** Bytes of window that the last pass works in: enough for long lines, small enough for the second-level cache. */
 const TILE_BYTES = 1 << 20;
@@ -97,24 +97,6 @@ function copyRows(
   }
 }
 
-/** Envelope per (block of axis 0, block of axis 1, group of 16 lanes) as tolerances. */
-interface GroupTolerances {
-  readonly values: Float64Array;
-  readonly groups: number;
-  readonly blocks: Shape3;
-}
-
-function groupTolerances(
-  extent: Extent,
-  planarAt: readonly [number, number] | null,
-  n2: number,
-  m2: number,
-): GroupTolerances {
-  const values = envelopeOfGroups(envelope(extent, planarAt), extent.blocks, n2, m2);
-  for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * RELATIVE_ERROR;
-  return { values, groups: Math.ceil(m2 / LANES), blocks: extent.blocks };
-}
-
 /**
  * Cubic B-spline resampling of a volume, equal to
  * `skimage.transform.resize(x.astype(float64), newShape, 3, mode="edge", anti_aliasing=False).astype(float32)`
@@ -189,8 +171,8 @@ export function resizeFirstAxis(job: CubicJob, between: BetweenPasses, extent: E
     output.fill(Number.NaN);
     return;
   }
-  const tolerances = groupTolerances(extent, null, job.shape[2], newShape[2]);
-  repairDoubts(job, roundFirstAxis(job, between, extent, tolerances, output), extent, output);
+  const reaching = envelope(extent, null, job.shape[2], newShape[2]);
+  repairDoubts(job, roundFirstAxis(job, between, extent, reaching, output), extent, output);
 }
 
 /** The first axis, tile after tile, rounded to float32. Returns the voxels whose rounding is in doubt. */
@@ -198,7 +180,7 @@ function roundFirstAxis(
   job: CubicJob,
   { tiles, store }: BetweenPasses,
   extent: Extent,
-  tolerances: GroupTolerances,
+  reaching: Envelope,
   output: Float32Array,
 ): Doubts {
   const { data, shape, newShape } = job;
@@ -211,8 +193,9 @@ function roundFirstAxis(
     const [input, ...rest] = window.reserve(n0 * most * 8, ...RoundedPass.byteLengths(n0, m0, most)) as [number];
     return { input, pass: new RoundedPass(n0, m0, extent, rest) };
   };
-  const doubts = new Doubts(newShape);
-  let levels: Uint8Array | null = null;
+  const end = tiles.reduce((last, t) => Math.max(last, t.lane + t.lanes), 0);
+  const doubts = new Doubts(output, newShape, { from: tiles[0]?.lane ?? 0, to: end, width });
+  let levels: OutputLevels | null = null;
   let { input, pass } = start();
   for (let t = 0; t < tiles.length; t++) {
     const tile = tiles[t] as Tile;
@@ -224,12 +207,13 @@ function roundFirstAxis(
       inputStride: lanes * 8,
       groupBytes: 0,
       lanes,
-      fillTolerances: (values) => fillTolerances(job, tile, tolerances, values),
-      fillLevels: known === null ? null : (values) => fillLevels(job, tile, known, values),
+      fillTolerances: (values) => fillTolerances(job, tile, reaching, values),
+      fillLevels: known === null ? null : (values) => known.fill(lane, lanes, values),
     });
     if (count < 0) {
       // Working out the levels takes the window: set it up again and repeat this tile.
-      levels = levelsOf(data, shape, Math.max(Math.abs(extent.low), Math.abs(extent.high)), false);
+      const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
+      levels = new OutputLevels(data, shape, largest, newShape, output, { from: lane, to: end, width });
       ({ input, pass } = start());
       t--;
       continue;
@@ -244,33 +228,18 @@ function roundFirstAxis(
   return doubts;
 }
 
-function fillTolerances(job: CubicJob, tile: Tile, tolerances: GroupTolerances, values: Float64Array): void {
+function fillTolerances(job: CubicJob, tile: Tile, reaching: Envelope, values: Float64Array): void {
   const width = padToLanes(job.newShape[2]);
   const block1 = blockOfSample(job.shape[1], job.newShape[1]);
-  const [blocks0, blocks1] = tolerances.blocks;
+  const [blocks0, blocks1] = reaching.blocks;
   for (let group = 0, at = 0; group < tile.lanes / LANES; group++) {
     const first = tile.lane + group * LANES;
     const k1 = Math.floor(first / width);
     const column = (first - k1 * width) / LANES;
     for (let b0 = 0; b0 < blocks0; b0++) {
       const row = b0 * blocks1 + (block1[k1] as number);
-      values[at++] = tolerances.values[row * tolerances.groups + column] as number;
+      values[at++] = RELATIVE_ERROR * (reaching.values[row * reaching.groups + column] as number);
     }
-  }
-}
-
-function fillLevels(job: CubicJob, tile: Tile, levels: Uint8Array, values: Uint8Array): void {
-  const [n0, n1, n2] = job.shape;
-  const width = padToLanes(job.newShape[2]);
-  const nearest1 = nearestSample(n1, job.newShape[1]);
-  const nearest2 = nearestSample(n2, job.newShape[2]);
-  const places = Int32Array.from({ length: tile.lanes }, (_, at) => {
-    const k1 = Math.floor((tile.lane + at) / width);
-    return (nearest1[k1] as number) * n2 + (nearest2[tile.lane + at - k1 * width] ?? 0);
-  });
-  for (let i0 = 0, to = 0; i0 < n0; i0++) {
-    const plane = i0 * n1 * n2;
-    for (let at = 0; at < tile.lanes; at++) values[to++] = levels[plane + (places[at] as number)] as number;
   }
 }
 
@@ -303,7 +272,7 @@ export function resizeCubicSlices(
     }
     const job: CubicJob = { data: slice, shape: [1, n1, n2], newShape: [1, m1, m2], planar: true };
     if (!resizeSlice(job, result, null)) {
-      resizeSlice(job, result, levelsOf(slice, job.shape, largestMagnitude(slice), true));
+      resizeSlice(job, result, levelsOfPlane(slice, n1, n2, largestMagnitude(slice)));
     }
   }
   return output;
@@ -338,11 +307,11 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
     output.fill(Number.NaN);
     return true;
   }
-  const tolerances = groupTolerances(extent, [rest[3], rest[4]] as [number, number], n2, m2);
+  const reaching = envelope(extent, [rest[3], rest[4]] as [number, number], n2, m2);
   const blocks1 = extent.blocks[1];
   const nearest2 = nearestSample(n2, m2);
   const pass = new RoundedPass(n1, m1, extent, rest.slice(5));
-  const doubts = new Doubts(newShape);
+  const doubts = new Doubts(output, newShape, { from: 0, to: m1 * m2, width: m2 });
   let complete = true;
   plane.forEachPart((lane, lanes, input) => {
     if (!complete) return;
@@ -354,7 +323,7 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
       fillTolerances: (values) => {
         for (let at = 0; at < values.length; at++) {
           const group = lane / LANES + Math.floor(at / blocks1);
-          values[at] = tolerances.values[(at % blocks1) * tolerances.groups + group] as number;
+          values[at] = RELATIVE_ERROR * (reaching.values[(at % blocks1) * reaching.groups + group] as number);
         }
       },
       fillLevels:

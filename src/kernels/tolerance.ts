@@ -1,4 +1,3 @@
-import type { Shape3 } from "../core/volume.js";
 import { BLOCK } from "./extent.js";
 import { position, remembered } from "./taps.js";
 
@@ -18,27 +17,6 @@ export const blockOfSample = remembered(
       Math.floor(Math.min(Math.max(Math.floor(position(k, n, m)), 0), n - 1) / BLOCK),
     ),
 );
-
-/**
- * For each group of 16 samples of an output row, the largest envelope under it:
- * one value per (block of axis 0, block of axis 1, group).
- */
-export function envelopeOfGroups(values: Float64Array, blocks: Shape3, n2: number, m2: number): Float64Array {
-  const groups = Math.ceil(m2 / 16);
-  const blockOf = blockOfSample(n2, m2);
-  const rows = blocks[0] * blocks[1];
-  const result = new Float64Array(rows * groups);
-  for (let group = 0; group < groups; group++) {
-    const from = blockOf[group * 16] as number;
-    const to = blockOf[Math.min(group * 16 + 15, m2 - 1)] as number;
-    for (let row = 0; row < rows; row++) {
-      let largest = 0;
-      for (let b = from; b <= to; b++) largest = Math.max(largest, values[row * blocks[2] + b] as number);
-      result[row * groups + group] = largest;
-    }
-  }
-  return result;
-}
 
 /** Source sample nearest to each output sample. */
 export const nearestSample = remembered(

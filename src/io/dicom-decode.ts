@@ -158,7 +158,8 @@ async function decode(files: readonly DicomFileBytes[], decoder: DicomDecoder, f
     return await decoder.decode(files);
   } catch (error) {
     if (error instanceof NnprepError) throw error;
-    const lines = (error instanceof Error ? error.message : String(error)).trim().split("\n");
+    // The package's WebAssembly throws numbers that say nothing.
+    const lines = (error instanceof Error ? error.message : "").trim().split("\n");
     throw damaged(first, lines[lines.length - 1].slice(0, 300) || "the decoder failed");
   }
 }

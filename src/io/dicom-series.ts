@@ -19,6 +19,8 @@ export interface DicomSeries {
   readonly slices: number;
   readonly rows: number;
   readonly columns: number;
+  /** More than 1 for images of many frames, which are listed but cannot be read. */
+  readonly framesPerFile: number;
   /** Axis that the slices are stacked along: axial, coronal, sagittal, oblique, or unknown. */
   readonly plane: string;
   readonly transferSyntax: string;
@@ -113,7 +115,8 @@ function describe(uid: string, id: string, slices: readonly DicomSlice[]): Dicom
     uid,
     description: first.seriesDescription,
     modality: first.modality,
-    slices: first.frames > 1 ? first.frames : slices.length,
+    slices: slices.length,
+    framesPerFile: first.frames,
     rows: first.rows,
     columns: first.columns,
     plane: planeOf(first),
@@ -130,9 +133,11 @@ function planeOf({ orientation }: DicomSlice): string {
 }
 
 /** One line of a listing. */
-export function describeSeries({ id, description, modality, slices, rows, columns, plane }: DicomSeries): string {
+export function describeSeries(series: DicomSeries): string {
+  const { id, description, modality, slices, framesPerFile, rows, columns, plane } = series;
   const name = description === "" ? "no description" : `"${description}"`;
-  return `${id}: ${modality || "no modality"}, ${name}, ${slices} slice${slices > 1 ? "s" : ""} of ${columns} x ${rows}, ${plane}`;
+  const frames = framesPerFile > 1 ? `, ${framesPerFile} frames in one file` : "";
+  return `${id}: ${modality || "no modality"}, ${name}, ${slices} slice${slices > 1 ? "s" : ""} of ${columns} x ${rows}, ${plane}${frames}`;
 }
 
 /**

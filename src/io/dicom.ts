@@ -61,12 +61,14 @@ export async function readDicomSeries(
   const allowed = options.allow ?? [];
   const { groups, warnings } = await groupFiles(files);
   const { series, slices: found } = chooseGroup(groups, options.series, allowed.includes("mixed"));
-  for (const slice of found) checkPixelFormat(slice);
+  for (const slice of found) {
+    checkPixelFormat(slice);
+    checkPixelsThere(slice);
+  }
   const { slices, geometry, problems, notes } = arrangeSeries(found);
   const all = [...mixedProblem(series, groups.length, options.series), ...problems, ...contentProblems(slices)];
   refuse(all, allowed, series);
   const shape: Shape3 = [slices.length, slices[0].rows, slices[0].columns];
-  for (const slice of slices) checkPixelsThere(slice);
   const data = await readVoxels(slices, shape, options);
   return {
     volume: { data, shape, geometry },

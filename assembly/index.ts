@@ -9,15 +9,19 @@ export * from "./fill-holes";
 export * from "./half";
 export * from "./label";
 export * from "./label-pairs";
+export * from "./label-survey";
 export * from "./levels";
 export * from "./linear";
 export * from "./linear-labels";
+export * from "./mesh-shape";
 export * from "./moments";
 export * from "./nearest";
 export * from "./nonzero";
 export * from "./normalize";
 export * from "./pairwise";
+export * from "./rasterize";
 export * from "./select";
+export * from "./surface-mesh";
 
 /** First address that the module itself does not use: the scratch window starts here. */
 export function windowBase(): usize {

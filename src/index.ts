@@ -279,4 +279,6 @@ export {
   type ScanWindow,
   type ScanWindowOptions,
 } from "./view/scan-window.js";
+export { renderLabels, type SceneOptions } from "./view/scene.js";
 export { type Plane, renderSlice, type SliceOptions, type SliceSource, sliceCount } from "./view/slice.js";
+export { labelSurface, measureSurface, type SmoothingOptions, type Surface } from "./view/surface.js";

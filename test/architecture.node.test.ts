@@ -46,7 +46,18 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
 };
 
 /** Wrappers' own parts: they have no WebAssembly file of their own name. */
-const KERNEL_PARTS = ["cubic-repair", "doubts", "plane-pass", "rounded-pass", "run-scan", "taps", "tile", "tolerance"];
+const KERNEL_PARTS = [
+  "cube-table",
+  "cubic-repair",
+  "doubts",
+  "growing",
+  "plane-pass",
+  "rounded-pass",
+  "run-scan",
+  "taps",
+  "tile",
+  "tolerance",
+];
 /** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
 const ASSEMBLY_PARTS = ["argmax-exact", "argmax-marks", "cubic-exact", "index", "runs", "union-find"];
 

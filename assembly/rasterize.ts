@@ -1,0 +1,259 @@
+/*
+ * Triangles, points and their shading, into buffers of one picture: depth (f32, larger is nearer, -infinity where
+ * nothing is), normal (two i16, of a unit vector that looks at the viewer: x in the lower half) and label (u8).
+ * Vertices are (x, y, depth, 1) in pixels, pixel centres at halves; depth in pixels too.
+ */
+const NORMAL_SCALE: f32 = 32767;
+
+function packNormal(x: f32, y: f32, z: f32): u32 {
+  const size = sqrt(x * x + y * y + z * z);
+  const scale: f32 = size > 0 ? NORMAL_SCALE / size : 0;
+  return (<u32>(<i32>nearest(x * scale)) & 0xffff) | ((<u32>(<i32>nearest(y * scale))) << 16);
+}
+
+/**
+ * Draws triangles that turn towards the viewer (whose corners run clockwise in a picture with rows from the top).
+ * `top` is the row that the buffers begin with, `bottom` the one after their last.
+ */
+export function drawTriangles(
+  triangles: usize,
+  count: i32,
+  first: u32,
+  vertices: usize,
+  normals: usize,
+  label: i32,
+  width: i32,
+  top: i32,
+  bottom: i32,
+  depths: usize,
+  directions: usize,
+  labels: usize,
+): void {
+  for (let i = 0; i < count; i++, triangles += 12) {
+    const ia = (<usize>(load<u32>(triangles, 0) - first)) << 4;
+    const ib = (<usize>(load<u32>(triangles, 4) - first)) << 4;
+    const ic = (<usize>(load<u32>(triangles, 8) - first)) << 4;
+    const ax = load<f32>(vertices + ia, 0);
+    const ay = load<f32>(vertices + ia, 4);
+    const bx = load<f32>(vertices + ib, 0);
+    const by = load<f32>(vertices + ib, 4);
+    const cx = load<f32>(vertices + ic, 0);
+    const cy = load<f32>(vertices + ic, 4);
+    // Counter-clockwise as seen from outside, which is negative where rows run down.
+    const area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
+    if (!(area < 0)) continue;
+    const left = max(0, <i32>ceil(min(ax, min(bx, cx)) - 0.5));
+    const right = min(width - 1, <i32>floor(max(ax, max(bx, cx)) - 0.5));
+    const upper = max(top, <i32>ceil(min(ay, min(by, cy)) - 0.5));
+    const lower = min(bottom - 1, <i32>floor(max(ay, max(by, cy)) - 0.5));
+    if (left > right || upper > lower) continue;
+    const inverse: f32 = 1 / area;
+    const az = load<f32>(vertices + ia, 8);
+    const bz = load<f32>(vertices + ib, 8);
+    const cz = load<f32>(vertices + ic, 8);
+    for (let y = upper; y <= lower; y++) {
+      const py = <f32>y + 0.5;
+      for (let x = left; x <= right; x++) {
+        const px = <f32>x + 0.5;
+        const u = ((cx - bx) * (py - by) - (cy - by) * (px - bx)) * inverse;
+        const v = ((ax - cx) * (py - cy) - (ay - cy) * (px - cx)) * inverse;
+        const w: f32 = 1 - u - v;
+        if (u < 0 || v < 0 || w < 0) continue;
+        const depth = u * az + v * bz + w * cz;
+        const at = <usize>((y - top) * width + x);
+        if (!(depth > load<f32>(depths + (at << 2)))) continue;
+        store<f32>(depths + (at << 2), depth);
+        store<u8>(labels + at, <u8>label);
+        const nx = u * load<f32>(normals + ia, 0) + v * load<f32>(normals + ib, 0) + w * load<f32>(normals + ic, 0);
+        const ny = u * load<f32>(normals + ia, 4) + v * load<f32>(normals + ib, 4) + w * load<f32>(normals + ic, 4);
+        const nz = u * load<f32>(normals + ia, 8) + v * load<f32>(normals + ib, 8) + w * load<f32>(normals + ic, 8);
+        store<u32>(directions + (at << 2), packNormal(nx, ny, nz));
+      }
+    }
+  }
+}
+
+/** Draws points as small balls of `radius` pixels. */
+export function drawPoints(
+  vertices: usize,
+  count: i32,
+  label: i32,
+  radius: f32,
+  width: i32,
+  top: i32,
+  bottom: i32,
+  depths: usize,
+  directions: usize,
+  labels: usize,
+): void {
+  const reach: f32 = 1 / (radius * radius);
+  for (let i = 0; i < count; i++, vertices += 16) {
+    const cx = load<f32>(vertices, 0);
+    const cy = load<f32>(vertices, 4);
+    const cz = load<f32>(vertices, 8);
+    const left = max(0, <i32>ceil(cx - radius - 0.5));
+    const right = min(width - 1, <i32>floor(cx + radius - 0.5));
+    const upper = max(top, <i32>ceil(cy - radius - 0.5));
+    const lower = min(bottom - 1, <i32>floor(cy + radius - 0.5));
+    for (let y = upper; y <= lower; y++) {
+      for (let x = left; x <= right; x++) {
+        const nx: f32 = <f32>x + 0.5 - cx;
+        const ny: f32 = <f32>y + 0.5 - cy;
+        const rest: f32 = 1 - (nx * nx + ny * ny) * reach;
+        if (rest < 0) continue;
+        const nz: f32 = sqrt(rest) * radius;
+        const at = <usize>((y - top) * width + x);
+        if (!(cz + nz > load<f32>(depths + (at << 2)))) continue;
+        store<f32>(depths + (at << 2), cz + nz);
+        store<u8>(labels + at, <u8>label);
+        store<u32>(directions + (at << 2), packNormal(nx, ny, nz));
+      }
+    }
+  }
+}
+
+function normalX(packed: u32): f32 {
+  return <f32>(<i32>(packed << 16) >> 16) * (1 / NORMAL_SCALE);
+}
+
+function normalY(packed: u32): f32 {
+  return <f32>(<i32>packed >> 16) * (1 / NORMAL_SCALE);
+}
+
+function normalZ(x: f32, y: f32): f32 {
+  const rest: f32 = 1 - x * x - y * y;
+  return rest > 0 ? sqrt(rest) : 0;
+}
+
+/**
+ * How open every pixel of the rows `fromRow` to `toRow` lies, 255 for not hidden at all: `count` neighbours, given as
+ * (x, y, 1 / distance, weight) in float32, hide it by how far they rise over its own plane. Four sets of neighbours
+ * take turns over blocks of two by two pixels, which are averaged later.
+ */
+export function measureOpenness(
+  depths: usize,
+  directions: usize,
+  labels: usize,
+  width: i32,
+  height: i32,
+  fromRow: i32,
+  toRow: i32,
+  neighbours: usize,
+  count: i32,
+  strength: f32,
+  openness: usize,
+): void {
+  for (let y = fromRow; y < toRow; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = <usize>(y * width + x);
+      if (load<u8>(labels + at) === 0) continue;
+      const depth = load<f32>(depths + (at << 2));
+      const packed = load<u32>(directions + (at << 2));
+      const nx = normalX(packed);
+      const ny = normalY(packed);
+      const nz = normalZ(nx, ny);
+      let hidden: f32 = 0;
+      let entry = neighbours + <usize>(((y & 1) << 1) | (x & 1)) * ((<usize>count) << 4);
+      for (let i = 0; i < count; i++, entry += 16) {
+        const dx = load<f32>(entry, 0);
+        const dy = load<f32>(entry, 4);
+        const sx = x + <i32>dx;
+        const sy = y + <i32>dy;
+        if (<u32>sx >= <u32>width || <u32>sy >= <u32>height) continue;
+        const rise = load<f32>(depths + ((<usize>(sy * width + sx)) << 2)) - depth;
+        const inverse = load<f32>(entry, 8);
+        const far = rise * inverse;
+        // What stands far in front hides nothing of what lies around this point.
+        if (!(far > -4)) continue;
+        const sine: f32 = ((nx * dx + ny * dy + nz * rise) * inverse) / sqrt<f32>(<f32>1 + far * far);
+        if (sine > 0.06) {
+          hidden += (load<f32>(entry, 12) * (sine - <f32>0.06)) / (<f32>1 + <f32>0.35 * far * far);
+        }
+      }
+      store<u8>(openness + at, <u8>(255 * max<f32>(0.25, 1 - strength * hidden)));
+    }
+  }
+}
+
+function toByte(value: f32): u32 {
+  return <u32>(min<f32>(255, max<f32>(0, value)) + 0.5);
+}
+
+/**
+ * Colours of the pixels of labels: light from the viewer's upper left, a little from behind the viewer, a highlight.
+ * With `opacity` below 1 they are laid over what `pixels` hold, more opaque where the surface turns away, so that
+ * something round looks like glass; pixels whose depth is behind `covering` (if not 0) are left out.
+ * `colors` has red, green, blue as three float32 per label (16 bytes each).
+ */
+export function shadePixels(
+  depths: usize,
+  directions: usize,
+  labels: usize,
+  openness: usize,
+  count: i32,
+  colors: usize,
+  opacity: f32,
+  covering: usize,
+  nearestDepth: f32,
+  depthScale: f32,
+  pixels: usize,
+): void {
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const label = <usize>load<u8>(labels + i);
+    if (label === 0) continue;
+    const depth = load<f32>(depths + (i << 2));
+    if (covering !== 0 && load<f32>(covering + (i << 2)) > depth) continue;
+    const packed = load<u32>(directions + (i << 2));
+    const nx = normalX(packed);
+    const ny = normalY(packed);
+    const nz = normalZ(nx, ny);
+    const open: f32 = openness !== 0 ? <f32>load<u8>(openness + i) * (1 / 255) : 1;
+    // The key light, a unit vector; rows run down.
+    const key = max<f32>(0, nx * -0.424 + ny * -0.53 + nz * 0.735);
+    const rim: f32 = <f32>1 - nz;
+    let light: f32 = (0.3 + 0.22 * nz) * open + 0.58 * key * (0.35 + 0.65 * open);
+    light *= 1 - 0.22 * min<f32>(1, max<f32>(0, (nearestDepth - depth) * depthScale));
+    // Half way between key light and viewer.
+    const half = max<f32>(0, nx * -0.2276 + ny * -0.2845 + nz * 0.9313);
+    let shine = half * half;
+    shine *= shine;
+    shine *= shine;
+    shine *= shine;
+    shine *= shine;
+    shine *= 34 * open;
+    const color = colors + (label << 4);
+    let r = load<f32>(color, 0) * light + shine;
+    let g = load<f32>(color, 4) * light + shine;
+    let b = load<f32>(color, 8) * light + shine;
+    const place = pixels + (i << 2);
+    if (opacity < 1) {
+      const alpha: f32 = opacity + (<f32>0.85 - opacity) * rim * rim;
+      const under = load<u32>(place);
+      const left: f32 = 1 - alpha;
+      r = (load<f32>(color, 0) * (0.45 + 0.55 * light) + shine) * alpha + <f32>(under & 255) * left;
+      g = (load<f32>(color, 4) * (0.45 + 0.55 * light) + shine) * alpha + <f32>((under >>> 8) & 255) * left;
+      b = (load<f32>(color, 8) * (0.45 + 0.55 * light) + shine) * alpha + <f32>((under >>> 16) & 255) * left;
+    }
+    store<u32>(place, toByte(r) | (toByte(g) << 8) | (toByte(b) << 16) | 0xff000000);
+  }
+}
+
+/** Means of two by two pixels; `width` and `height` are those of the result. */
+export function halvePixels(pixels: usize, width: i32, height: i32, result: usize): void {
+  const stride = (<usize>width) << 3;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = pixels + ((<usize>x) << 3);
+      const a = load<u32>(at, 0);
+      const b = load<u32>(at, 4);
+      const c = load<u32>(at + stride, 0);
+      const d = load<u32>(at + stride, 4);
+      const even = (a & 0xff00ff) + (b & 0xff00ff) + (c & 0xff00ff) + (d & 0xff00ff) + 0x20002;
+      const odd =
+        ((a >>> 8) & 0xff00ff) + ((b >>> 8) & 0xff00ff) + ((c >>> 8) & 0xff00ff) + ((d >>> 8) & 0xff00ff) + 0x20002;
+      store<u32>(result, ((even >>> 2) & 0xff00ff) | (((odd >>> 2) & 0xff00ff) << 8));
+      result += 4;
+    }
+    pixels += stride << 1;
+  }
+}

@@ -1,0 +1,116 @@
+import { NnprepError } from "../core/errors.js";
+import type { Box3, Shape3, Vec3, Volume } from "../core/volume.js";
+import { compactLabels, type LabelExtent, surveyLabels } from "../kernels/label-survey.js";
+import { type ArrayAxis, patientAxes } from "./orientation.js";
+
+/** Labels of one picture or surface: as many as a byte tells apart. */
+const MOST_LABELS = 255;
+
+/**
+ * The labels of a volume as the patient lies: array axes towards superior, posterior and left, slowest first, cut to
+ * the box of the labels that were asked for, one byte per voxel (0, or 1 + the place in `extents`).
+ */
+export interface LabelGrid {
+  readonly bytes: Uint8Array;
+  readonly shape: Shape3;
+  /** Slowest axis first. */
+  readonly spacingMm: Vec3;
+  /** The labels shown, ascending; boxes on this grid. */
+  readonly extents: readonly LabelExtent[];
+  /** Steps in mm along this grid's axes, fastest first, as columns of a row-major matrix; rows are L, P, S. */
+  readonly stepsMm: readonly number[];
+  /** Centre of this grid's first voxel in mm, L, P, S. */
+  readonly originMm: Vec3;
+  /** How much of the labels lies at each index, per axis of this grid. */
+  readonly shares: readonly [Float64Array, Float64Array, Float64Array];
+  /** The box in the volume's own axes. */
+  readonly box: Box3;
+}
+
+function unite(boxes: readonly Box3[]): Box3 {
+  const axis = (i: 0 | 1 | 2): [number, number] => [
+    Math.min(...boxes.map((box) => box[i][0])),
+    Math.max(...boxes.map((box) => box[i][1])),
+  ];
+  return [axis(0), axis(1), axis(2)];
+}
+
+/**
+ * Reads the labels of a volume; null if there are none above 0 (of those asked for).
+ * @throws NnprepError INVALID_VALUES when voxels are no labels; UNSUPPORTED for more than 255 labels
+ */
+export function readLabelGrid(volume: Volume, only?: readonly number[]): LabelGrid | null {
+  const found = surveyLabels(volume.data, volume.shape);
+  const extents = only === undefined ? found : found.filter(({ label }) => only.includes(label));
+  if (extents.length === 0) return null;
+  if (extents.length > MOST_LABELS) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `${extents.length} different labels found, at most ${MOST_LABELS} can be shown together; choose some of them`,
+      { found: extents.length, expected: MOST_LABELS },
+    );
+  }
+  const box = unite(extents.map((extent) => extent.box));
+  const compact = compactLabels(volume.data, volume.shape, extents, box);
+  const [left, posterior, superior] = patientAxes(volume.geometry);
+  const axes = [superior, posterior, left] as const;
+  const { spacingMm, direction, originMm } = volume.geometry;
+  const steps = [left, posterior, superior].map(({ axis, ascending }) =>
+    [0, 1, 2].map((row) => (direction[3 * row + 2 - axis] as number) * spacingMm[axis] * (ascending ? 1 : -1)),
+  );
+  const origin = originMm.map((start, row) =>
+    axes.reduce((sum, { axis, ascending }) => {
+      const index = ascending ? box[axis][0] : box[axis][1] - 1;
+      return sum + (direction[3 * row + 2 - axis] as number) * spacingMm[axis] * index;
+    }, start),
+  );
+  return {
+    bytes: turn(compact.bytes, compact.shape, axes),
+    shape: axes.map(({ axis }) => compact.shape[axis]) as unknown as Shape3,
+    spacingMm: axes.map(({ axis }) => spacingMm[axis]) as unknown as Vec3,
+    extents: extents.map((extent) => ({ ...extent, box: turnBox(extent.box, box, axes) })),
+    // Adding 0 makes a negative zero positive.
+    stepsMm: [0, 1, 2].flatMap((row) => steps.map((step) => (step[row] as number) + 0)),
+    originMm: origin as unknown as Vec3,
+    shares: axes.map(({ axis, ascending }) => {
+      const share = compact.shares[axis];
+      return ascending ? share : share.slice().reverse();
+    }) as unknown as LabelGrid["shares"],
+    box,
+  };
+}
+
+function turnBox(box: Box3, whole: Box3, axes: readonly ArrayAxis[]): Box3 {
+  return axes.map(({ axis, ascending }) => {
+    const [low, high] = box[axis];
+    const [from, to] = whole[axis];
+    return ascending ? [low - from, high - from] : [to - high, to - low];
+  }) as unknown as Box3;
+}
+
+/** The bytes with axes in the given order, those that descend turned round. */
+function turn(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, ArrayAxis, ArrayAxis]): Uint8Array {
+  if (axes.every(({ axis, ascending }, i) => axis === i && ascending)) return bytes;
+  const strides = [shape[1] * shape[2], shape[2], 1] as const;
+  let start = 0;
+  const [s0, s1, s2] = axes.map(({ axis, ascending }) => {
+    if (ascending) return strides[axis];
+    start += (shape[axis] - 1) * strides[axis];
+    return -strides[axis];
+  }) as [number, number, number];
+  const [n0, n1, n2] = axes.map(({ axis }) => shape[axis]) as [number, number, number];
+  const result = new Uint8Array(bytes.length);
+  let out = 0;
+  for (let i = 0; i < n0; i++) {
+    for (let j = 0; j < n1; j++) {
+      let from = start + i * s0 + j * s1;
+      if (s2 === 1) {
+        result.set(bytes.subarray(from, from + n2), out);
+        out += n2;
+      } else {
+        for (let k = 0; k < n2; k++, from += s2) result[out++] = bytes[from] as number;
+      }
+    }
+  }
+  return result;
+}

@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
-import { type EnsembledCase, ensembleDataset, FolderStore } from "../node.js";
+import { type EnsembledCase, ensembleDataset, FolderStore, loadPostprocessing, type Postprocessing } from "../node.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { addRunOptions, type RunOptions, UsageError } from "./options.js";
@@ -12,6 +12,7 @@ interface EnsembleCommandOptions extends RunOptions, ExportOptionValues {
   readonly output: string;
   readonly export: boolean;
   readonly npz: boolean;
+  readonly postprocessing?: string;
 }
 
 export function ensembleCommand(): Command {
@@ -20,10 +21,15 @@ export function ensembleCommand(): Command {
     .requiredOption("-f, --folders <folders...>", "two or more folders with ID.npz and ID.pkl of the same cases")
     .requiredOption("-o, --output <folder>", "folder for the results")
     .option("--export", "write segmentations (ID.nii.gz) instead of the averaged probabilities", false)
+    .option("--postprocessing <file>", "and keep only the largest components that a postprocessing.json names (-pp)")
     .option("--npz", "with --export: write the averaged probabilities (ID.npz, ID.pkl) too", false);
   addExportOptions(command);
   return addRunOptions(command)
-    .addHelpText("after", "\nExample:\n  $ nnprep ensemble -f model-a model-b -o both --export")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nnprep ensemble -f model-a model-b -o both --export" +
+        "\n  $ nnprep ensemble -f model-a model-b -o both -pp postprocessing.json",
+    )
     .action(runEnsemble);
 }
 
@@ -40,30 +46,43 @@ async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
     output: new FolderStore(output),
   };
   const { regions, transposeForward, nnunetTargetAxis: untransposedTargetAxis } = options;
+  const { postprocessing } = options;
   const settings = {
     regions,
     transposeForward,
     untransposedTargetAxis,
-    export: options.export,
-    saveProbabilities: options.npz || !options.export,
+    export: options.export || postprocessing !== undefined,
+    saveProbabilities: options.npz || (!options.export && postprocessing === undefined),
   };
   await runFolders(
     "ensemble",
     { ...Object.fromEntries(named), output },
     options,
-    ({ executor, ...run }) => ensembleDataset(executor, stores, { ...run, ...settings }),
+    async ({ executor, ...run }) => {
+      const rules = postprocessing === undefined ? undefined : await takeRules(postprocessing, stores.output);
+      return ensembleDataset(executor, stores, { ...run, ...settings, postprocessing: rules });
+    },
     ensembleReport(`Results: ${output}`),
   );
 }
 
+/** Reads a postprocessing.json, and copies it beside the results as nnU-Net does. */
+async function takeRules(file: string, output: FolderStore): Promise<Postprocessing> {
+  const store = new FolderStore(dirname(resolve(file)));
+  const rules = await loadPostprocessing(store, basename(file));
+  await output.write("postprocessing.json", await store.read(basename(file)));
+  return rules;
+}
+
 function ensembleReport(summary: string): FolderReport<EnsembledCase> {
   return {
-    header: ["members", "classes", "voxels", "labels", "time", "peak memory"],
+    header: ["members", "classes", "voxels", "labels", "voxels removed", "time", "peak memory"],
     cells: (value, { seconds, peakMemoryBytes }) => [
       String(value.members),
       String(value.classes),
       formatVoxels(value.shape),
       value.exported === null ? "-" : formatLabels(value.exported.labels),
+      value.postprocessed === null ? "-" : String(value.postprocessed.voxelsRemoved),
       `${seconds.toFixed(2)} s`,
       formatMebibytes(peakMemoryBytes),
     ],

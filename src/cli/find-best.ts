@@ -67,7 +67,7 @@ export function findBestCommand(): Command {
         const found = { task, models, folds, validationFolder: val, ...names, ...settings };
         results.push(await chooseFor(task, () => findBestConfiguration(access, found, run)));
       }
-      return report(root, results);
+      return report(results);
     }),
   );
 }
@@ -116,48 +116,38 @@ function describePostprocessing({ postprocessing }: RankedCandidate): string {
   return `largest component of ${entries.join(", ")}`;
 }
 
-/** How to do the same with this package, once the networks have predicted. */
-function ownCommands(root: string, winner: RankedCandidate): string {
-  const file = join(root, winner.folder, "postprocessing.json");
-  const apply = (input: string) =>
-    winner.postprocessing === null || winner.postprocessing.length === 0
-      ? ""
-      : `nnprep apply-postprocessing -i ${input} -o FINAL_FOLDER -pp ${file}\n`;
-  if (!winner.isEnsemble) return apply("OUTPUT_FOLDER_MODEL1");
-  return `nnprep ensemble -f OUTPUT_FOLDER_MODEL1 OUTPUT_FOLDER_MODEL2 -o OUTPUT_FOLDER --export\n${apply("OUTPUT_FOLDER")}`;
-}
-
-function formatChoice(root: string, { task, choice, error }: TaskChoice): string {
+function formatChoice({ task, choice, error }: TaskChoice): string {
   if (choice === undefined) return `${task}\n\nFailed: ${error instanceof Error ? error.message : String(error)}`;
-  const { candidates, best, commands, files } = choice;
+  const { candidates, best, commands, packageCommands, files } = choice;
   const rows = candidates.map((candidate) => [
     candidate.name,
     Number.isNaN(candidate.meanForegroundDice) ? "-" : candidate.meanForegroundDice.toFixed(6),
     describePostprocessing(candidate),
     candidate.reused ? "as an earlier run left it" : "",
   ]);
-  const winner = best.at(-1) as RankedCandidate;
-  const own = ownCommands(root, winner);
   return [
     task,
     formatTable(["candidate", "mean Dice", "post-processing", ""], rows),
     `Submit ${best.map(({ name }) => name).join(" or ")}`,
     `Predict test cases:\n${commands}`.trimEnd(),
-    ...(own === "" ? [] : [`With this package, once the networks have predicted:\n${own}`.trimEnd()]),
+    ...(packageCommands === ""
+      ? []
+      : [`With this package, once the networks have predicted:\n${packageCommands}`.trimEnd()]),
     ["Files:", ...files].join("\n  "),
   ].join("\n\n");
 }
 
-function report(root: string, results: readonly TaskChoice[]): WorkReport {
+function report(results: readonly TaskChoice[]): WorkReport {
   return {
     ok: results.every(({ choice }) => choice !== undefined),
-    text: results.map((result) => formatChoice(root, result)).join("\n\n"),
+    text: results.map((result) => formatChoice(result)).join("\n\n"),
     document: {
       tasks: results.map(({ task, choice, error }) => {
         if (choice === undefined) return { task, ok: false, error: plainError(error) };
         const candidates = choice.candidates.map(({ summary: _, ...candidate }) => candidate);
         const best = choice.best.map(({ name }) => name);
-        return { task, ok: true, candidates, best, commands: choice.commands, files: choice.files };
+        const { commands, packageCommands, files } = choice;
+        return { task, ok: true, candidates, best, commands, packageCommands, files };
       }),
     },
   };

@@ -1,11 +1,9 @@
-import { totalmem } from "node:os";
 import { type CaseOutcome, type Executor, FolderStore, NnprepError, ProcessExecutor, type Progress } from "../node.js";
+import { memoryBudget } from "./memory-limit.js";
 import { type RunOptions, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
 import { formatTable } from "./table.js";
 
-/** Share of this machine's memory that cases may need together. */
-const MEMORY_SHARE = 0.8;
 const INTERRUPTED = 130;
 
 /** What a stage gets beside its own settings. */
@@ -13,6 +11,7 @@ export interface FolderRun {
   readonly executor: Executor;
   readonly signal: AbortSignal;
   readonly memoryBudgetBytes: number;
+  readonly memoryAvailableBytes: number;
   readonly onProgress: (progress: Progress) => void;
 }
 
@@ -47,8 +46,8 @@ export async function runFolders<R>(
   let outcomes: CaseOutcome<R>[] = [];
   let stopped: Error | undefined;
   try {
-    const memoryBudgetBytes = totalmem() * MEMORY_SHARE;
-    outcomes = await stage({ executor, signal: abort.signal, memoryBudgetBytes, onProgress: bar.show });
+    const limits = memoryBudget(options.memoryLimit);
+    outcomes = await stage({ executor, signal: abort.signal, onProgress: bar.show, ...limits });
   } catch (error) {
     if (error instanceof UsageError) throw error;
     stopped = error instanceof Error ? error : new Error(String(error));
@@ -101,9 +100,14 @@ function printText<R>(
     );
     parts.push(formatTable(["case", ...report.header], rows));
   }
-  const warnings = outcomes.flatMap((outcome) =>
-    outcome.ok ? report.warnings(outcome.value).map((text) => `warning: ${outcome.identifier}: ${text}`) : [],
-  );
+  const warnings = outcomes.flatMap((outcome) => {
+    if (!outcome.ok) return [];
+    const texts = [
+      ...report.warnings(outcome.value),
+      ...(outcome.memoryWarning === undefined ? [] : [outcome.memoryWarning]),
+    ];
+    return texts.map((text) => `warning: ${outcome.identifier}: ${text}`);
+  });
   if (warnings.length > 0) parts.push(warnings.join("\n"));
   const failures = outcomes.flatMap((outcome) =>
     outcome.ok ? [] : [`${outcome.identifier}: ${outcome.error.message}`],

@@ -1,10 +1,8 @@
-import { totalmem } from "node:os";
 import { type RunOptions as CaseOptions, type Executor, FolderStore, NnprepError, ProcessExecutor } from "../node.js";
+import { memoryBudget } from "./memory-limit.js";
 import { type RunOptions, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
 
-/** Share of this machine's memory that cases may need together. */
-const MEMORY_SHARE = 0.8;
 const INTERRUPTED = 130;
 
 /** What a command has to say when it is done. */
@@ -41,8 +39,7 @@ export async function runWork(
   const bar = new ProgressBar(options.progress, command);
   const executors: ProcessExecutor[] = [];
   const outputs = new Set<string>();
-  const memoryBudgetBytes = totalmem() * MEMORY_SHARE;
-  const caseOptions = { signal: abort.signal, onProgress: bar.show, memoryBudgetBytes };
+  const caseOptions = { signal: abort.signal, onProgress: bar.show, ...memoryBudget(options.memoryLimit) };
   const openFolders = (folders: Readonly<Record<string, string>>): Workshop => {
     const executor = new ProcessExecutor(folders, options.workers);
     executors.push(executor);

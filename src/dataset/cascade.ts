@@ -1,11 +1,13 @@
 import { NnprepError } from "../core/errors.js";
 import { NdArray } from "../core/python.js";
 import { type Axes3, formatShape, type Shape3 } from "../core/volume.js";
-import { readNpzArray, writeNpzPieces } from "../io/npz.js";
+import type { CaseProperties } from "../documents/properties.js";
+import { writeNpzPieces } from "../io/npz.js";
 import { predictNextStage, resampleToNextStage } from "../recipes/v1/cascade.js";
 import { caseFileNames, previousStageFileName } from "../recipes/v1/layout.js";
 import { inFile, loadProperties, loadVolume } from "./case-files.js";
-import { loadProbabilities } from "./probability-files.js";
+import { BASE_BYTES } from "./export.js";
+import { loadProbabilities, peekArray } from "./probability-files.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import type { StageOptions } from "./task.js";
@@ -46,16 +48,16 @@ interface CascadeArgument {
 const KEY = "data";
 const SEGMENTATION = ".nii.gz";
 
-/** The spatial shape of a preprocessed case. */
-async function shapeOf(store: Store, identifier: string): Promise<Shape3> {
-  const path = caseFileNames(identifier).arrays;
-  const bytes = await store.read(path);
-  return inFile(store.location(path), async () => {
-    const { shape } = await readNpzArray(bytes, KEY);
+/** The spatial shape of a preprocessed case: from its properties, else from its array. */
+async function shapeOf(store: Store, identifier: string, properties: CaseProperties | null): Promise<Shape3> {
+  const known = properties?.size_after_resampling;
+  if (known !== undefined) return known;
+  return inFile(store.location(caseFileNames(identifier).arrays), async () => {
+    const { shape } = await peekArray(store, identifier);
     if (shape.length === 4) return shape.slice(1) as unknown as Shape3;
     throw new NnprepError(
       "CORRUPT_FILE",
-      `array "${KEY}" has the shape ${formatShape(shape)}; (channels + 1, a0, a1, a2) of a preprocessed case is expected`,
+      `its array has the shape ${formatShape(shape)}; (channels + 1, a0, a1, a2) of a preprocessed case is expected`,
       { found: [...shape] },
     );
   });
@@ -65,7 +67,9 @@ async function shapeOf(store: Store, identifier: string): Promise<Shape3> {
 export async function cascadeOneCase(stores: CascadeStores, argument: CascadeArgument): Promise<NextStageCase> {
   const { identifier, settings } = argument;
   const { input, nextStage, output } = stores;
-  const shape = await shapeOf(nextStage, identifier);
+  const hasProperties = await nextStage.exists(caseFileNames(identifier).properties);
+  const known = hasProperties ? await loadProperties(nextStage, identifier) : null;
+  const shape = await shapeOf(nextStage, identifier, known);
   const grid = { shape, transposeForward: settings.transposeForward };
   const probable = await input.exists(caseFileNames(identifier).arrays);
   let labels: Uint8Array;
@@ -75,7 +79,7 @@ export async function cascadeOneCase(stores: CascadeStores, argument: CascadeArg
   } else {
     const path = `${identifier}${SEGMENTATION}`;
     const segmentation = await loadVolume(input, path);
-    const properties = await loadProperties(nextStage, identifier);
+    const properties = known ?? (await loadProperties(nextStage, identifier));
     labels = await inFile(input.location(path), () =>
       resampleToNextStage(segmentation, properties, grid, settings.uncropped),
     );
@@ -98,6 +102,25 @@ async function listPredictions(store: Store): Promise<string[]> {
   return [...new Set(found)].sort();
 }
 
+/** Bytes of labels per voxel of the scan and of the next stage while a segmentation is cropped, turned and resampled. */
+const BYTES_PER_VOXEL = 10;
+
+/** Bytes that one case needs, from the head of its file and the next stage's properties; undefined without them. */
+async function estimate({ input, nextStage }: CascadeStores, identifier: string): Promise<number | undefined> {
+  try {
+    const { size_after_resampling = [], original_size_of_raw_data } = await loadProperties(nextStage, identifier);
+    const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+    const probable = await input.exists(caseFileNames(identifier).arrays);
+    if (!probable)
+      return BYTES_PER_VOXEL * (count(original_size_of_raw_data) + count(size_after_resampling)) + BASE_BYTES;
+    const { byteLength, compressedByteLength } = await peekArray(input, identifier);
+    return byteLength + compressedByteLength + 2 * count(size_after_resampling) + BASE_BYTES;
+  } catch {
+    // The case fails by itself, with a message of its own.
+    return undefined;
+  }
+}
+
 /**
  * Brings a folder of low resolution predictions onto the grid of a cascade's next stage.
  * @throws NnprepError INVALID_DATASET if there is no case, ABORTED
@@ -116,9 +139,11 @@ export async function cascadeDataset(
   }
   const { transposeForward, transposed, uncropped } = options;
   const settings: CascadeSettings = { transposeForward, transposed, uncropped };
-  const jobs = identifiers.map((identifier): CaseJob => {
+  const jobs: CaseJob[] = [];
+  for (const identifier of identifiers) {
     const argument: CascadeArgument = { identifier, settings };
-    return { identifier, argument };
-  });
+    const memoryBytes = await estimate(stores, identifier);
+    jobs.push(memoryBytes === undefined ? { identifier, argument } : { identifier, argument, memoryBytes });
+  }
   return runCases<NextStageCase>(executor, "cascade", "cascade", jobs, options);
 }

@@ -1,9 +1,10 @@
 import { NnprepError } from "../core/errors.js";
 import type { Shape3 } from "../core/volume.js";
+import type { Postprocessing } from "../documents/postprocessing.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { narrowToHalves } from "../kernels/half.js";
 import { checkMembersAgree } from "../recipes/v1/ensemble.js";
-import { caseFileNames } from "../recipes/v1/layout.js";
+import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
 import { ProbabilityMean } from "../steps/ensemble.js";
 import type { ProbabilityArray } from "../steps/probabilities.js";
 import { inFile, loadProperties } from "./case-files.js";
@@ -15,6 +16,7 @@ import {
   jobsFor,
   writeExport,
 } from "./export.js";
+import { type AppliedPostprocessing, applyToOneFile } from "./postprocess.js";
 import { listProbabilities, loadProbabilities, saveProbabilities, splitClasses } from "./probability-files.js";
 import { type CaseOutcome, type Executor, runCases } from "./run.js";
 import type { Store } from "./store.js";
@@ -26,6 +28,8 @@ export type EnsembleStores = Readonly<Record<string, Store>> & { readonly output
 export interface EnsembleSettings extends Omit<ExportSettings, "saveProbabilities"> {
   /** Write `ID.nii.gz`, the segmentation that the mean gives. Default false. */
   readonly export?: boolean | undefined;
+  /** Keep only the largest components too; then `export` is true, and not_postprocessed has the segmentations before. */
+  readonly postprocessing?: Postprocessing | undefined;
   /** Write the mean as `ID.npz` with `ID.pkl`. Default: unless `export`. */
   readonly saveProbabilities?: boolean | undefined;
 }
@@ -39,6 +43,8 @@ export interface EnsembledCase {
   readonly shape: Shape3;
   /** The segmentation, if it was asked for. */
   readonly exported: ExportedCase | null;
+  /** What post-processing did to it, if that was asked for. */
+  readonly postprocessed: AppliedPostprocessing | null;
 }
 
 interface EnsembleArgument {
@@ -46,6 +52,9 @@ interface EnsembleArgument {
   readonly members: number;
   readonly settings: EnsembleSettings;
 }
+
+/** nnU-Net's folder for the segmentations of an ensemble before post-processing. */
+const NOT_POSTPROCESSED = "not_postprocessed";
 
 /** Name of the store of one member. */
 export function memberName(member: number): string {
@@ -68,17 +77,33 @@ export async function ensembleOneCase(stores: EnsembleStores, argument: Ensemble
   }
   const probabilities = mean.take();
   const { output } = stores;
-  if (settings.saveProbabilities ?? settings.export !== true) {
+  if (settings.saveProbabilities ?? !isExported(settings))
     await saveMean(output, identifier, probabilities, properties);
-  }
-  const exported =
-    settings.export === true
-      ? await writeExport(output, identifier, probabilities, properties, {
-          ...exportSettings(settings),
-          saveProbabilities: false,
-        })
-      : null;
-  return { members: members.length, classes: probabilities.classes, shape: probabilities.shape, exported };
+  const finished = await exportMean(output, identifier, probabilities, properties, settings);
+  return { members: members.length, classes: probabilities.classes, shape: probabilities.shape, ...finished };
+}
+
+function isExported(settings: EnsembleSettings): boolean {
+  return settings.export === true || settings.postprocessing !== undefined;
+}
+
+/** Writes the segmentation of the mean, and the post-processed one beside it, as far as they are asked for. */
+async function exportMean(
+  output: Store,
+  identifier: string,
+  probabilities: ProbabilityArray,
+  properties: CaseProperties,
+  settings: EnsembleSettings,
+): Promise<Pick<EnsembledCase, "exported" | "postprocessed">> {
+  if (!isExported(settings)) return { exported: null, postprocessed: null };
+  const { postprocessing } = settings;
+  const folder = postprocessing === undefined ? "" : NOT_POSTPROCESSED;
+  const options = { ...exportSettings(settings), saveProbabilities: false };
+  const exported = await writeExport(output, identifier, probabilities, properties, options, folder);
+  if (postprocessing === undefined) return { exported, postprocessed: null };
+  const name = `${identifier}.nii.gz`;
+  const files = { input: joinPath(folder, name), output: name, postprocessing };
+  return { exported, postprocessed: await applyToOneFile({ input: output, output }, files) };
 }
 
 /** The first member's properties, after all members' have been compared. */
@@ -121,8 +146,12 @@ export async function ensembleDataset(
   const lists = await Promise.all(members.map((store) => listProbabilities(store)));
   const identifiers = [...new Set(lists.flat())].sort();
   checkNotEmpty(identifiers, members.map((store) => store.location("")).join(", "));
-  const settings: EnsembleSettings = { ...exportSettings(options), export: options.export };
+  const settings: EnsembleSettings = {
+    ...exportSettings(options),
+    export: options.export,
+    postprocessing: options.postprocessing,
+  };
   const argument = (identifier: string): EnsembleArgument => ({ identifier, members: count, settings });
-  const jobs = await jobsFor(members[0] as Store, identifiers, argument, count);
+  const jobs = await jobsFor(members[0] as Store, identifiers, argument, { members: count, saves: false });
   return runCases<EnsembledCase>(executor, "ensemble", "ensemble", jobs, options);
 }

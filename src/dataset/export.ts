@@ -9,9 +9,10 @@ import {
   exportProbabilities,
   exportSegmentation,
 } from "../recipes/v1/export.js";
+import { joinPath } from "../recipes/v1/layout.js";
 import type { ProbabilityArray } from "../steps/probabilities.js";
 import { inFile, loadProperties } from "./case-files.js";
-import { listProbabilities, loadProbabilities, probabilityBytes, saveProbabilities } from "./probability-files.js";
+import { listProbabilities, loadProbabilities, peekArray, saveProbabilities } from "./probability-files.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import type { StageOptions } from "./task.js";
@@ -63,18 +64,19 @@ export async function exportOneCase({ input, output }: ExportStores, argument: E
   );
 }
 
-/** Exports probabilities and writes what the settings ask for. */
+/** Exports probabilities and writes what the settings ask for; the segmentation into `folder`. */
 export async function writeExport(
   output: Store,
   identifier: string,
   probabilities: ProbabilityArray,
   properties: CaseProperties,
   settings: ExportSettings,
+  folder = "",
 ): Promise<ExportedCase> {
   const { saveProbabilities: save = false, ...options } = settings;
   const { segmentation, warnings } = await exportSegmentation(probabilities, properties, options);
   if (save) await writeProbabilities(output, identifier, probabilities, properties, options);
-  await output.write(`${identifier}.nii.gz`, await formatNifti(segmentation, { gzip: true }));
+  await output.write(joinPath(folder, `${identifier}.nii.gz`), await formatNifti(segmentation, { gzip: true }));
   return {
     classes: probabilities.classes,
     shapeBefore: probabilities.shape,
@@ -112,12 +114,32 @@ async function writeProbabilities(
   );
 }
 
-/** Bytes that one case needs, from the head of its file and its properties; undefined if they cannot be read. */
-async function estimate(input: Store, identifier: string, members: number): Promise<number | undefined> {
+/** What decides about the memory of a job beside its files. */
+export interface MemoryPlan {
+  /** Members of an ensemble; 1 otherwise. */
+  readonly members: number;
+  /** Whether probabilities on the scan's voxels are gathered and written too. */
+  readonly saves: boolean;
+}
+
+const FLOAT16_BYTES = 2;
+/** Node, kernels and their window. */
+export const BASE_BYTES = 96 << 20;
+
+/**
+ * Bytes that one case needs, from the head of its file and its properties: the probabilities beside the file that they
+ * come from, labels and their file; undefined if they cannot be read.
+ */
+async function estimate(input: Store, identifier: string, { members, saves }: MemoryPlan): Promise<number | undefined> {
   try {
-    const [bytes, properties] = [await probabilityBytes(input, identifier), await loadProperties(input, identifier)];
-    const voxels = properties.original_size_of_raw_data.reduce((a, b) => a * b, 1);
-    return bytes * (members > 1 ? 4 : 2) + voxels * 2 + (96 << 20);
+    const { shape, byteLength, compressedByteLength } = await peekArray(input, identifier);
+    const { original_size_of_raw_data, size_after_cropping = [] } = await loadProperties(input, identifier);
+    const count = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
+    // Members are summed in float32, twice the bytes if they are float16.
+    const sums = members > 1 ? 2 * byteLength : 0;
+    const saved = saves ? FLOAT16_BYTES * 2 * (shape[0] ?? 0) * count(size_after_cropping) : 0;
+    const labels = 2 * count(original_size_of_raw_data);
+    return byteLength + sums + Math.max(compressedByteLength, saved) + labels + BASE_BYTES;
   } catch {
     // The case fails by itself, with a message of its own.
     return undefined;
@@ -129,11 +151,11 @@ export async function jobsFor(
   input: Store,
   identifiers: readonly string[],
   argument: (identifier: string) => unknown,
-  members = 1,
+  plan: MemoryPlan,
 ): Promise<CaseJob[]> {
   const jobs: CaseJob[] = [];
   for (const identifier of identifiers) {
-    const memoryBytes = await estimate(input, identifier, members);
+    const memoryBytes = await estimate(input, identifier, plan);
     const job = { identifier, argument: argument(identifier) };
     jobs.push(memoryBytes === undefined ? job : { ...job, memoryBytes });
   }
@@ -168,6 +190,8 @@ export async function exportDataset(
   const identifiers = await listProbabilities(stores.input);
   checkNotEmpty(identifiers, stores.input.location(""));
   const settings = exportSettings(options);
-  const jobs = await jobsFor(stores.input, identifiers, (identifier): ExportArgument => ({ identifier, settings }));
+  const argument = (identifier: string): ExportArgument => ({ identifier, settings });
+  const plan = { members: 1, saves: settings.saveProbabilities === true };
+  const jobs = await jobsFor(stores.input, identifiers, argument, plan);
   return runCases<ExportedCase>(executor, "export", "export", jobs, options);
 }

@@ -6,7 +6,13 @@ import {
   type Summary,
   summaryClasses,
 } from "../documents/summary.js";
-import { bestCandidates, type Candidate, candidatesCsv, predictionCommands } from "../recipes/v1/choose-model.js";
+import {
+  bestCandidates,
+  type Candidate,
+  candidatesCsv,
+  packageCommands,
+  predictionCommands,
+} from "../recipes/v1/choose-model.js";
 import { joinPath } from "../recipes/v1/layout.js";
 import {
   ENSEMBLED_FINAL,
@@ -81,6 +87,8 @@ export interface BestConfiguration {
   readonly best: readonly RankedCandidate[];
   /** How to predict with the best: nnU-Net's commands. */
   readonly commands: string;
+  /** The same with this package, once the networks have predicted; empty if there is nothing left to do. */
+  readonly packageCommands: string;
   /** Paths of prediction_commands.txt and summary.csv. */
   readonly files: readonly string[];
 }
@@ -126,9 +134,16 @@ async function saveChoice({ access, settings }: Context, candidates: RankedCandi
   const store = access.store(joinPath(ENSEMBLES_FOLDER, task));
   const withPostprocessing = settings.disablePostprocessing !== true;
   const commands = predictionCommands(best, { ...settings, ensemblesFolder: store.location(""), withPostprocessing });
+  const winner = best.at(-1) as RankedCandidate;
+  const isRule = winner.postprocessing !== null && winner.postprocessing.length > 0;
+  const rules = isRule ? access.store(winner.folder).location(POSTPROCESSING_JSON) : null;
   const texts = { "prediction_commands.txt": commands, "summary.csv": candidatesCsv(candidates) };
   for (const [name, text] of Object.entries(texts)) await store.write(name, new TextEncoder().encode(text));
-  return { commands, files: Object.keys(texts).map((name) => store.location(name)) };
+  return {
+    commands,
+    packageCommands: packageCommands(winner, rules),
+    files: Object.keys(texts).map((name) => store.location(name)),
+  };
 }
 
 async function withExecutor<R>(

@@ -3,7 +3,9 @@ import type { FileContent, Store } from "./store.js";
 
 /** Files that live in memory: for a browser, and for tests. Bytes are kept as given, not copied. */
 export class MemoryStore implements Store {
-  readonly #files: Map<string, Uint8Array>;
+  #files: Map<string, Uint8Array>;
+  /** Begin of the paths of all files that this store sees. */
+  #prefix = "";
 
   /** @param files path (with "/" between its parts) to bytes. @param name what messages call the store. */
   constructor(
@@ -13,12 +15,20 @@ export class MemoryStore implements Store {
     this.#files = new Map(files);
   }
 
+  /** The same files, seen from one of their folders. */
+  below(folder: string): MemoryStore {
+    const store = new MemoryStore([], this.location(folder));
+    store.#files = this.#files;
+    store.#prefix = `${this.#prefix}${folder}/`;
+    return store;
+  }
+
   location(path: string): string {
-    return `${this.name}/${path}`;
+    return path === "" ? this.name : `${this.name}/${path}`;
   }
 
   async read(path: string): Promise<Uint8Array> {
-    const bytes = this.#files.get(path);
+    const bytes = this.#files.get(this.#prefix + path);
     if (bytes === undefined) {
       const file = this.location(path);
       throw new NnprepError("FILE_NOT_FOUND", `${file}: no such file`, { file });
@@ -32,20 +42,20 @@ export class MemoryStore implements Store {
 
   async write(path: string, bytes: FileContent): Promise<void> {
     if (bytes instanceof Uint8Array) {
-      this.#files.set(path, bytes);
+      this.#files.set(this.#prefix + path, bytes);
       return;
     }
     const pieces: BlobPart[] = [];
     for await (const piece of bytes) pieces.push(piece as BlobPart);
-    this.#files.set(path, new Uint8Array(await new Blob(pieces).arrayBuffer()));
+    this.#files.set(this.#prefix + path, new Uint8Array(await new Blob(pieces).arrayBuffer()));
   }
 
   async exists(path: string): Promise<boolean> {
-    return this.#files.has(path);
+    return this.#files.has(this.#prefix + path);
   }
 
   async list(folder = ""): Promise<string[]> {
-    const prefix = folder === "" ? "" : `${folder}/`;
+    const prefix = this.#prefix + (folder === "" ? "" : `${folder}/`);
     const names = [...this.#files.keys()]
       .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes("/"))
       .map((path) => path.slice(prefix.length));
@@ -53,6 +63,6 @@ export class MemoryStore implements Store {
   }
 
   async remove(path: string): Promise<void> {
-    this.#files.delete(path);
+    this.#files.delete(this.#prefix + path);
   }
 }

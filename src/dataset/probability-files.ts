@@ -1,8 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import { formatShape, type Shape3 } from "../core/volume.js";
 import type { CaseProperties } from "../documents/properties.js";
-import { readNpzFloats, writeNpzPieces } from "../io/npz.js";
-import { memberLength } from "../io/zip.js";
+import { type FirstArray, NPZ_HEAD_BYTES, peekNpz, readNpzFloats, writeNpzPieces } from "../io/npz.js";
 import { caseFileNames } from "../recipes/v1/layout.js";
 import type { FloatValues, ProbabilityArray } from "../steps/probabilities.js";
 import { inFile, saveProperties } from "./case-files.js";
@@ -11,8 +10,6 @@ import type { Store } from "./store.js";
 /** Key of the one array in nnU-Net's files of probabilities. */
 const KEY = "softmax";
 const ENDING = ".npz";
-/** Enough of an archive for the header of its first member. */
-const HEAD_BYTES = 512;
 
 /** Identifiers of the cases that have an npz file, sorted by file name. */
 export async function listProbabilities(store: Store): Promise<string[]> {
@@ -21,14 +18,22 @@ export async function listProbabilities(store: Store): Promise<string[]> {
 }
 
 /**
- * Reads `ID.npz` as nnU-Net v1 writes it with `--save_npz`. float64 is rounded to float32.
- * @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED
+ * Reads `ID.npz` as nnU-Net v1 writes it with `--save_npz`, float16 or float32. nnU-Net would decide about float64 in
+ * float64; it never writes such a file.
+ * @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED for other types, float64 among them
  */
 export async function loadProbabilities(store: Store, identifier: string): Promise<ProbabilityArray> {
   const path = caseFileNames(identifier).arrays;
   const bytes = await store.read(path);
   return inFile(store.location(path), async () => {
     const { data, shape } = await readNpzFloats(bytes, KEY);
+    if (data instanceof Float64Array) {
+      throw new NnprepError(
+        "UNSUPPORTED",
+        `array "${KEY}" is float64; float16 or float32, as nnU-Net writes probabilities, is expected. Rounding may turn near ties, so do it yourself: np.savez_compressed(file, ${KEY}=array.astype(np.float32))`,
+        { found: "float64", expected: "float16 or float32" },
+      );
+    }
     if (shape.length !== 4 || shape.some((n) => n < 1)) {
       throw new NnprepError(
         "CORRUPT_FILE",
@@ -37,14 +42,13 @@ export async function loadProbabilities(store: Store, identifier: string): Promi
       );
     }
     const [classes, ...grid] = shape as [number, number, number, number];
-    return { classes, shape: grid, data: data instanceof Float64Array ? Float32Array.from(data) : data };
+    return { classes, shape: grid, data };
   });
 }
 
-/** Bytes of the probabilities of a case once they are read, from the head of its file; 0 if it does not say. */
-export async function probabilityBytes(store: Store, identifier: string): Promise<number> {
-  const head = await store.readHead(caseFileNames(identifier).arrays, HEAD_BYTES);
-  return memberLength(head) ?? 0;
+/** Shape and bytes of the array of `ID.npz`, from the head of the file. @throws NnprepError */
+export async function peekArray(store: Store, identifier: string): Promise<FirstArray> {
+  return peekNpz(await store.readHead(caseFileNames(identifier).arrays, NPZ_HEAD_BYTES));
 }
 
 /**

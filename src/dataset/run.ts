@@ -151,7 +151,7 @@ function tooLarge(name: string, need: number, available: number): NnprepError {
   return new NnprepError(
     "OUT_OF_MEMORY",
     `case ${name} is expected to need about ${formatMebibytes(need)}, but this machine offers ${formatMebibytes(available)}; ` +
-      "preprocess it on a larger machine, choose a coarser target spacing, or leave it out",
+      "take a larger machine, or for preprocessing a coarser target spacing, or leave it out",
     { case: name, memoryBytes: need, availableBytes: available },
   );
 }

@@ -180,6 +180,13 @@ function readNpyHeader(bytes: Uint8Array): NpyHeader {
   };
 }
 
+/** Shape of the array, and bytes of its elements, from the first bytes of a `.npy` file. Throws CORRUPT_FILE, UNSUPPORTED. */
+export function parseNpyGrid(head: Uint8Array): { readonly shape: readonly number[]; readonly byteLength: number } {
+  const { dtype, shape } = readNpyHeader(head);
+  const { itemSize } = parseDtype(dtype.replace("f2", "u2"));
+  return { shape, byteLength: shape.reduce((a, b) => a * b, itemSize) };
+}
+
 /**
  * Parses a `.npy` file (format versions 1 to 3). The array may share the memory of `bytes`.
  * Throws CORRUPT_FILE, and UNSUPPORTED for dtypes that are not plain numbers.

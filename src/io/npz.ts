@@ -1,8 +1,16 @@
 import { NnprepError } from "../core/errors.js";
 import type { NdArray, NdArrayData } from "../core/python.js";
 import { joinParts } from "./gzip-members.js";
-import { bytesOf, dtypeName, formatNpyHeader, parseNpy, parseNpyFloats, type StoredFloats } from "./npy.js";
-import { formatZip, parseZip, streamZip, type ZipEntry, type ZipMember } from "./zip.js";
+import {
+  bytesOf,
+  dtypeName,
+  formatNpyHeader,
+  parseNpy,
+  parseNpyFloats,
+  parseNpyGrid,
+  type StoredFloats,
+} from "./npy.js";
+import { formatZip, parseZip, peekZip, streamZip, type ZipEntry, type ZipMember } from "./zip.js";
 
 /** Members are only stored, deflated at level 1, or deflated at level 6 (what NumPy itself uses). */
 export type NpzCompression = "none" | "fast" | "best";
@@ -45,6 +53,26 @@ function findMember(bytes: Uint8Array, key: string): ZipEntry {
 /** The array under one key, and none of the others. Throws CORRUPT_FILE when there is no such key. */
 export async function readNpzArray(bytes: Uint8Array, key: string): Promise<NdArray> {
   return parseNpy(await findMember(bytes, key).read());
+}
+
+/** What an archive's first array is like. */
+export interface FirstArray {
+  readonly shape: readonly number[];
+  /** Bytes of its elements, and of its member in the archive (where the archive does not say: the same). */
+  readonly byteLength: number;
+  readonly compressedByteLength: number;
+}
+
+/** Enough of an archive for the header of its first array. */
+export const NPZ_HEAD_BYTES = 4096;
+const LONGEST_HEADER = 512;
+
+/** Looks at the first bytes of an archive. Throws CORRUPT_FILE or UNSUPPORTED if they are no array's. */
+export function peekNpz(head: Uint8Array): FirstArray {
+  const member = peekZip(head, LONGEST_HEADER);
+  if (member === undefined) throw new NnprepError("CORRUPT_FILE", "not a zip archive: it does not begin like one");
+  const { shape, byteLength } = parseNpyGrid(member.bytes);
+  return { shape, byteLength, compressedByteLength: member.compressed ?? byteLength };
 }
 
 /** The floats under one key as they are stored, float16 as its bits. Throws CORRUPT_FILE or UNSUPPORTED. */

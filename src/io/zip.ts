@@ -316,15 +316,22 @@ function applyZip64(view: DataView, from: number, to: number, sizes: number[]): 
 }
 
 /**
- * Length before compression of the first member, from the first bytes of an archive; undefined if its header does not
- * say (an archive written to a pipe).
+ * The beginning of what the first member holds, and the length of the member in the archive (undefined where its header
+ * does not say, in an archive that was written piece by piece), from the first bytes of the archive. Undefined if they
+ * are none of a zip archive.
  */
-export function memberLength(head: Uint8Array): number | undefined {
+export function peekZip(
+  head: Uint8Array,
+  byteLength: number,
+): { readonly bytes: Uint8Array; readonly compressed: number | undefined } | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   if (head.length < 30 || view.getUint32(0, true) !== LOCAL_HEADER) return undefined;
   const extraAt = 30 + view.getUint16(26, true);
-  const sizes = [view.getUint32(22, true)];
-  applyZip64(view, extraAt, Math.min(head.length, extraAt + view.getUint16(28, true)), sizes);
-  const [length] = sizes;
-  return length === 0 || length === IN_ZIP64 ? undefined : length;
+  const start = extraAt + view.getUint16(28, true);
+  const sizes: [number, number] = [view.getUint32(22, true), view.getUint32(18, true)];
+  applyZip64(view, extraAt, Math.min(head.length, start), sizes);
+  const compressed = sizes[1] === 0 || sizes[1] === IN_ZIP64 ? undefined : sizes[1];
+  const body = head.subarray(start);
+  if (view.getUint16(8, true) === STORED) return { bytes: body.subarray(0, byteLength), compressed };
+  return { bytes: inflateRawPrefix(body, byteLength), compressed };
 }

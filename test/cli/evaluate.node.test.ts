@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { FolderStore } from "../../src/dataset/folder-store.js";
 import { modelFolder } from "../../src/recipes/v1/results-layout.js";
 import { init } from "../../src/runtime/instantiate.js";
 import { type ValidatedCase, writeCrossValidation, writeLabel } from "../dataset/cross-validation-folder.js";
@@ -33,10 +34,11 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "nnprep-evaluate-"));
   for (const folder of ["ref", "pred"]) mkdirSync(join(root, folder));
   for (const { identifier, reference, prediction } of cases) {
-    await writeLabel(join(root, "ref", `${identifier}.nii.gz`), reference, GRID);
-    await writeLabel(join(root, "pred", `${identifier}.nii.gz`), prediction, GRID);
+    await writeLabel(new FolderStore(join(root, "ref")), `${identifier}.nii.gz`, reference, GRID);
+    await writeLabel(new FolderStore(join(root, "pred")), `${identifier}.nii.gz`, prediction, GRID);
   }
-  await writeCrossValidation(join(root, "results/nnUNet", modelFolder("2d", TASK)), cases, [0, 1, 2], GRID);
+  const model = new FolderStore(join(root, "results/nnUNet", modelFolder("2d", TASK)));
+  await writeCrossValidation(model, cases, [0, 1, 2], GRID);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -59,7 +61,7 @@ test("evaluate with nnU-Net's own flags: table, summary.json, CSV", async () => 
 
 test("evaluate: a case that fails is named, the others are evaluated, the exit code is 1", async () => {
   mkdirSync(at("partly"));
-  await writeLabel(at("partly", "a_1.nii.gz"), cases[0]!.prediction, GRID);
+  await writeLabel(new FolderStore(at("partly")), "a_1.nii.gz", cases[0]!.prediction, GRID);
   writeFileSync(at("partly", "a_2.nii.gz"), "nonsense");
   const { code, stdout } = await runCli(["evaluate", "-ref", at("ref"), "-pred", at("partly"), "-l", "2", "--json"]);
   expect(code).toBe(1);

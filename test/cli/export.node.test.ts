@@ -106,6 +106,28 @@ test("an ensemble is averaged and exported", async () => {
   expect([...data]).toEqual(EXPECTED);
 });
 
+test("an ensemble is post-processed on the way, as nnUNet_ensemble -pp does", async () => {
+  await writeCase("one", "a", 0.875);
+  await writeCase("two", "a", 0.25);
+  const rules = { for_which_classes: [1], min_valid_object_sizes: "None" };
+  writeFileSync(at("rules.json"), JSON.stringify(rules));
+  const call = ["ensemble", "-f", at("one"), at("two"), "-o", at("out"), "-pp", at("rules.json"), "--no-progress"];
+  const { code, stdout } = await runCli(call);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/a +2 +2 +2 x 2 x 2 +0 1 +0 /)]);
+  expect(readdirSync(at("out")).sort()).toEqual(["a.nii.gz", "not_postprocessed", "postprocessing.json"]);
+  expect(readdirSync(at("out", "not_postprocessed"))).toEqual(["a.nii.gz"]);
+  const { data } = await parseNifti(new Uint8Array(readFileSync(at("out", "a.nii.gz"))));
+  expect([...data]).toEqual(EXPECTED);
+  const lost = await runCli([...call.slice(0, -2), at("lost.json"), "--no-progress"]);
+  expect([lost.code, lost.stdout]).toEqual([1, expect.stringMatching(/lost\.json: no such file/)]);
+});
+
+test("a case beyond the memory limit runs alone, with a warning", async () => {
+  await writeCase("in", "a");
+  const { code, stdout } = await runCli(["export", "-i", at("in"), "-o", at("out"), "--memory-limit", "1M"]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/warning: a: .*memory limit of 1 MiB; it ran alone/)]);
+});
+
 test.each([
   [["export", "-i", "in"], /required option '-o/],
   [["export", "-i", "in", "-o", "out", "--regions", "1,256"], /labels from 0 to 255/],

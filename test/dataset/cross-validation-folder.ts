@@ -1,6 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Shape3, Vec3, Volume } from "../../src/core/volume.js";
+import type { Store } from "../../src/dataset/store.js";
 import { propertiesToPython } from "../../src/documents/properties.js";
 import { formatSummary, sortedScores, summarize } from "../../src/documents/summary.js";
 import { formatNifti } from "../../src/io/nifti.js";
@@ -27,25 +26,23 @@ export function labelVolume(data: Uint8Array, { shape, spacingMm }: Grid): Volum
   return { data, shape, geometry: { spacingMm, originMm: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] } };
 }
 
-export async function writeLabel(file: string, data: Uint8Array, grid: Grid): Promise<void> {
-  writeFileSync(file, await formatNifti(labelVolume(data, grid), { gzip: true }));
+export async function writeLabel(store: Store, path: string, data: Uint8Array, grid: Grid): Promise<void> {
+  await store.write(path, await formatNifti(labelVolume(data, grid), { gzip: true }));
 }
 
-/** Writes the folders of one model as nnU-Net's training leaves them: gt_niftis, fold_X/validation_raw, summary.json. */
+/** Writes into a model's folder what nnU-Net's training leaves there: gt_niftis, fold_X/validation_raw, summary.json. */
 export async function writeCrossValidation(
-  folder: string,
+  model: Store,
   cases: readonly ValidatedCase[],
   labels: readonly number[],
   grid: Grid,
 ): Promise<void> {
-  mkdirSync(join(folder, "gt_niftis"), { recursive: true });
   for (const one of cases) {
     const { identifier, fold, reference, prediction, probabilities } = one;
-    const validation = join(folder, `fold_${fold}`, "validation_raw");
-    mkdirSync(validation, { recursive: true });
-    await writeLabel(join(folder, "gt_niftis", `${identifier}.nii.gz`), reference, grid);
-    await writeLabel(join(validation, `${identifier}.nii.gz`), prediction, grid);
-    if (probabilities !== undefined) await writeProbabilities(join(validation, identifier), probabilities, grid);
+    const path = `fold_${fold}/validation_raw/${identifier}`;
+    await writeLabel(model, `gt_niftis/${identifier}.nii.gz`, reference, grid);
+    await writeLabel(model, `${path}.nii.gz`, prediction, grid);
+    if (probabilities !== undefined) await writeProbabilities(model, path, probabilities, grid);
   }
   for (const fold of new Set(cases.map((one) => one.fold))) {
     const all = cases
@@ -56,14 +53,19 @@ export async function writeCrossValidation(
         return { labels: new Map(scores), test: identifier, reference: identifier };
       });
     const text = formatSummary(summarize(all, { timestamp: "2020-01-01 00:00:00" }));
-    writeFileSync(join(folder, `fold_${fold}`, "validation_raw", "summary.json"), text);
+    await model.write(`fold_${fold}/validation_raw/summary.json`, new TextEncoder().encode(text));
   }
 }
 
-async function writeProbabilities(path: string, bits: Uint16Array, { shape, spacingMm }: Grid): Promise<void> {
+async function writeProbabilities(
+  store: Store,
+  path: string,
+  bits: Uint16Array,
+  { shape, spacingMm }: Grid,
+): Promise<void> {
   const classes = bits.length / (shape[0] * shape[1] * shape[2]);
   const softmax = { chunks: [bits], shape: [classes, ...shape], float16: true };
-  writeFileSync(`${path}.npz`, await writeNpz({ softmax }, { compression: "fast" }));
+  await store.write(`${path}.npz`, await writeNpz({ softmax }, { compression: "fast" }));
   const properties = propertiesToPython({
     original_size_of_raw_data: shape,
     original_spacing: spacingMm,
@@ -80,5 +82,5 @@ async function writeProbabilities(path: string, bits: Uint16Array, { shape, spac
     size_after_cropping: shape,
     spacing_after_resampling: spacingMm,
   });
-  writeFileSync(`${path}.pkl`, formatPickle(properties));
+  await store.write(`${path}.pkl`, formatPickle(properties));
 }

@@ -97,8 +97,8 @@ test("every kind of bad case is named, the good ones are evaluated", async () =>
 test("an empty folder is named", async () => {
   const good = await nifti(labels(1));
   for (const [prediction, reference, message] of [
-    [{}, { "a.nii.gz": good }, /pred\/: no NIfTI files/],
-    [{ "a.nii.gz": good }, { "a.nrrd": good }, /ref\/: no NIfTI files/],
+    [{}, { "a.nii.gz": good }, /pred: no NIfTI files/],
+    [{ "a.nii.gz": good }, { "a.nrrd": good }, /ref: no NIfTI files/],
   ] as const) {
     await expect(evaluateFolders(await evaluation(prediction, reference), [1])).rejects.toMatchObject({
       code: "INVALID_DATASET",

@@ -115,6 +115,12 @@ describe("a folder of probabilities", () => {
       "integers.npz",
       await writeNpz({ softmax: { chunks: [new Int16Array(16)], shape: [2, 2, 2, 2] } }, { compression: "none" }),
     );
+    await put(input, "doubles", golden.probabilities, golden);
+    const doubles = {
+      chunks: [Float64Array.from(decode<Float32Array>(golden.probabilities))],
+      shape: golden.probabilities.shape,
+    };
+    await input.write("doubles.npz", await writeNpz({ softmax: doubles }, { compression: "fast" }));
     const outcomes = await exportDataset(new LocalExecutor({ input, output }), { input, output });
     const said = outcomes.map((o) => [
       o.identifier,
@@ -127,6 +133,7 @@ describe("a folder of probabilities", () => {
       "not-softmax": expect.stringMatching(/CORRUPT_FILE: .*not-softmax\.npz: no array "softmax" .*found: data/),
       "three-axes": expect.stringMatching(/CORRUPT_FILE: .*three-axes\.npz: .*\(2, 2, 2\)/),
       "cut-off": expect.stringMatching(/CORRUPT_FILE: .*cut-off\.npz/),
+      doubles: expect.stringMatching(/UNSUPPORTED: .*doubles\.npz: .*float64.*astype\(np\.float32\)/),
       integers: expect.stringMatching(/UNSUPPORTED: .*integers\.npz: .*<i2/),
     });
     expect(await output.list()).toEqual(["good.nii.gz"]);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { NdArray } from "../../src/core/python.js";
 import { formatNpy, parseNpy } from "../../src/io/npy.js";
-import { readNpz, readNpzArray, writeNpz } from "../../src/io/npz.js";
+import { peekNpz, readNpz, readNpzArray, writeNpz } from "../../src/io/npz.js";
 import { formatZip, parseZip } from "../../src/io/zip.js";
 import { type Described, fromBase64, parseDescribed } from "./python-values.js";
 
@@ -20,6 +20,10 @@ for (const { name, base64 } of archives) {
     const found = await readNpz(fromBase64(base64));
     expect([...found.keys()]).toEqual(Object.keys(values));
     for (const [key, array] of found) expect(array, key).toEqual(parseDescribed(values[key]));
+    const [first] = found.values();
+    const { shape, byteLength, compressedByteLength } = peekNpz(fromBase64(base64).subarray(0, 4096));
+    expect([shape, byteLength]).toEqual([first?.shape, first?.data.byteLength]);
+    expect(compressedByteLength).toBeLessThan(byteLength + 256);
   });
 }
 
@@ -67,6 +71,9 @@ for (const compression of ["none", "fast", "best"] as const) {
     const chunked = await writeNpz({ data: { chunks, shape: [3, 4, 5] } }, { compression });
     expect(await readNpzArray(chunked, "data")).toEqual(new NdArray(data, [3, 4, 5]));
     expect(await readNpz(chunked)).toEqual(await readNpz(whole));
+    for (const bytes of [whole, chunked, whole.subarray(0, 250)]) {
+      expect(peekNpz(bytes)).toMatchObject({ shape: [3, 4, 5], byteLength: 240 });
+    }
     expect(await writeNpz({ data: new NdArray(data, [3, 4, 5]) }, { compression })).toEqual(whole);
   });
 

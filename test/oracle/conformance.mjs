@@ -2,6 +2,7 @@
 //
 // Builds raw tasks out of real scans, lets nnU-Net 1.7.1 and nnprep prepare them, and compares every file they write.
 // A second table compares what is read and written with SimpleITK and nibabel (alone: --formats).
+// A third takes the scans' labels to the network's grid and back with both (alone: --round-trips).
 // SCANS is a folder with the real cases (default ../shared/cases; they are no part of this repository). Needs Python
 // 3.11 or newer: without --python a virtual environment with test/oracle/requirements.txt is made once, in .cache/oracle.
 // The reference's results are kept in FOLDER (default .cache/conformance); delete it to run the reference again.
@@ -15,6 +16,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     python: { type: "string" },
     folder: { type: "string" },
+    "round-trips": { type: "boolean" },
     formats: { type: "boolean" },
     task: { type: "string", multiple: true },
   },
@@ -44,6 +46,18 @@ function pythonWithReference() {
   return python;
 }
 
+function roundTrips() {
+  const place = join(folder, "round-trips");
+  const script = join(oracle, "round_trip.py");
+  rmSync(place, { recursive: true, force: true });
+  run(python, [script, "prepare", scans, place]);
+  run(process.execPath, [join(oracle, "round-trip.mjs"), place]);
+  const call = ["dist/cli/main.js", "export", "-i", join(place, "probabilities"), "-o"];
+  run(process.execPath, [...call, join(place, "exported")], {}, "ignore");
+  run(process.execPath, [...call, join(place, "exported-as-reference"), "--nnunet-target-axis"], {}, "ignore");
+  run(python, [script, "compare", place]);
+}
+
 if (!existsSync(scans)) {
   console.error(`no folder ${scans}: conformance needs real scans, give their folder as the first argument`);
   process.exit(2);
@@ -53,6 +67,10 @@ const conformance = join(oracle, "conformance.py");
 mkdirSync(folder, { recursive: true });
 if (options.formats) {
   run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
+  process.exit();
+}
+if (options["round-trips"]) {
+  roundTrips();
   process.exit();
 }
 if (!existsSync(join(folder, "raw"))) run(python, [conformance, "build", scans, folder]);
@@ -80,3 +98,4 @@ run(python, [
   ...tasks.flatMap((task) => ["--task", task]),
 ]);
 run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
+roundTrips();

@@ -29,6 +29,11 @@ export interface CommandSettings extends ModelNames {
   readonly withPostprocessing: boolean;
 }
 
+/** A word as a POSIX shell takes it: Python's `shlex.quote`. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 /**
  * How test cases are to be predicted with the winners: the text of nnU-Net 1.7.1's prediction_commands.txt, which is
  * what it prints.
@@ -44,7 +49,9 @@ export function predictionCommands(winners: readonly Candidate[], settings: Comm
     .map(({ name, isEnsemble }) => {
       if (!isEnsemble) return predict(name, "OUTPUT_FOLDER_MODEL1", "");
       const [first, second] = ensembleMembers(name);
-      const postprocessing = withPostprocessing ? ` -pp ${joinPath(ensemblesFolder, name, "postprocessing.json")}` : "";
+      const postprocessing = withPostprocessing
+        ? ` -pp ${quote(joinPath(ensemblesFolder, name, "postprocessing.json"))}`
+        : "";
       return (
         predict(first, "OUTPUT_FOLDER_MODEL1", " -z") +
         predict(second, "OUTPUT_FOLDER_MODEL2", " -z") +
@@ -52,6 +59,22 @@ export function predictionCommands(winners: readonly Candidate[], settings: Comm
       );
     })
     .join("");
+}
+
+/**
+ * What this package does once the networks have predicted with a winner: the ensemble and its post-processing. Empty if
+ * there is nothing to be done.
+ *
+ * @param postprocessing its postprocessing.json, null to leave it out
+ */
+export function packageCommands({ isEnsemble }: Pick<Candidate, "isEnsemble">, postprocessing: string | null): string {
+  const option = postprocessing === null ? "" : ` -pp ${quote(postprocessing)}`;
+  if (isEnsemble) {
+    return `nnprep ensemble -f OUTPUT_FOLDER_MODEL1 OUTPUT_FOLDER_MODEL2 -o OUTPUT_FOLDER --export${option}\n`;
+  }
+  return postprocessing === null
+    ? ""
+    : `nnprep apply-postprocessing -i OUTPUT_FOLDER_MODEL1 -o OUTPUT_FOLDER${option}\n`;
 }
 
 /** C's `%01.4f`, which rounds what lies exactly in the middle to the even digit where `toFixed` rounds it up. */

@@ -1,15 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { isAbsolute, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Shape3, Vec3 } from "../../src/core/volume.js";
 import { voxelCount } from "../../src/core/volume.js";
 import { type FindBestSettings, findBestConfiguration, type ResultsAccess } from "../../src/dataset/find-best.js";
-import { FolderStore } from "../../src/dataset/folder-store.js";
 import { LocalExecutor } from "../../src/dataset/local-executor.js";
+import { MemoryStore } from "../../src/dataset/memory-store.js";
 import { readVolume } from "../../src/io/formats.js";
+import { packageCommands } from "../../src/recipes/v1/choose-model.js";
 import { modelFolder } from "../../src/recipes/v1/results-layout.js";
 import { init } from "../../src/runtime/instantiate.js";
+import goldens from "../golden/find-best/find-best.json";
 import { countDifferences, decode, type GoldenArray } from "../golden.js";
 import { type ValidatedCase, writeCrossValidation } from "./cross-validation-folder.js";
 
@@ -32,20 +31,20 @@ interface FindBestGolden {
   readonly csv: string;
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL("../golden/find-best/find-best.json", import.meta.url), "utf8"),
-) as FindBestGolden;
+const golden = goldens as unknown as FindBestGolden;
 const { task, models, folds, shape, ensemble } = golden;
 
-let root: string;
+const results = new MemoryStore([], "results");
 beforeAll(async () => {
   await init();
-  root = mkdtempSync(join(tmpdir(), "nnprep-find-best-"));
   for (const model of models) {
-    await writeCrossValidation(join(root, modelFolder(model, task)), casesOf(model), [0, 1, 2], golden);
+    await writeCrossValidation(results.below(modelFolder(model, task)), casesOf(model), [0, 1, 2], golden);
   }
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await results.read(path));
+}
 
 function part<T extends Uint8Array | Uint16Array>(array: GoldenArray, i: number): T {
   const whole = decode<T>(array);
@@ -73,7 +72,7 @@ function casesOf(model: string): ValidatedCase[] {
 }
 
 function access(): ResultsAccess {
-  const store = (path: string) => new FolderStore(isAbsolute(path) ? path : join(root, path));
+  const store = (path: string) => results.below(path);
   const executor = (folders: Readonly<Record<string, string>>) =>
     new LocalExecutor(Object.fromEntries(Object.entries(folders).map(([name, path]) => [name, store(path)])));
   return { store, executor };
@@ -82,26 +81,29 @@ function access(): ResultsAccess {
 const settings: FindBestSettings = { task, models, folds };
 
 test("as nnUNet_find_best_configuration: ranking, post-processing, commands, table", async () => {
-  const { candidates, best, commands, files } = await findBestConfiguration(access(), settings);
+  const { candidates, best, commands, packageCommands, files } = await findBestConfiguration(access(), settings);
   expect(Object.fromEntries(candidates.map(({ name, meanForegroundDice }) => [name, meanForegroundDice]))).toEqual(
     golden.dice,
   );
   expect(best.map(({ name }) => name)).toEqual([ensemble]);
-  const here = join(root, "ensembles", task);
+  const here = `results/ensembles/${task}`;
   expect(commands).toBe(golden.commands.replaceAll(golden.ensemblesFolder, here));
-  expect(files).toEqual([join(here, "prediction_commands.txt"), join(here, "summary.csv")]);
-  expect(readFileSync(files[0] as string, "utf8")).toBe(commands);
-  expect(readFileSync(files[1] as string, "utf8")).toBe(golden.csv);
+  expect(packageCommands).toBe(
+    `nnprep ensemble -f OUTPUT_FOLDER_MODEL1 OUTPUT_FOLDER_MODEL2 -o OUTPUT_FOLDER --export -pp ${here}/${ensemble}/postprocessing.json\n`,
+  );
+  expect(files).toEqual([`${here}/prediction_commands.txt`, `${here}/summary.csv`]);
+  expect(await readText(`ensembles/${task}/prediction_commands.txt`)).toBe(commands);
+  expect(await readText(`ensembles/${task}/summary.csv`)).toBe(golden.csv);
   for (const { name, folder, reused } of candidates) {
     expect(reused).toBe(false);
-    expect(readFileSync(join(root, folder, "postprocessing.json"), "utf8")).toBe(golden.postprocessing[name]);
+    expect(await readText(`${folder}/postprocessing.json`)).toBe(golden.postprocessing[name]);
   }
   for (const [i, identifier] of golden.identifiers.entries()) {
-    const file = join(here, ensemble, "ensembled_raw", `${identifier}.nii.gz`);
-    const { data } = await readVolume(file, readFileSync(file));
+    const file = `ensembles/${task}/${ensemble}/ensembled_raw/${identifier}.nii.gz`;
+    const { data } = await readVolume(file, await results.read(file));
     expect(countDifferences(data, part<Uint8Array>(golden.ensembled, i))).toBe(0);
   }
-  const summary = JSON.parse(readFileSync(join(root, "summary_jsons", `${task}__${ensemble}.json`), "utf8"));
+  const summary = JSON.parse(await readText(`summary_jsons/${task}__${ensemble}.json`));
   expect(summary.experiment_name).toBe(ensemble);
   const again = await findBestConfiguration(access(), settings);
   expect(again.candidates.every(({ reused }) => reused)).toBe(true);
@@ -121,13 +123,13 @@ test("single models, without post-processing", async () => {
 });
 
 test("what an ensemble lacks is named", async () => {
-  const folder = join(root, modelFolder("2d", task), "fold_1", "validation_raw");
-  rmSync(join(folder, "case_11.npz"));
+  const folder = results.below(modelFolder("2d", task)).below("fold_1/validation_raw");
+  await folder.remove("case_11.npz");
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     code: "FILE_NOT_FOUND",
     message: expect.stringMatching(/case_11\.npz.*--npz/s),
   });
-  rmSync(join(folder, "case_11.nii.gz"));
+  await folder.remove("case_11.nii.gz");
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     code: "INVALID_DATASET",
     message: expect.stringContaining("1 without a prediction: case_11"),
@@ -135,8 +137,19 @@ test("what an ensemble lacks is named", async () => {
   await expect(findBestConfiguration(access(), { ...settings, folds: [0, 7], overwrite: true })).rejects.toMatchObject({
     message: expect.stringContaining("fold_7"),
   });
-  writeFileSync(join(folder, "case_00.nii.gz"), "");
+  await folder.write("case_00.nii.gz", new Uint8Array());
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     message: expect.stringContaining("one fold only"),
   });
+});
+
+test("commands quote what a shell would take apart", () => {
+  const file = "/the results/o'clock/postprocessing.json";
+  const quoted = "'/the results/o'\"'\"'clock/postprocessing.json'";
+  expect(packageCommands({ isEnsemble: false }, file)).toBe(
+    `nnprep apply-postprocessing -i OUTPUT_FOLDER_MODEL1 -o OUTPUT_FOLDER -pp ${quoted}\n`,
+  );
+  expect(packageCommands({ isEnsemble: true }, file)).toMatch(new RegExp(` --export -pp ${quoted}\n$`));
+  expect(packageCommands({ isEnsemble: true }, null)).toMatch(/ -o OUTPUT_FOLDER --export\n$/);
+  expect(packageCommands({ isEnsemble: false }, null)).toBe("");
 });

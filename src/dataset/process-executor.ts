@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { PROGRAM_BYTES } from "../recipes/v1/memory.js";
-import { type JobNote, WorkerPool } from "../runtime/pool.js";
+import type { JobNote } from "../runtime/answers.js";
+import { WorkerPool } from "../runtime/pool.js";
 import { FolderStore } from "./folder-store.js";
 import type { Executor, Measured } from "./run.js";
 import type { Task } from "./task.js";

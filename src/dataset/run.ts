@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import type { JobNote } from "../runtime/pool.js";
+import type { JobNote } from "../runtime/answers.js";
 
 /** One case to be worked on, with what the task needs to know of it. */
 export interface CaseJob {

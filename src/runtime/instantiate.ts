@@ -12,6 +12,7 @@ export interface InitOptions {
 interface Machine {
   readonly exports: Record<string, unknown>;
   readonly window: Window;
+  readonly module: WebAssembly.Module;
 }
 
 let machine: Machine | undefined;
@@ -19,11 +20,12 @@ let starting: Promise<void> | undefined;
 
 async function start(options: InitOptions): Promise<void> {
   const source = options.wasm ?? (await loadKernelBytes());
+  const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source as BufferSource);
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-  const { exports } = await instantiate(source as WebAssembly.Module, { env: { memory } });
+  const { exports } = await instantiate(module, { env: { memory } });
   const raw = exports as unknown as Record<string, unknown>;
   const base = (raw.windowBase as () => number)();
-  machine = { exports: raw, window: new Window(memory, base) };
+  machine = { exports: raw, window: new Window(memory, base), module };
 }
 
 /**
@@ -38,10 +40,10 @@ export function init(options: InitOptions = {}): Promise<void> {
   return starting;
 }
 
-/** The exports and the scratch memory, for the wrappers in `kernels/`; each names the exports it uses. */
-export function kernels<E>(): { readonly exports: E; readonly window: Window } {
+/** The exports, the scratch memory and what they were made from, for the wrappers in `kernels/`; each names the exports it uses. */
+export function kernels<E>(): { readonly exports: E; readonly window: Window; readonly module: WebAssembly.Module } {
   if (machine === undefined) {
     throw new NnprepError("NOT_INITIALIZED", "the kernels are not loaded yet: await init() first");
   }
-  return machine as unknown as { exports: E; window: Window };
+  return machine as unknown as { exports: E; window: Window; module: WebAssembly.Module };
 }

@@ -1,27 +1,15 @@
 import workerpool from "workerpool";
-import { NnprepError, type PlainError } from "../core/errors.js";
-
-/** What is known of a job before it runs, for the report when its worker dies. */
-export interface JobNote {
-  /** What the job works on, for messages: a case identifier. */
-  readonly name: string;
-  /** Bytes that the job was expected to need. */
-  readonly memoryBytes?: number;
-  /** Bytes that all jobs at work may need together. */
-  readonly memoryLimitBytes?: number;
-}
+import { NnprepError } from "../core/errors.js";
+import { type Answer, answer, type JobNote, type JobPool, type Methods, unwrap } from "./answers.js";
 
 export interface PoolSettings {
-  /** Module that calls `serveWorker`: an absolute path in Node, a URL in a browser. */
+  /** Absolute path of a module that calls `serveWorker`. */
   readonly script: string;
   /** Jobs that run at the same time. */
   readonly workers: number;
-  /** Processes survive each other's end; threads share memory; Web Workers are what a browser has. */
-  readonly kind: "process" | "thread" | "web";
+  /** Processes survive each other's end; threads share memory. */
+  readonly kind: "process" | "thread";
 }
-
-/** How a result travels: errors as plain values, because cloning takes class and code away. */
-type Answer = { readonly value: unknown } | { readonly plain: PlainError } | { readonly text: string };
 
 /** Milliseconds that a stopped worker gets to leave by itself. */
 const GRACE_MS = 100;
@@ -31,7 +19,7 @@ const UNSTARTED = "Worker is terminated";
  * A pool of workers that each run one job at a time. A worker that dies fails its own job only (`WORKER_DIED`);
  * the next job starts a new worker.
  */
-export class WorkerPool {
+export class WorkerPool implements JobPool {
   readonly workers: number;
   readonly #pool: workerpool.Pool;
   readonly #waiting: (() => void)[] = [];
@@ -46,7 +34,6 @@ export class WorkerPool {
       workerType: settings.kind,
       workerTerminateTimeout: GRACE_MS,
       forkOpts: { serialization: "advanced", execArgv: ["--expose-gc"] },
-      workerOpts: { type: "module" },
     });
   }
 
@@ -112,12 +99,6 @@ export class WorkerPool {
   }
 }
 
-function unwrap<T>(answer: Answer): T {
-  if ("plain" in answer) throw NnprepError.fromPlain(answer.plain);
-  if ("text" in answer) throw new Error(answer.text);
-  return answer.value as T;
-}
-
 function workerDied(message: string, note: JobNote): NnprepError {
   const signal = /signalCode: `(SIG\w+)`/.exec(message)?.[1];
   const exitCode = /exitCode: `(\d+)`/.exec(message)?.[1];
@@ -145,27 +126,9 @@ function workerDied(message: string, note: JobNote): NnprepError {
   );
 }
 
-/** An error in a form that survives a worker boundary. */
-function toAnswer(error: unknown): Answer {
-  if (error instanceof NnprepError) return { plain: error.toPlain() };
-  if (error instanceof RangeError && /allocation|array length|array buffer/i.test(error.message)) {
-    const full = new NnprepError("OUT_OF_MEMORY", `the engine could not allocate memory (${error.message})`);
-    return { plain: full.toPlain() };
-  }
-  return { text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-}
-
 /** The worker's side: offers `methods`, each with one argument, to the pool that started it. */
-export function serveWorker(methods: Readonly<Record<string, (argument: never) => unknown>>): void {
+export function serveWorker(methods: Methods): void {
   const wrapped: Record<string, (argument: unknown) => Promise<Answer>> = {};
-  for (const [name, method] of Object.entries(methods)) {
-    wrapped[name] = async (argument) => {
-      try {
-        return { value: await method(argument as never) };
-      } catch (error) {
-        return toAnswer(error);
-      }
-    };
-  }
+  for (const name of Object.keys(methods)) wrapped[name] = (argument) => answer(methods, name, argument);
   workerpool.worker(wrapped);
 }

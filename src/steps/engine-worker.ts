@@ -1,9 +1,9 @@
+import { serveThread } from "#threads";
 import type { Shape3 } from "../core/volume.js";
 import { type BetweenPasses, resizeCubicSlices, resizeFirstAxis, resizePlanes } from "../kernels/cubic.js";
 import type { CubicJob } from "../kernels/cubic-repair.js";
 import type { Extent } from "../kernels/extent.js";
 import { init } from "../runtime/instantiate.js";
-import { serveWorker } from "../runtime/pool.js";
 
 /** Slices [from, to) of a volume through the two last axes. `store` is shared, or the worker's own to give back. */
 export interface PlanesCall {
@@ -27,25 +27,35 @@ export interface SlicesCall {
   readonly output: Float32Array | null;
 }
 
+/** A call and the kernels of the thread that makes it, so that a worker fetches nothing. */
+export interface Sent<C> {
+  readonly kernels: WebAssembly.Module;
+  readonly call: C;
+}
+
+function withKernels<C, R>(work: (call: C) => R): (sent: Sent<C>) => Promise<R> {
+  return async ({ kernels, call }) => {
+    await init({ wasm: kernels });
+    return work(call);
+  };
+}
+
 /** Worker thread of an engine: parts of one resampling. */
-serveWorker({
-  async planes({ job, slab, between }: PlanesCall): Promise<{ extent: Extent; store: Float64Array | null }> {
-    await init();
+serveThread({
+  planes: withKernels(({ job, slab, between }: PlanesCall): { extent: Extent; store: Float64Array | null } => {
     const own = between.store.length > 0 ? between : { ...between, store: new Float64Array(storeLength(between)) };
     const extent = resizePlanes(job, slab, own);
     return { extent, store: own === between ? null : own.store };
-  },
-  async firstAxis({ job, between, extent, output }: FirstAxisCall): Promise<null> {
-    await init();
+  }),
+  firstAxis: withKernels(({ job, between, extent, output }: FirstAxisCall): null => {
     resizeFirstAxis(job, between, extent, output);
     return null;
-  },
-  async slices({ data, shape, newPlane, output }: SlicesCall): Promise<Float32Array | null> {
-    await init();
+  }),
+  slices: withKernels(({ data, shape, newPlane, output }: SlicesCall): Float32Array | null => {
     if (output === null) return resizeCubicSlices(data, shape, newPlane);
     resizeCubicSlices(data, shape, newPlane, output);
     return null;
-  },
+  }),
 });
 
 function storeLength({ tiles, samples }: BetweenPasses): number {

@@ -1,3 +1,4 @@
+import { startThreads } from "#threads";
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import {
   type BetweenPasses,
@@ -9,9 +10,12 @@ import {
 } from "../kernels/cubic.js";
 import type { CubicJob } from "../kernels/cubic-repair.js";
 import { BLOCK, type Extent, joinExtents } from "../kernels/extent.js";
-import { init } from "../runtime/instantiate.js";
-import { WorkerPool } from "../runtime/pool.js";
-import type { FirstAxisCall, PlanesCall, SlicesCall } from "./engine-worker.js";
+import type { JobPool, PageWorker } from "../runtime/answers.js";
+import { init, kernels } from "../runtime/instantiate.js";
+import type { FirstAxisCall, PlanesCall, Sent, SlicesCall } from "./engine-worker.js";
+
+/** The page's own; never called in Node. */
+declare const Worker: new (url: string | URL, options: { readonly type: "module" }) => PageWorker;
 
 /** How an engine's threads see a volume. */
 export type Sharing = "shared" | "transfer" | "none";
@@ -21,7 +25,10 @@ export interface EngineOptions {
   readonly threads: number;
   /** Forces a way of sharing instead of the best one that the platform allows. */
   readonly sharing?: Sharing;
-  /** Where `steps/engine-worker.js` of this package is served, when not beside its own modules (bundled pages). */
+  /**
+   * Where `steps/engine-worker.js` of this package is served, of the page's own origin. Not needed with a bundler that
+   * understands `new Worker(new URL(...))` (Vite, webpack 5), nor where the package's modules are served as they are.
+   */
   readonly workerUrl?: string;
 }
 
@@ -60,10 +67,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   await init();
   const sharing = options.threads <= 1 ? "none" : (options.sharing ?? bestSharing());
   if (sharing === "none") return new CallersThread();
-  const inNode = typeof process !== "undefined" && process.versions?.node !== undefined;
-  const url = options.workerUrl ?? new URL("./engine-worker.js", import.meta.url).href;
-  const script = inNode && url.startsWith("file:") ? decodeURIComponent(new URL(url).pathname) : url;
-  const pool = new WorkerPool({ script, workers: options.threads, kind: inNode ? "thread" : "web" });
+  const url = options.workerUrl;
+  const pool = startThreads({
+    threads: options.threads,
+    url: new URL(url ?? "./engine-worker.js", import.meta.url),
+    // Bundlers look for these very words.
+    start: () =>
+      url === undefined
+        ? new Worker(new URL("./engine-worker.js", import.meta.url), { type: "module" })
+        : new Worker(url, { type: "module" }),
+  });
   return new ThreadEngine(pool, options.threads, sharing);
 }
 
@@ -101,11 +114,11 @@ function slabs(count: number): [number, number][] {
 class ThreadEngine implements Engine {
   readonly threads: number;
   readonly sharing: Sharing;
-  readonly #pool: WorkerPool;
+  readonly #pool: JobPool;
   readonly #buffers: SharedArrayBuffer[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(pool: WorkerPool, threads: number, sharing: Sharing) {
+  constructor(pool: JobPool, threads: number, sharing: Sharing) {
     this.#pool = pool;
     this.threads = threads;
     this.sharing = sharing;
@@ -216,7 +229,8 @@ class ThreadEngine implements Engine {
   }
 
   #run<T>(method: string, call: PlanesCall | FirstAxisCall | SlicesCall, transfer: ArrayBuffer[] = []): Promise<T> {
-    return this.#pool.run<T>(method, call, { name: method }, transfer);
+    const sent: Sent<typeof call> = { kernels: kernels().module, call };
+    return this.#pool.run<T>(method, sent, { name: "a resampling" }, transfer);
   }
 
   close(): Promise<void> {

@@ -120,19 +120,28 @@ async function runInPage(hash) {
   const bundle = await build({ ...shared, build: { outDir: "out", target: "es2022", assetsInlineLimit: 0 } });
   const code = bundle.output.map((file) => (file.type === "chunk" ? file.code : "")).join("");
   check("the bundle has nothing of Node's", /node:|browser-external/.test(code), false);
-  const server = await preview({ ...shared, build: { outDir: "out" }, preview: { host: "127.0.0.1", port: 4173 } });
+  await visit(shared, {}, async (read) => {
+    check("Chromium, Vite's own copy of the kernels", await read(""), `hash ${hash}`);
+    check("Chromium, init({ wasm })", await read("?wasm"), `hash ${hash}`);
+    check("Chromium, bundled Web Workers", await read("?threads"), "2 threads, transfer: equal");
+  });
+  const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+  await visit(shared, isolated, async (read) => {
+    check("Chromium, Web Workers with shared memory", await read("?threads"), "2 threads, shared: equal");
+  });
+}
+
+/** Serves the bundle with some headers; `use` gets a function that returns what the page shows for a query. */
+async function visit(shared, headers, use) {
+  const place = { host: "127.0.0.1", port: 4173, headers };
+  const server = await preview({ ...shared, build: { outDir: "out" }, preview: place });
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
   try {
     const tab = await browser.newPage();
-    for (const query of ["", "?wasm"]) {
+    await use(async (query) => {
       await tab.goto(`${server.resolvedUrls.local[0]}${query}`);
-      const output = tab.locator("output:not(:text('working'))");
-      check(
-        `Chromium, ${query === "" ? "Vite's own copy of the kernels" : "init({ wasm })"}`,
-        await output.textContent(),
-        `hash ${hash}`,
-      );
-    }
+      return tab.locator("output:not(:text('working'))").textContent();
+    });
   } finally {
     await browser.close();
     await server.close();

@@ -1,0 +1,88 @@
+import { NnprepError } from "../core/errors.js";
+import {
+  type Answer,
+  answer,
+  type JobNote,
+  type JobPool,
+  type Methods,
+  type PageWorker,
+  type ThreadSettings,
+  unwrap,
+} from "./answers.js";
+
+/** One job on its way to a worker, and an answer on its way back. */
+interface Request {
+  readonly method: string;
+  readonly argument: unknown;
+}
+
+/** The worker's side: offers `methods` to the page that started it. */
+export function serveThread(methods: Methods): void {
+  const scope = globalThis as unknown as PageWorker;
+  scope.onmessage = async ({ data }: { readonly data: Request }) => {
+    const found = await answer(methods, data.method, data.argument);
+    scope.postMessage(found, "value" in found ? buffersOf(found.value) : []);
+  };
+}
+
+/** Buffers of a result's own arrays, which go over instead of being copied. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  const parts = ArrayBuffer.isView(value) ? [value] : Object.values(value ?? {});
+  return parts.flatMap((part) => (ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer ? [part.buffer] : []));
+}
+
+export function startThreads({ threads, start }: ThreadSettings): JobPool {
+  return new WebPool(Array.from({ length: threads }, start));
+}
+
+/** Web Workers that each run one job at a time. */
+class WebPool implements JobPool {
+  readonly #idle: PageWorker[];
+  readonly #all: readonly PageWorker[];
+  readonly #waiting: ((worker: PageWorker) => void)[] = [];
+  #failure: NnprepError | null = null;
+
+  constructor(workers: PageWorker[]) {
+    this.#all = workers;
+    this.#idle = [...workers];
+  }
+
+  async run<T>(method: string, argument: unknown, note: JobNote, transfer: ArrayBuffer[] = []): Promise<T> {
+    const worker = this.#idle.pop() ?? (await new Promise<PageWorker>((resolve) => this.#waiting.push(resolve)));
+    try {
+      return unwrap<T>(await this.#send(worker, { method, argument }, note, transfer));
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(worker);
+      else next(worker);
+    }
+  }
+
+  #send(worker: PageWorker, request: Request, note: JobNote, transfer: ArrayBuffer[]): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) throw this.#failure;
+      worker.onmessage = ({ data }: { readonly data: Answer }) => resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.#failure = workerDied(note, event.message);
+        reject(this.#failure);
+      };
+      worker.postMessage(request, transfer);
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#all) worker.terminate();
+  }
+}
+
+function workerDied(note: JobNote, message: string | undefined): NnprepError {
+  const found = message === undefined || message === "" ? "its script could not be loaded" : message;
+  return new NnprepError(
+    "WORKER_DIED",
+    `a Web Worker ended before ${note.name} was done: ${found}. Its script is steps/engine-worker.js of this package, ` +
+      "of the page's own origin: a bundler that does not know new Worker(new URL(...)) leaves it out, and workerUrl of " +
+      "createEngine names another place",
+    { case: note.name },
+  );
+}

@@ -270,8 +270,17 @@ export {
   surfaceDistances,
 } from "./steps/surface-distance.js";
 export { labelColor } from "./view/label-colors.js";
+export {
+  type LabelCoordinates,
+  labelCoordinates,
+  type MeasuredLabel,
+  measureLabels,
+} from "./view/label-list.js";
+export { formatObj, formatPly, formatStl, type NamedSurface } from "./view/mesh-files.js";
+export { type OverviewOptions, renderOverview } from "./view/overview.js";
 export type { Color, Picture } from "./view/picture.js";
 export { formatPng } from "./view/png.js";
+export { reduceSurface } from "./view/reduce.js";
 export {
   CT_WINDOWS,
   type CtWindow,

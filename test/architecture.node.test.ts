@@ -39,6 +39,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "dicom-parser": /^src\/io\/dicom-tags\.ts$/,
   "@itk-wasm/dicom": /^src\/io\/dicom-decoder-(node|web)\.ts$/,
   fflate: /^src\/io\//,
+  "meshoptimizer/simplifier": /^src\/view\/reduce\.ts$/,
   "fast-png": /^src\/view\/png\.ts$/,
   valibot: /^src\/documents\//,
   commander: /^src\/cli\//,

@@ -15,6 +15,7 @@ import { planCommand } from "./plan.js";
 import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
 import { preprocessCommand } from "./preprocess.js";
 import { verifyCommand } from "./verify.js";
+import { viewCommand } from "./view.js";
 
 const WRONG_USAGE = 2;
 
@@ -47,6 +48,7 @@ function buildProgram(): Command {
     determinePostprocessingCommand(),
     applyPostprocessingCommand(),
     findBestCommand(),
+    viewCommand(),
   ]) {
     command.copyInheritedSettings(program).exitOverride();
     program.addCommand(command);

@@ -108,7 +108,7 @@ function notALabel(data: VoxelArray, voxel: number): NnprepError {
 export interface CompactLabels {
   readonly bytes: Uint8Array;
   readonly shape: Shape3;
-  /** Per axis and index in the box: how much of the labels lies there, each label counting 1 in all. */
+  /** Per axis and index in the box: how much of the labels lies there, each voxel counting 1 / sqrt(voxels of its label). */
   readonly shares: readonly [Float64Array, Float64Array, Float64Array];
 }
 
@@ -139,7 +139,7 @@ export function compactLabels(
   const weights = window.f64(weightsAt, 256).fill(0);
   for (const [i, { label, voxels }] of extents.entries()) {
     table[label] = i + 1;
-    weights[i + 1] = 1 / voxels;
+    weights[i + 1] = 1 / Math.sqrt(voxels);
   }
   const rowSums = window.f64(rowSumsAt, rows).fill(0);
   const columnSums = window.f64(columnSumsAt, length).fill(0);

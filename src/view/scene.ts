@@ -36,7 +36,7 @@ export interface SceneOptions {
   /** Only these labels; default: all above 0. */
   readonly labels?: readonly number[] | undefined;
   /** Shaded surfaces, or a plain scatter of the voxels at the surface. */
-  readonly style?: "surface" | "points";
+  readonly style?: "surface" | "points" | undefined;
   /**
    * Where the viewer stands, as a direction from the patient: towards left, posterior, superior. Default: in front,
    * somewhat to the patient's left and above. Superior is up; seen from above or below, anterior is.

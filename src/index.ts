@@ -85,7 +85,7 @@ export {
 export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./dataset/run.js";
 export type { FileContent, Store } from "./dataset/store.js";
 export type { StageOptions, Task, TaskStores } from "./dataset/task.js";
-export { type CaseFile, type CaseVerification, verifyCase } from "./dataset/verify-case.js";
+export { axisCodesOf, type CaseFile, type CaseVerification, verifyCase } from "./dataset/verify-case.js";
 export { verifyDataset } from "./dataset/verify-task.js";
 export {
   type DatasetJson,
@@ -134,6 +134,7 @@ export {
   summarize,
   summaryClasses,
 } from "./documents/summary.js";
+export { parseTaskDescription, type TaskDescription } from "./documents/task-description.js";
 export {
   type DicomAllowance,
   type DicomDecoderOptions,
@@ -146,6 +147,7 @@ export {
 } from "./io/dicom.js";
 export {
   canWriteVolume,
+  type ReadScanOptions,
   type ReadVolumeOptions,
   readScan,
   readScanHeader,
@@ -155,7 +157,7 @@ export {
   writeVolume,
 } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
-export { formatNifti, type NiftiHeader, parseNifti, readNiftiHeader } from "./io/nifti.js";
+export { formatNifti, type NiftiHeader, parseNifti, parseNiftiChannels, readNiftiHeader } from "./io/nifti.js";
 export { type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
 export { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./io/scan-file.js";

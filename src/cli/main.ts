@@ -4,12 +4,14 @@ import { Command, CommanderError } from "commander";
 import { applyPostprocessingCommand } from "./apply-postprocessing.js";
 import { translateArguments } from "./argv.js";
 import { cascadeCommand } from "./cascade.js";
+import { convertCommand } from "./convert.js";
 import { cropCommand } from "./crop.js";
 import { determinePostprocessingCommand } from "./determine-postprocessing.js";
 import { ensembleCommand } from "./ensemble.js";
 import { evaluateCommand } from "./evaluate.js";
 import { exportCommand } from "./export.js";
 import { findBestCommand } from "./find-best.js";
+import { infoCommand } from "./info.js";
 import { UsageError } from "./options.js";
 import { planCommand } from "./plan.js";
 import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
@@ -36,6 +38,8 @@ function buildProgram(): Command {
     )
     .showHelpAfterError("(add --help for the options and an example)");
   for (const command of [
+    infoCommand(),
+    convertCommand(),
     verifyCommand(),
     cropCommand(),
     planCommand(),

@@ -133,7 +133,7 @@ export interface TaskFolders {
   readonly preprocessed: string;
 }
 
-function rawFolder(options: CommonOptions): string {
+export function rawFolder(options: Pick<CommonOptions, "raw">): string {
   const base = process.env.nnUNet_raw_data_base;
   const given = options.raw ?? base;
   if (given === undefined || given === "") {

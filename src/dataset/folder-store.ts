@@ -1,15 +1,12 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
+import { failToRead, reason, scanFileFromPath } from "./scan-path.js";
 import type { FileContent, Store } from "./store.js";
 
 /** Names that a file bears while it is written: hidden, and with no ending that nnU-Net looks for. */
 const TEMPORARY = /^\..*\.nnprep-(\d+)-\d+\.tmp$/;
 let serial = 0;
-
-function reason(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
 
 function isRunning(processId: number): boolean {
   try {
@@ -18,15 +15,6 @@ function isRunning(processId: number): boolean {
   } catch (error) {
     return reason(error) === "EPERM";
   }
-}
-
-function failToRead(file: string, error: unknown): never {
-  const missing = reason(error) === "ENOENT" || reason(error) === "ENOTDIR";
-  throw new NnprepError(
-    "FILE_NOT_FOUND",
-    missing ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})`,
-    { file, reason: reason(error) },
-  );
 }
 
 /** Files below a folder of this machine; paths are relative to it, with "/" between their parts. */
@@ -39,8 +27,7 @@ export class FolderStore implements Store {
 
   /** @throws NnprepError FILE_NOT_FOUND */
   async read(path: string): Promise<Uint8Array> {
-    const file = this.location(path);
-    return readFile(file).catch((error) => failToRead(file, error));
+    return (await scanFileFromPath(this.location(path))).read();
   }
 
   /** @throws NnprepError FILE_NOT_FOUND */

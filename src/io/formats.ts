@@ -1,5 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import type { Geometry, Volume } from "../core/volume.js";
+import { type ReadDicomOptions, readDicomSeries } from "./dicom.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
 import { isMetaImage, readMetaImage, readMetaImageHeader } from "./metaimage.js";
 import { formatMetaImage } from "./metaimage-writer.js";
@@ -17,6 +18,12 @@ export interface ReadVolumeOptions {
   readonly pairedImage?: Uint8Array;
   /** Further files among which a header (.mhd, .nhdr, .hdr) finds the one with its voxels, by name. */
   readonly companions?: readonly ScanInput[];
+}
+
+/** What reading a scan may need beside its files. */
+export interface ReadScanOptions {
+  /** Which DICOM series, and what is accepted of it. */
+  readonly dicom?: ReadDicomOptions;
 }
 
 /** A file of any kind: bytes with a name, a page's `File`. */
@@ -39,7 +46,7 @@ interface VolumeFormat {
   readonly endings: readonly string[];
   /** Whether a file that begins like this (inflated if it was gzipped) is of this format. */
   matches(head: Uint8Array): boolean;
-  read(file: ScanFile, find: FindCompanion): Promise<ScanReading>;
+  read(file: ScanFile, find: FindCompanion, options: ReadScanOptions): Promise<ScanReading>;
   readHeader(file: ScanFile): Promise<StoredScan>;
 }
 
@@ -79,7 +86,25 @@ const FORMATS: readonly VolumeFormat[] = [
       return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
     },
   },
+  {
+    name: "DICOM",
+    endings: [".dcm", ".ima"],
+    matches: (head) => String.fromCharCode(...head.subarray(128, 132)) === "DICM",
+    read: (file, _, { dicom }) => readDicomSeries([file], dicom),
+    readHeader: refuseHeader,
+  },
+  {
+    name: "DICOM in a zip archive",
+    endings: [".zip"],
+    matches: (head) => [0x50, 0x4b, 3, 4].every((byte, i) => head[i] === byte),
+    read: (file, _, { dicom }) => readDicomSeries([file], dicom),
+    readHeader: refuseHeader,
+  },
 ];
+
+async function refuseHeader(): Promise<never> {
+  throw new NnprepError("UNSUPPORTED", "a DICOM series has no header of its own; read it whole", {});
+}
 
 /** How much of a file is looked at to tell its format. */
 const HEAD_LENGTH = 1024;
@@ -136,9 +161,13 @@ async function inFile<T>(name: string, work: () => Promise<T>): Promise<T> {
  * should know about it. `find` gives files beside it, for headers whose voxels are in another file.
  * Throws CORRUPT_FILE, UNSUPPORTED or FILE_NOT_FOUND.
  */
-export async function readScanFile(file: ScanFile, find: FindCompanion): Promise<ScanReading> {
+export async function readScanFile(
+  file: ScanFile,
+  find: FindCompanion,
+  options: ReadScanOptions = {},
+): Promise<ScanReading> {
   return inFile(file.name, async () => {
-    const { volume, warnings } = await (await formatOf(file)).read(file, find);
+    const { volume, warnings } = await (await formatOf(file)).read(file, find, options);
     return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
   });
 }
@@ -157,14 +186,34 @@ function amongFiles(files: readonly ScanFile[]): FindCompanion {
   return async (name) => files.find((file) => baseName(file.name) === name);
 }
 
-/** The one file of several that is a scan's own or its header; the others may hold its voxels. */
-async function mainFile(files: readonly ScanFile[]): Promise<ScanFile> {
-  const [first] = files;
-  if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no file was given; a scan needs at least one");
-  if (files.length === 1) return first;
+/** The files of several that are a scan's own or its header; the others may hold its voxels. */
+async function mainFiles(files: readonly ScanFile[]): Promise<{ mains: ScanFile[]; dicom: boolean }> {
   const formats = await Promise.all(files.map((file) => inFile(file.name, () => formatByContent(file))));
   const mains = files.filter((_, i) => formats[i] !== undefined);
-  if (mains.length === 1) return mains[0];
+  return { mains, dicom: formats.some((format) => format?.name.startsWith("DICOM")) };
+}
+
+/**
+ * Reads one scan or label from its files: one file, a header (.mhd, .nhdr, .hdr) and the file with its voxels, or the
+ * files of a DICOM series, perhaps among others. Warnings tell what is assumed or unusual: sheared or oblique axes,
+ * missing fields, left-over bytes.
+ * Throws CORRUPT_FILE, UNSUPPORTED, FILE_NOT_FOUND, GEOMETRY_MISMATCH for a doubtful DICOM series, or INVALID_ARGUMENT
+ * for files that are not one scan.
+ */
+export async function readScan(
+  input: ScanInput | readonly ScanInput[],
+  options: ReadScanOptions = {},
+): Promise<ScanReading> {
+  const files = ([] as ScanInput[]).concat(input).map(asScanFile);
+  const [first] = files;
+  if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no file was given; a scan needs at least one");
+  if (files.length === 1) return readScanFile(first, amongFiles([]), options);
+  const { mains, dicom } = await mainFiles(files);
+  if (dicom) {
+    const { volume, warnings } = await readDicomSeries(files, options.dicom);
+    return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
+  }
+  if (mains.length === 1) return readScanFile(mains[0], amongFiles(files), options);
   const names = (mains.length === 0 ? files : mains).map(({ name }) => name);
   throw new NnprepError(
     "INVALID_ARGUMENT",
@@ -174,30 +223,20 @@ async function mainFile(files: readonly ScanFile[]): Promise<ScanFile> {
 }
 
 /**
- * Reads one scan or label from its files: one file, or a header (.mhd, .nhdr, .hdr) and the file with its voxels.
- * Warnings tell what is assumed or unusual: sheared or oblique axes, missing fields, left-over bytes.
- * Throws CORRUPT_FILE, UNSUPPORTED, FILE_NOT_FOUND, or INVALID_ARGUMENT for files that are not one scan.
- */
-export async function readScan(input: ScanInput | readonly ScanInput[]): Promise<ScanReading> {
-  const files = ([] as ScanInput[]).concat(input).map(asScanFile);
-  return readScanFile(await mainFile(files), amongFiles(files));
-}
-
-/**
  * Reads a scan or a label from bytes, whatever its format: told by the content first and by the name second.
  * `name` is the file's name or path; errors name it. {@link readScan} does the same and tells what is unusual.
  * Throws CORRUPT_FILE, UNSUPPORTED or FILE_NOT_FOUND.
  */
 export async function readVolume(name: string, bytes: Uint8Array, options?: ReadVolumeOptions): Promise<Volume>;
 /** Reads a scan or a label from a `File`, or from several that belong together. */
-export async function readVolume(input: ScanInput | readonly ScanInput[]): Promise<Volume>;
+export async function readVolume(input: ScanInput | readonly ScanInput[], options?: ReadScanOptions): Promise<Volume>;
 export async function readVolume(
   input: string | ScanInput | readonly ScanInput[],
-  bytes: Uint8Array = new Uint8Array(0),
+  second?: Uint8Array | ReadScanOptions,
   { pairedImage, companions = [] }: ReadVolumeOptions = {},
 ): Promise<Volume> {
-  if (typeof input !== "string") return (await readScan(input)).volume;
-  const file = scanFileFromBytes(input, bytes);
+  if (typeof input !== "string") return (await readScan(input, second as ReadScanOptions | undefined)).volume;
+  const file = scanFileFromBytes(input, second as Uint8Array);
   const others = companions.map(asScanFile);
   const find: FindCompanion =
     pairedImage === undefined ? amongFiles(others) : async (name) => scanFileFromBytes(name, pairedImage);
@@ -210,7 +249,7 @@ function axisOf({ direction: d }: Geometry, j: number): number[] {
 }
 
 /** Sentences on axes that are not at right angles, or not along the patient's. */
-function geometryWarnings(geometry: Geometry): string[] {
+export function geometryWarnings(geometry: Geometry): string[] {
   const axes = [0, 1, 2].map((j) => axisOf(geometry, j));
   const lengths = axes.map((axis) => Math.sqrt(axis.reduce((sum, x) => sum + x * x, 0)));
   const cosine = (i: number, j: number) =>

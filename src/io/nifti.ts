@@ -50,6 +50,24 @@ export async function readNifti(
   return { volume, warnings: affineWarnings(fields) };
 }
 
+/**
+ * Reads a NIfTI file of three or four axes as the volumes along its fourth axis, as nnU-Net splits the tasks of the
+ * Medical Segmentation Decathlon (`split_4d_nifti` of 1.7.1). Throws as {@link parseNifti}.
+ */
+export async function parseNiftiChannels(bytes: Uint8Array): Promise<Volume[]> {
+  const fields = fieldsOf(bytes);
+  const [axes] = fields.dim;
+  const count = fields.dim[4];
+  if (axes !== 4 || !(count > 1) || !fields.singleFile) return [await parseNifti(bytes)];
+  const header = interpretNiftiFields({ ...fields, dim: [3, fields.dim[1], fields.dim[2], fields.dim[3], 1, 1, 1, 1] });
+  const { voxelByteLength, dtype, littleEndian, shape, geometry } = header;
+  const memory = await voxelMemory(bytes, { ...header, voxelByteLength: count * voxelByteLength });
+  return Array.from({ length: count }, (_, channel) => {
+    const own = memory.slice(channel * voxelByteLength, (channel + 1) * voxelByteLength);
+    return { data: scaled(voxelsFromBytes(own, dtype, littleEndian), header), shape, geometry };
+  });
+}
+
 function fieldsOf(bytes: Uint8Array): NiftiFields {
   return parseNiftiFields(isGzip(bytes) ? gunzipPrefix(bytes, NIFTI_HEADER_LENGTH) : bytes);
 }

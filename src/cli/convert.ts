@@ -1,0 +1,115 @@
+import { mkdirSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { Command } from "commander";
+import {
+  canWriteVolume,
+  FolderStore,
+  NnprepError,
+  readScanPath,
+  type Volume,
+  type VoxelArray,
+  writeVolume,
+} from "../node.js";
+import { convertMsdTask, convertTask, type TaskConversionOptions } from "./convert-task.js";
+import { addRunOptions, UsageError } from "./options.js";
+import { ProgressBar } from "./progress.js";
+import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
+import { formatSpacing, formatVoxels } from "./table.js";
+import { plainError } from "./work.js";
+
+interface ConvertOptions extends ScanOptions, TaskConversionOptions {
+  readonly like?: string;
+  readonly compress: boolean;
+}
+
+export function convertCommand(): Command {
+  const command = new Command("convert")
+    .description("convert a scan or label to NIfTI, MetaImage or NRRD, or build a raw task out of such files")
+    .argument("[input]", "scan or label: NIfTI, MetaImage, NRRD, a DICOM folder or zip; with --from-msd its folder")
+    .argument("[output]", "file to write: .nii.gz, .nii, .mha or .nrrd")
+    .option("--like <file>", "take the place in the patient from this file (a label gets its scan's geometry)")
+    .option("--no-compress", "write .mha and .nrrd uncompressed")
+    .option("--to-task <name>", "build the raw task of this name, Task510_NAME, from --description")
+    .option("--description <json>", "which files are which cases, channels, labels (see below)")
+    .option("--from-msd <folder>", "split a 4-D task of the Medical Segmentation Decathlon into channels")
+    .option("--task-id <number>", "with --from-msd: number of the task to write instead of its own")
+    .option("--raw <folder>", "with tasks: folder with the raw tasks (default: $nnUNet_raw_data_base/nnUNet_raw_data)")
+    .addHelpText("after", EXAMPLES);
+  return addScanOptions(addRunOptions(command)).action(
+    async (input: string | undefined, output: string | undefined, options: ConvertOptions) => {
+      if (options.fromMsd !== undefined) return convertMsdTask(options);
+      if (options.toTask !== undefined) return convertTask(options, readOptions(options));
+      if (input === undefined || output === undefined) {
+        throw new UsageError("give an input and an output file, or --to-task, or --from-msd (add --help for examples)");
+      }
+      return convertScan(input, output, options);
+    },
+  );
+}
+
+const EXAMPLES = `
+Examples:
+  $ nnprep convert dicom_folder scan.nii.gz
+  $ nnprep convert prediction.mha label.nii.gz --like scan.nii.gz
+  $ nnprep convert --to-task Task510_Liver --description liver.json --raw nnUNet_raw_data
+  $ nnprep convert --from-msd Task01_BrainTumour --raw nnUNet_raw_data
+
+A description names channels and labels, and the files by a pattern or one by one; paths are relative to it:
+  {
+    "modality": {"0": "T1", "1": "T2"},
+    "labels": {"0": "background", "1": "tumour"},
+    "training": {"images": ["scans/{id}/T1.nrrd", "scans/{id}/T2_dicom"], "label": "labels/{id}.mha"},
+    "test": {"ids": ["p17", "p18"]}
+  }
+or "training": [{"id": "p1", "images": ["a.nrrd", "b.mha"], "label": "c.nii.gz"}, ...], "test": [...] alike.`;
+
+async function convertScan(input: string, output: string, options: ConvertOptions): Promise<void> {
+  if (!canWriteVolume(output)) {
+    throw new UsageError(`${output}: the ending tells the format to write; use .nii.gz, .nii, .mha or .nrrd`);
+  }
+  const bar = new ProgressBar(options.progress, "convert");
+  const scan = readOptions(options);
+  const onProgress = (done: number, total: number) => bar.show({ stage: "read", done, total });
+  try {
+    const { volume, warnings } = await readScanPath(input, { dicom: { ...scan.dicom, onProgress } });
+    const placed = options.like === undefined ? volume : await placeLike(volume, input, options.like);
+    const path = resolve(output);
+    mkdirSync(dirname(path), { recursive: true });
+    const bytes = await writeVolume(basename(path), placed, { compress: options.compress });
+    await new FolderStore(dirname(path)).write(basename(path), bytes);
+    bar.stop();
+    report(options.json, input, output, placed, warnings);
+  } catch (error) {
+    bar.stop();
+    if (!(error instanceof NnprepError)) throw error;
+    if (options.json) print({ ok: false, input, output, error: plainError(error) });
+    else process.stderr.write(`nnprep: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function placeLike(volume: Volume, name: string, like: string): Promise<Volume<VoxelArray>> {
+  const { shape, geometry, niftiForms } = (await readScanPath(like)).volume;
+  if (shape.every((n, axis) => n === volume.shape[axis])) return { ...volume, geometry, niftiForms };
+  throw new NnprepError(
+    "SHAPE_MISMATCH",
+    `${name}: shape (${volume.shape.join(", ")}), but ${like} has (${shape.join(", ")}); --like needs equal ones`,
+    { file: name, found: volume.shape, expected: shape },
+  );
+}
+
+function print(document: object): void {
+  process.stdout.write(`${JSON.stringify({ command: "convert", ...document }, null, 2)}\n`);
+}
+
+function report(json: boolean, input: string, output: string, volume: Volume, warnings: readonly string[]): void {
+  const shape = [...volume.shape].reverse();
+  const spacing = [...volume.geometry.spacingMm].reverse();
+  const dtype = volume.data.constructor.name.replace("Array", "").toLowerCase();
+  if (json) {
+    print({ ok: true, input, output, shape, spacing, dtype, warnings });
+    return;
+  }
+  for (const warning of warnings) process.stdout.write(`warning: ${input}: ${warning}\n`);
+  process.stdout.write(`${output}: ${formatVoxels(shape)} voxels of ${formatSpacing(spacing)} mm, ${dtype}\n`);
+}

@@ -1,0 +1,140 @@
+import { statSync } from "node:fs";
+import { Command } from "commander";
+import {
+  axisCodesOf,
+  type DicomSeries,
+  listDicomSeries,
+  NnprepError,
+  readScanPath,
+  scanFileFromPath,
+  scanFilesInFolder,
+  type Volume,
+} from "../node.js";
+import { ProgressBar } from "./progress.js";
+import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
+import { formatNumber, formatSpacing } from "./table.js";
+import { plainError } from "./work.js";
+
+interface InfoOptions extends ScanOptions {
+  readonly json: boolean;
+  readonly progress: boolean;
+}
+
+/** What is said of one file or folder; plain values. */
+interface ScanInfo {
+  readonly file: string;
+  /** Voxels, spacing in mm and origin in mm as in the file: fastest axis first; origin in LPS. */
+  readonly shape?: readonly number[];
+  readonly spacing?: readonly number[];
+  readonly origin?: readonly number[];
+  readonly direction?: readonly number[];
+  /** Towards which side of the patient each axis runs. */
+  readonly axes?: string;
+  readonly dtype?: string;
+  readonly range?: readonly [number, number];
+  readonly nonFinite?: number;
+  readonly series?: readonly DicomSeries[];
+  readonly warnings: readonly string[];
+  readonly error?: unknown;
+}
+
+export function infoCommand(): Command {
+  const command = new Command("info")
+    .description("shape, spacing, direction, voxel type and value range of scans; the series in DICOM folders")
+    .argument("<file...>", "scans or labels: files of any format that is read, zip archives, folders with DICOM")
+    .option("--json", "print one JSON document instead of text", false)
+    .option("--no-progress", "no progress bar on stderr")
+    .addHelpText("after", "\nExample:\n  $ nnprep info scan.nrrd label.nii.gz dicom_folder\n");
+  return addScanOptions(command).action(async (files: string[], options: InfoOptions) => {
+    const bar = new ProgressBar(options.progress && files.length > 1, "info");
+    const infos: ScanInfo[] = [];
+    for (const [done, file] of files.entries()) {
+      bar.show({ stage: "read", done, total: files.length, identifier: file });
+      const info = await describe(file, options);
+      infos.push(info);
+      if (!options.json) process.stdout.write(`${formatInfo(info)}\n\n`);
+    }
+    bar.stop();
+    const ok = infos.every(({ error }) => error === undefined);
+    if (options.json) process.stdout.write(`${JSON.stringify({ command: "info", ok, scans: infos }, null, 2)}\n`);
+    if (!ok) process.exitCode = 1;
+  });
+}
+
+async function describe(file: string, options: InfoOptions): Promise<ScanInfo> {
+  let series: readonly DicomSeries[] | undefined;
+  try {
+    series = await seriesIn(file);
+    if (series !== undefined && series.length > 1 && options.series === undefined) {
+      return { file, series, warnings: [`${series.length} series; choose one with --series`] };
+    }
+    const { volume, warnings } = await readScanPath(file, readOptions(options));
+    return { file, ...facts(volume), ...(series === undefined ? {} : { series }), warnings };
+  } catch (error) {
+    if (!(error instanceof NnprepError)) throw error;
+    return { file, ...(series === undefined ? {} : { series }), warnings: [], error: plainError(error) };
+  }
+}
+
+/** The DICOM series of a folder, a zip archive or a DICOM file; undefined for another file. */
+async function seriesIn(path: string): Promise<readonly DicomSeries[] | undefined> {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isFolder) return (await listDicomSeries(await scanFilesInFolder(path))).series;
+  const file = await scanFileFromPath(path);
+  const head = String.fromCharCode(...(await file.read(0, 132)));
+  if (!head.startsWith("PK\x03\x04") && !head.endsWith("DICM")) return undefined;
+  return (await listDicomSeries([file])).series;
+}
+
+function facts({ data, shape, geometry }: Volume): Omit<ScanInfo, "file" | "warnings"> {
+  let [low, high, nonFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (let i = 0; i < data.length; i++) {
+    const x = data[i] as number;
+    if (x - x !== 0) nonFinite++;
+    else {
+      if (x < low) low = x;
+      if (x > high) high = x;
+    }
+  }
+  return {
+    shape: [...shape].reverse(),
+    spacing: [...geometry.spacingMm].reverse(),
+    origin: geometry.originMm,
+    direction: geometry.direction,
+    axes: axisCodesOf(geometry.direction),
+    dtype: data.constructor.name.replace("Array", "").toLowerCase(),
+    ...(low <= high ? { range: [low, high] as const } : {}),
+    ...(nonFinite > 0 ? { nonFinite } : {}),
+  };
+}
+
+function formatInfo(info: ScanInfo): string {
+  const lines = [info.file];
+  const add = (key: string, text: string) => lines.push(`  ${key.padEnd(11)}${text}`);
+  if (info.shape !== undefined) {
+    const { shape, spacing = [], origin = [], direction = [], axes = "", dtype = "", range } = info;
+    add("shape", `${shape.join(" x ")} (x, y, z)`);
+    add("spacing", `${formatSpacing(spacing)} mm`);
+    add("axes", `${axes} (towards ${[...axes].map((letter) => SIDES[letter]).join(", ")})`);
+    add("origin", `${origin.map(formatNumber).join(", ")} mm (left, posterior, superior)`);
+    add("direction", direction.map(formatNumber).join(" "));
+    add("type", dtype);
+    add("values", range === undefined ? "none is finite" : `${range[0]} to ${range[1]}`);
+    if (info.nonFinite !== undefined) add("not finite", `${info.nonFinite} voxels`);
+  }
+  for (const { id, description, modality, slices, columns, rows, plane } of info.series ?? []) {
+    add("series", `${id}\n             ${modality} ${description}: ${slices} slices of ${columns} x ${rows}, ${plane}`);
+  }
+  for (const warning of info.warnings) add("warning", warning);
+  if (info.error !== undefined) add("error", (info.error as { message: string }).message);
+  return lines.join("\n");
+}
+
+const SIDES: Readonly<Record<string, string>> = {
+  L: "left",
+  R: "right",
+  A: "anterior",
+  P: "posterior",
+  S: "superior",
+  I: "inferior",
+};

@@ -19,8 +19,10 @@ type DataSet = dicomParserModule.DataSet;
 export const DEFLATED = "1.2.840.10008.1.2.1.99";
 const PIXEL_DATA = "x7fe00010";
 const UNDEFINED_LENGTH = 0xffffffff;
-/** Bytes that the tags before the pixels usually fit into; doubled three times over until they do. */
-const HEAD_LENGTH = 1 << 16;
+/** Bytes that the tags before the pixels often fit into; eight times as many until they do. */
+const HEAD_LENGTH = 1 << 14;
+/** Compressed bytes that are handed over at once: 1032 times as many may come out. */
+const INFLATE_STEP = 1 << 14;
 const HEAD_GROWTH = 8;
 const LARGEST_HEAD = 2 ** 30;
 const DICM = [0x44, 0x49, 0x43, 0x4d];
@@ -83,8 +85,8 @@ export function inflateDataSet(bytes: Uint8Array, start: number, limit: number):
     parts.push(part);
     total += part.length;
   });
-  for (let at = start; at < bytes.length && total < limit; at += HEAD_LENGTH) {
-    stream.push(bytes.subarray(at, at + HEAD_LENGTH), at + HEAD_LENGTH >= bytes.length);
+  for (let at = start; at < bytes.length && total < limit; at += INFLATE_STEP) {
+    stream.push(bytes.subarray(at, at + INFLATE_STEP), at + INFLATE_STEP >= bytes.length);
   }
   return joinParts(parts, Math.min(total, limit));
 }

@@ -150,13 +150,16 @@ export function gunzipPrefix(bytes: Uint8Array, byteLength: number): Uint8Array<
   return joinParts(parts, Math.min(total, byteLength));
 }
 
-/** The same for a deflate stream without header, as zip holds it. */
+/** The most bytes that are needed to inflate the first `byteLength`: deflating adds five bytes to 16 kB at most. */
+export function deflatedLength(byteLength: number): number {
+  return byteLength + (byteLength >> 10) + 64;
+}
+
+/** The first `byteLength` bytes of a deflate stream without header, as zip holds it; as many as there are. */
 export function inflateRawPrefix(deflated: Uint8Array, byteLength: number): Uint8Array<ArrayBuffer> {
-  // Nothing grows by more than five bytes in 16 kB when it is deflated.
-  const needed = deflated.subarray(0, byteLength + (byteLength >> 10) + 64);
-  const stream = new Uint8Array(10 + needed.length);
+  const stream = new Uint8Array(10 + deflated.length);
   stream.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
-  stream.set(needed, 10);
+  stream.set(deflated, 10);
   return gunzipPrefix(stream, byteLength);
 }
 

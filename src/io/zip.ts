@@ -1,6 +1,6 @@
 import { crc32, deflateRawBlocks } from "#deflate";
 import { NnprepError } from "../core/errors.js";
-import { Checksum, inflateRaw, inflateRawPrefix, largestInflatedLength } from "./gzip.js";
+import { Checksum, deflatedLength, inflateRaw, inflateRawPrefix, largestInflatedLength } from "./gzip.js";
 
 /*
  * The zip container as NumPy writes and reads it: members stored or deflated, sizes known beforehand, zip64 where a
@@ -197,7 +197,13 @@ export interface ZipEntry {
   /** Inflates the member and checks its CRC-32. */
   read(): Promise<Uint8Array<ArrayBuffer>>;
   /** The first `byteLength` bytes, or as many as there are; nothing is checked. */
-  readHead(byteLength: number): Uint8Array;
+  readHead(byteLength: number): Promise<Uint8Array>;
+}
+
+/** Where the bytes of an archive come from: those of `[begin, end)`, cut to the archive. */
+export interface ZipSource {
+  readonly byteLength: number;
+  read(begin: number, end: number): Promise<Uint8Array>;
 }
 
 function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepError {
@@ -206,10 +212,40 @@ function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepE
 
 /** The members of a zip archive, in the order of its directory. Nothing is inflated before `read` is called. */
 export function parseZip(bytes: Uint8Array): ZipEntry[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const { count, start, end } = findDirectory(view);
+  const read = async (begin: number, end: number) => bytes.subarray(begin, end);
+  return parseDirectory(bytes, 0, findDirectory(bytes, 0), { byteLength: bytes.length, read });
+}
+
+/** The same for an archive that is read in pieces: its directory now, a member when it is wanted. */
+export async function openZip(source: ZipSource): Promise<ZipEntry[]> {
+  const { byteLength } = source;
+  let base = Math.max(0, byteLength - LARGEST_END);
+  let tail = await source.read(base, byteLength);
+  const place = findDirectory(tail, base);
+  if (place.start < base) {
+    base = place.start;
+    tail = await source.read(base, byteLength);
+  }
+  return parseDirectory(tail, base, place, source);
+}
+
+/** Trailer with the longest comment, and the records of zip64 in front of it. */
+const LARGEST_END = 22 + 0xffff + 20 + 56;
+
+interface DirectoryPlace {
+  readonly count: number;
+  /** In the archive. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** `tail` are the bytes of the archive from `base` on; the directory lies in them. */
+function parseDirectory(tail: Uint8Array, base: number, place: DirectoryPlace, source: ZipSource): ZipEntry[] {
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  const { count } = place;
+  const end = place.end - base;
   const entries: ZipEntry[] = [];
-  let at = start;
+  let at = place.start - base;
   for (let i = 0; i < count; i++) {
     if (at + 46 > end || view.getUint32(at, true) !== CENTRAL_HEADER) {
       throw corrupt(`zip directory ends after ${i} of ${count} members`, { found: i, expected: count });
@@ -217,51 +253,53 @@ export function parseZip(bytes: Uint8Array): ZipEntry[] {
     const nameLength = view.getUint16(at + 28, true);
     const extraLength = view.getUint16(at + 30, true);
     if (at + 46 + nameLength + extraLength > end) throw corrupt(`zip directory entry ${i} is cut off`);
-    const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
-    entries.push(readEntry(bytes, view, at, name, at + 46 + nameLength, extraLength));
+    const name = new TextDecoder().decode(tail.subarray(at + 46, at + 46 + nameLength));
+    entries.push(readEntry(view, at, name, source));
     at += 46 + nameLength + extraLength + view.getUint16(at + 32, true);
   }
+  if (at !== end) throw corrupt(`zip directory goes on behind the last of ${count} members`, { expected: count });
   return entries;
 }
 
-function findDirectory(view: DataView): { count: number; start: number; end: number } {
+function findDirectory(tail: Uint8Array, base: number): DirectoryPlace {
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
   const lowest = Math.max(0, view.byteLength - 22 - 0xffff);
   let at = view.byteLength - 22;
   while (at >= lowest && view.getUint32(at, true) !== END_OF_CENTRAL) at--;
   if (at < lowest || at < 0) {
-    throw corrupt(`no zip directory in ${view.byteLength} bytes`, { byteLength: view.byteLength });
+    throw corrupt(`no zip directory in ${base + view.byteLength} bytes`, { byteLength: base + view.byteLength });
   }
   let count = view.getUint16(at + 10, true);
   let length = view.getUint32(at + 12, true);
   let start = view.getUint32(at + 16, true);
   if (at >= 20 && view.getUint32(at - 20, true) === ZIP64_LOCATOR) {
-    const end64 = Number(view.getBigUint64(at - 12, true));
-    if (end64 + 56 > at || view.getUint32(end64, true) !== ZIP64_END)
+    const end64 = Number(view.getBigUint64(at - 12, true)) - base;
+    if (end64 < 0 || end64 + 56 > at || view.getUint32(end64, true) !== ZIP64_END)
       throw corrupt("zip64 directory is not where it should be");
     count = Number(view.getBigUint64(end64 + 32, true));
     length = Number(view.getBigUint64(end64 + 40, true));
     start = Number(view.getBigUint64(end64 + 48, true));
   }
-  if (start + length > at)
-    throw corrupt(`zip directory should end at byte ${start + length}, after its own trailer at ${at}`);
+  if (start + length > base + at)
+    throw corrupt(`zip directory should end at byte ${start + length}, after its own trailer at ${base + at}`);
   return { count, start, end: start + length };
 }
 
-function readEntry(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  name: string,
-  extraAt: number,
-  extraLength: number,
-): ZipEntry {
+/** Room for the extra field of a local header, which need not be that of the directory. */
+const LOCAL_EXTRA = 256;
+
+/** The entry at `at` of the directory. */
+function readEntry(view: DataView, at: number, name: string, source: ZipSource): ZipEntry {
   const flags = view.getUint16(at + 8, true);
   const method = view.getUint16(at + 10, true);
   const crc = view.getUint32(at + 16, true);
+  const nameLength = view.getUint16(at + 28, true);
   const sizes = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
-  applyZip64(view, extraAt, extraAt + extraLength, sizes);
+  const extraAt = at + 46 + nameLength;
+  applyZip64(view, extraAt, extraAt + view.getUint16(at + 30, true), sizes);
   const [byteLength, compressed, offset] = sizes;
-  const body = () => {
+  /** The first bytes of the member as they stand in the archive. */
+  const body = async (wanted: number) => {
     if (flags & ENCRYPTED || (method !== STORED && method !== DEFLATED)) {
       throw new NnprepError(
         "UNSUPPORTED",
@@ -269,19 +307,23 @@ function readEntry(
         { member: name, method },
       );
     }
-    if (offset + 30 > bytes.length || view.getUint32(offset, true) !== LOCAL_HEADER) {
+    const length = Math.min(wanted, compressed);
+    const bytes = await source.read(offset, offset + 30 + nameLength + LOCAL_EXTRA + length);
+    const local = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes.length < 30 || local.getUint32(0, true) !== LOCAL_HEADER) {
       throw corrupt(`zip member "${name}" is not at byte ${offset}`, { member: name });
     }
-    const start = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
-    if (start + compressed > bytes.length) {
-      throw corrupt(`zip member "${name}" should end at byte ${start + compressed} of ${bytes.length}`, {
+    const start = 30 + local.getUint16(26, true) + local.getUint16(28, true);
+    if (offset + start + compressed > source.byteLength) {
+      throw corrupt(`zip member "${name}" should end at byte ${offset + start + compressed} of ${source.byteLength}`, {
         member: name,
       });
     }
-    return bytes.subarray(start, start + compressed);
+    if (start + length <= bytes.length) return bytes.subarray(start, start + length);
+    return source.read(offset + start, offset + start + length);
   };
   const read = async () => {
-    const content = body();
+    const content = await body(compressed);
     if (method === DEFLATED) {
       if (byteLength > largestInflatedLength(compressed)) {
         throw corrupt(`zip member "${name}" promises ${byteLength} bytes out of ${compressed}`, { member: name });
@@ -293,8 +335,10 @@ function readEntry(
     }
     return new Uint8Array(content);
   };
-  const readHead = (length: number) =>
-    method === DEFLATED ? inflateRawPrefix(body(), length) : body().subarray(0, length);
+  const readHead = async (length: number) =>
+    method === DEFLATED
+      ? inflateRawPrefix(await body(deflatedLength(length)), length)
+      : (await body(length)).subarray(0, length);
   return { name, byteLength, read, readHead };
 }
 

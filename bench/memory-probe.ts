@@ -1,6 +1,6 @@
 /** One measurement of memory in a process of its own: `node memory-probe.js KIND [argument...]` prints JSON. */
 import { join } from "node:path";
-import { IDENTITY_GEOMETRY, type Shape3, voxelCount } from "../src/core/volume.js";
+import { IDENTITY_GEOMETRY, type Shape3, type Vec3, voxelCount } from "../src/core/volume.js";
 import { loadCroppedProperties, saveCase } from "../src/dataset/case-files.js";
 import { FolderStore } from "../src/dataset/folder-store.js";
 import { preprocessOneCase } from "../src/dataset/preprocess.js";
@@ -10,11 +10,12 @@ import { readNpzArray, writeNpz } from "../src/io/npz.js";
 import { resizeCubic } from "../src/kernels/cubic.js";
 import { resizeCubicFast } from "../src/kernels/cubic-fast.js";
 import { cropCase } from "../src/recipes/v1/crop-case.js";
+import { exportSegmentation } from "../src/recipes/v1/export.js";
 import { estimatePreprocessMemory } from "../src/recipes/v1/memory.js";
 import { preprocessCase } from "../src/recipes/v1/preprocess.js";
 import { init } from "../src/runtime/instantiate.js";
 import { type CaseSpec, caseSpecs, stageOf } from "./case.bench.js";
-import { ctScan, labelMap, largeScan } from "./data.js";
+import { ctScan, labelMap, largeScan, probabilities } from "./data.js";
 import { noteWasmMemories, peakBytes, wasmBytes } from "./memory-facts.js";
 import { FULL, QUICK } from "./row.js";
 
@@ -42,6 +43,43 @@ function probeResize(mode: string, shape: Shape3, newShape: Shape3): ResizeProbe
     inputBytes: data.byteLength,
     outputBytes: output.byteLength,
     intermediateBytes: 8 * shape[0] * newShape[1] * newShape[2],
+    wasmBytes: wasmBytes(),
+  };
+}
+
+export interface ExportProbe {
+  readonly seconds: number;
+  readonly baselineBytes: number;
+  readonly peakBytes: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly wasmBytes: number;
+}
+
+/** Probabilities in memory to labels in memory, one thread. */
+async function probeExport(kind: string, classes: number, shape: Shape3, newShape: Shape3): Promise<ExportProbe> {
+  const baselineBytes = peakBytes();
+  const data = probabilities(classes, shape, kind === "export-noise" ? "noise" : "smooth", 36);
+  const start = performance.now();
+  const { segmentation } = await exportSegmentation(
+    { classes, shape, data },
+    {
+      original_size_of_raw_data: newShape,
+      original_spacing: [1, 1, 1],
+      itk_spacing: [1, 1, 1],
+      itk_origin: [0, 0, 0],
+      itk_direction: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+      size_after_cropping: newShape,
+      size_after_resampling: shape,
+      spacing_after_resampling: shape.map((n, axis) => newShape[axis] / n) as unknown as Vec3,
+    },
+  );
+  return {
+    seconds: (performance.now() - start) / 1000,
+    baselineBytes,
+    peakBytes: peakBytes(),
+    inputBytes: data.byteLength,
+    outputBytes: segmentation.data.byteLength,
     wasmBytes: wasmBytes(),
   };
 }
@@ -117,7 +155,10 @@ let result: object;
 if (kind === "repeat") result = await probeRepeat(specs[0]);
 else if (kind === "crop") result = await writeCropped(spec(rest[0]), rest[1]);
 else if (kind === "case") result = await probeCase(spec(rest[0]), rest[1]);
-else {
+else if (kind.startsWith("export")) {
+  const [classes, n0, n1, n2, m0, m1, m2] = rest.slice(0, 7).map(Number);
+  result = await probeExport(kind, classes, [n0, n1, n2], [m0, m1, m2]);
+} else {
   const [n0, n1, n2, m0, m1, m2] = rest.slice(0, 6).map(Number);
   result = probeResize(kind, [n0, n1, n2], [m0, m1, m2]);
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { CaseSpec } from "./case.bench.js";
 import { availableBytes } from "./memory-facts.js";
-import type { CaseProbe, RepeatProbe, ResizeProbe } from "./memory-probe.js";
+import type { CaseProbe, ExportProbe, RepeatProbe, ResizeProbe } from "./memory-probe.js";
 import { BENCH_FOLDER, program, REPOSITORY } from "./places.js";
 import { describeMachine, megabytes, table, writeSections } from "./results-file.js";
 import { QUICK, sizeText } from "./row.js";
@@ -73,6 +73,36 @@ first call, so time includes the first touch of all memory.
 ${table(["resize", "time", "peak", "beside the program", "bound", "WebAssembly"], lines)}`;
 }
 
+/** What an export may take beside probabilities and labels, and how long on two cores; it uses one. */
+const EXPORT_ALLOWANCE = 256 * MIB;
+const EXPORT_SECONDS = 60;
+const EXPORT = { classes: 118, from: [128, 128, 128], to: [400, 512, 512] } as const;
+
+function exports(quick: boolean): string {
+  const { classes } = EXPORT;
+  const from = quick ? QUICK.shape(EXPORT.from) : EXPORT.from;
+  const to = quick ? QUICK.shape(EXPORT.to) : EXPORT.to;
+  const lines = ["smooth", "noise"].map((values) => {
+    const found = probe<ExportProbe>(`export-${values}`, ...[classes, ...from, ...to].map(String));
+    const bound = found.inputBytes + found.outputBytes + EXPORT_ALLOWANCE;
+    const used = found.peakBytes - found.baselineBytes;
+    return [
+      `${classes} classes ${sizeText(from, to)}, ${values}`,
+      `${found.seconds.toFixed(1)} s: ${yes(found.seconds < EXPORT_SECONDS)}`,
+      megabytes(found.peakBytes),
+      megabytes(used),
+      `${megabytes(bound)}: ${yes(used <= bound)}`,
+      `${megabytes(found.wasmBytes)}: ${yes(found.wasmBytes <= MOST_WASM)}`,
+    ];
+  });
+  return `### One export
+
+float32 probabilities in memory to labels in memory, one thread. The bound is both and 256 MiB; less than
+${EXPORT_SECONDS} s are wanted. All resampled probabilities together would take ${megabytes(4 * classes * to[0] * to[1] * to[2])}.
+
+${table(["export", "time", "peak", "beside the program", "bound", "WebAssembly"], lines)}`;
+}
+
 function cases(quick: boolean): string {
   const flags = quick ? ["--quick"] : [];
   const names: readonly CaseSpec["name"][] = ["case-ct", "case-mr"];
@@ -120,6 +150,6 @@ ${table(
 
 const { quick } = parseArgs({ options: { quick: { type: "boolean", default: false } } }).values;
 const note = quick ? "**Small sizes: these figures only show that everything runs.**\n\n" : "";
-const memory = `## Memory\n\n${note}${describeMachine(null)}\n\n${resizes(quick)}\n\n${cases(quick)}\n\n${repeats(quick)}`;
+const memory = `## Memory\n\n${note}${describeMachine(null)}\n\n${resizes(quick)}\n\n${exports(quick)}\n\n${cases(quick)}\n\n${repeats(quick)}`;
 writeSections(quick ? join(REPOSITORY, "build/bench/RESULTS.md") : join(BENCH_FOLDER, "RESULTS.md"), { memory });
 process.stdout.write(`${memory}\n`);

@@ -32,6 +32,7 @@ export {
 } from "./dataset/ensemble.js";
 export {
   type CaseEvaluation,
+  describeUnexpectedLabels,
   type EvaluateCaseOptions,
   type EvaluateOptions,
   type EvaluationTask,

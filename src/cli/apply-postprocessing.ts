@@ -9,6 +9,7 @@ import {
   FolderStore,
   filesToApply,
   loadPostprocessing,
+  NnprepError,
   type Postprocessing,
 } from "../node.js";
 import { addRunOptions, type RunOptions, UsageError } from "./options.js";
@@ -58,7 +59,11 @@ async function locate(
   options: ApplyOptions,
 ): Promise<{ folders: { input: string; output: string }; files: AppliedFile[] }> {
   const [input, output] = [resolve(options.input), resolve(options.output)];
-  if (statSync(input, { throwIfNoEntry: false })?.isFile() !== true) {
+  const found = statSync(input, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new NnprepError("FILE_NOT_FOUND", `${input}: no such file or folder; check --input`, { file: input });
+  }
+  if (!found.isFile()) {
     const files = await filesToApply(new FolderStore(input));
     return { folders: { input, output }, files };
   }

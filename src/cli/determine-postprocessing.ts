@@ -128,7 +128,7 @@ export function decisionTable({ decision, final }: PostprocessingResult): string
 }
 
 function report(folder: string, result: PostprocessingResult): WorkReport {
-  const { decision, raw, final } = result;
+  const { decision, raw, final, warnings } = result;
   const files = {
     postprocessing: join(folder, "postprocessing.json"),
     raw: join(folder, decision.validation_raw),
@@ -140,12 +140,14 @@ function report(folder: string, result: PostprocessingResult): WorkReport {
     text: [
       `${decision.num_samples} cases of ${folder}`,
       decisionTable(result),
+      ...(warnings.length === 0 ? [] : [warnings.map((text) => `warning: ${text}`).join("\n")]),
       describeDecision(result),
       ["Files:", files.postprocessing, files.raw, files.final].join("\n  "),
     ].join("\n\n"),
     document: {
       files,
       cases: raw.all.length,
+      warnings,
       forWhichClasses: decision.for_which_classes,
       minValidObjectSizes: decision.min_valid_object_sizes,
       dice: {

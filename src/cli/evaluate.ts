@@ -4,6 +4,7 @@ import {
   addForegroundMean,
   type CaseEvaluation,
   type CaseOutcome,
+  describeUnexpectedLabels,
   evaluateFolders,
   FolderStore,
   formatEvaluationCsv,
@@ -15,7 +16,7 @@ import {
 } from "../node.js";
 import { addRunOptions, type RunOptions } from "./options.js";
 import { region } from "./regions.js";
-import { formatNumber, formatTable } from "./table.js";
+import { formatTable } from "./table.js";
 import { plainError, runWork, type WorkReport } from "./work.js";
 
 interface EvaluateCommandOptions extends RunOptions {
@@ -145,7 +146,7 @@ function formatText(
   });
   const parts = [formatTable(["case", "mean Dice", "lowest"], rows)];
   if (summary.all.length > 0) parts.push(formatLabelTable(summary));
-  const notes = outcomes.flatMap(describeUnexpected);
+  const notes = outcomes.flatMap(describeUnexpectedLabels).map((text) => `warning: ${text}`);
   if (notes.length > 0) parts.push(notes.join("\n"));
   const failures = outcomes.flatMap((outcome) =>
     outcome.ok ? [] : [`${outcome.identifier}: ${outcome.error.message}`],
@@ -153,18 +154,6 @@ function formatText(
   if (failures.length > 0) parts.push(["Failed:", ...failures].join("\n  "));
   if (files.length > 0) parts.push(["Files:", ...files].join("\n  "));
   return parts.join("\n\n");
-}
-
-function describeUnexpected(outcome: CaseOutcome<CaseEvaluation>): string[] {
-  if (!outcome.ok) return [];
-  return (["prediction", "reference"] as const).flatMap((which) => {
-    const labels = outcome.value.unexpectedLabels[which];
-    if (labels.length === 0) return [];
-    const list = labels.map(formatNumber).join(", ");
-    return [
-      `warning: ${outcome.identifier}: the ${which} has labels that were not asked for (${list}); they count as background`,
-    ];
-  });
 }
 
 function toDocument(

@@ -125,9 +125,11 @@ function formatChoice({ task, choice, error }: TaskChoice): string {
     describePostprocessing(candidate),
     candidate.reused ? "as an earlier run left it" : "",
   ]);
+  const warnings = candidates.flatMap(({ name, warnings: texts }) => texts.map((text) => `warning: ${name}: ${text}`));
   return [
     task,
     formatTable(["candidate", "mean Dice", "post-processing", ""], rows),
+    ...(warnings.length === 0 ? [] : [warnings.join("\n")]),
     `Submit ${best.map(({ name }) => name).join(" or ")}`,
     `Predict test cases:\n${commands}`.trimEnd(),
     ...(packageCommands === ""

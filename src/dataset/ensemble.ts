@@ -7,7 +7,7 @@ import { checkMembersAgree } from "../recipes/v1/ensemble.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
 import { ProbabilityMean } from "../steps/ensemble.js";
 import type { ProbabilityArray } from "../steps/probabilities.js";
-import { inFile, loadProperties } from "./case-files.js";
+import { inFile } from "./case-files.js";
 import {
   checkNotEmpty,
   type ExportedCase,
@@ -17,7 +17,13 @@ import {
   writeExport,
 } from "./export.js";
 import { type AppliedPostprocessing, applyToOneFile } from "./postprocess.js";
-import { listProbabilities, loadProbabilities, saveProbabilities, splitClasses } from "./probability-files.js";
+import {
+  listProbabilities,
+  loadProbabilities,
+  loadProbabilityProperties,
+  saveProbabilities,
+  splitClasses,
+} from "./probability-files.js";
 import { type CaseOutcome, type Executor, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import type { StageOptions } from "./task.js";
@@ -111,7 +117,7 @@ async function agreedProperties(members: readonly Store[], identifier: string): 
   const loaded = [];
   for (const store of members) {
     const name = store.location(caseFileNames(identifier).properties);
-    loaded.push({ name, properties: await loadProperties(store, identifier) });
+    loaded.push({ name, properties: await loadProbabilityProperties(store, identifier) });
   }
   checkMembersAgree(loaded);
   return (loaded[0] as (typeof loaded)[number]).properties;

@@ -84,6 +84,19 @@ export function evaluateCases(
   return runCases<CaseEvaluation>(executor, "evaluate", "evaluate", jobs, options);
 }
 
+/** What is to be said of labels that were found but not asked for; one text per case and file. */
+export function describeUnexpectedLabels(outcome: CaseOutcome<CaseEvaluation>): string[] {
+  if (!outcome.ok) return [];
+  return (["prediction", "reference"] as const).flatMap((which) => {
+    const labels = outcome.value.unexpectedLabels[which];
+    if (labels.length === 0) return [];
+    const list = labels.map((label) => Number(label.toPrecision(6))).join(", ");
+    return [
+      `${outcome.identifier}: the ${which} has labels that were not asked for (${list}); they count as background`,
+    ];
+  });
+}
+
 /** The summary of the cases that could be evaluated. */
 export function summarizeOutcomes(outcomes: readonly CaseOutcome<CaseEvaluation>[], texts: SummaryTexts): Summary {
   return summarize(

@@ -11,8 +11,14 @@ import {
 } from "../recipes/v1/export.js";
 import { joinPath } from "../recipes/v1/layout.js";
 import type { ProbabilityArray } from "../steps/probabilities.js";
-import { inFile, loadProperties } from "./case-files.js";
-import { listProbabilities, loadProbabilities, peekArray, saveProbabilities } from "./probability-files.js";
+import { inFile } from "./case-files.js";
+import {
+  listProbabilities,
+  loadProbabilities,
+  loadProbabilityProperties,
+  peekArray,
+  saveProbabilities,
+} from "./probability-files.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import type { StageOptions } from "./task.js";
@@ -57,7 +63,7 @@ interface ExportArgument {
 /** The job of a worker: reads, exports and writes one case. */
 export async function exportOneCase({ input, output }: ExportStores, argument: ExportArgument): Promise<ExportedCase> {
   const { identifier, settings } = argument;
-  const properties = await loadProperties(input, identifier);
+  const properties = await loadProbabilityProperties(input, identifier);
   const probabilities = await loadProbabilities(input, identifier);
   return inFile(input.location(`${identifier}.npz`), () =>
     writeExport(output, identifier, probabilities, properties, settings),
@@ -133,7 +139,7 @@ export const BASE_BYTES = 96 << 20;
 async function estimate(input: Store, identifier: string, { members, saves }: MemoryPlan): Promise<number | undefined> {
   try {
     const { shape, byteLength, compressedByteLength } = await peekArray(input, identifier);
-    const { original_size_of_raw_data, size_after_cropping = [] } = await loadProperties(input, identifier);
+    const { original_size_of_raw_data, size_after_cropping = [] } = await loadProbabilityProperties(input, identifier);
     const count = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
     // Members are summed in float32, twice the bytes if they are float16.
     const sums = members > 1 ? 2 * byteLength : 0;

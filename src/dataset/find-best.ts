@@ -75,6 +75,8 @@ export interface RankedCandidate extends Candidate {
   readonly folder: string;
   /** `for_which_classes` of its post-processing; null if that was left out. */
   readonly postprocessing: readonly (number | readonly number[])[] | null;
+  /** What its evaluation found that was not asked for. */
+  readonly warnings: readonly string[];
   /** True if what an earlier run left was taken. */
   readonly reused: boolean;
 }
@@ -185,17 +187,20 @@ async function rankModel(context: Context, model: string): Promise<RankedCandida
   const reference = settings.reference ?? joinPath(folder, GT_NIFTIS);
   const wanted = [joinPath(CV_RAW, SUMMARY_JSON), ...(disablePostprocessing ? [] : [POSTPROCESSING_JSON])];
   const reused = settings.overwrite !== true && (await existAll(store, wanted));
+  let warnings: readonly string[] = [];
   if (!reused) {
-    await withExecutor(access, decisionFolders(folder, reference), async (executor) => {
+    warnings = await withExecutor(access, decisionFolders(folder, reference), async (executor) => {
       const validation = { model: store, reference: access.store(reference), executor };
       const foldOptions = { ...options, folds, validationFolder };
-      if (!disablePostprocessing) return void (await consolidateFolds(validation, foldOptions));
+      if (!disablePostprocessing) return (await consolidateFolds(validation, foldOptions)).warnings;
       const { cases, labels } = await gatherFolds(validation, foldOptions);
-      await saveSummary(store, CV_RAW, await summarizeAll(executor, cases, labels, options, {}));
+      const evaluation = await summarizeAll(executor, cases, labels, options, {});
+      await saveSummary(store, CV_RAW, evaluation.summary);
+      return evaluation.warnings;
     });
   }
   const postprocessing = disablePostprocessing ? null : (await loadPostprocessing(store)).for_which_classes;
-  return { name: model, isEnsemble: false, folder, ...(await rank(store, CV_RAW)), postprocessing, reused };
+  return { name: model, isEnsemble: false, folder, ...(await rank(store, CV_RAW)), postprocessing, warnings, reused };
 }
 
 async function existAll(store: Store, paths: readonly string[]): Promise<boolean> {
@@ -211,12 +216,16 @@ async function rankEnsemble(context: Context, first: string, second: string): Pr
   const store = access.store(folder);
   const wanted = [joinPath(ENSEMBLED_RAW, SUMMARY_JSON), ...(disablePostprocessing ? [] : [POSTPROCESSING_JSON])];
   const reused = settings.overwrite !== true && (await existAll(store, wanted));
-  if (!reused) await makeEnsemble(context, [first, second], folder);
+  const warnings = reused ? [] : await makeEnsemble(context, [first, second], folder);
   const postprocessing = disablePostprocessing ? null : (await loadPostprocessing(store)).for_which_classes;
-  return { name, isEnsemble: true, folder, ...(await rank(store, ENSEMBLED_RAW)), postprocessing, reused };
+  return { name, isEnsemble: true, folder, ...(await rank(store, ENSEMBLED_RAW)), postprocessing, warnings, reused };
 }
 
-async function makeEnsemble(context: Context, models: readonly [string, string], folder: string): Promise<void> {
+async function makeEnsemble(
+  context: Context,
+  models: readonly [string, string],
+  folder: string,
+): Promise<readonly string[]> {
   const { access, settings, options } = context;
   const { task } = settings;
   const store = access.store(folder);
@@ -227,18 +236,21 @@ async function makeEnsemble(context: Context, models: readonly [string, string],
   const labels = summaryClasses(await loadSummary(access.store(first), CV_RAW));
   const name = folder.slice(folder.lastIndexOf("/") + 1);
   const texts = { name: `${task}__${name}`, task };
-  await withExecutor(access, decisionFolders(folder, reference), async (executor) => {
+  const warnings = await withExecutor(access, decisionFolders(folder, reference), async (executor) => {
     if (settings.disablePostprocessing === true) {
-      await saveSummary(store, ENSEMBLED_RAW, await summarizeAll(executor, cases, labels, options, texts));
-      return;
+      const evaluation = await summarizeAll(executor, cases, labels, options, texts);
+      await saveSummary(store, ENSEMBLED_RAW, evaluation.summary);
+      return evaluation.warnings;
     }
     const decision = { model: store, executor, cases, labels, rawFolder: ENSEMBLED_RAW, finalFolder: ENSEMBLED_FINAL };
-    const { final } = await decidePostprocessing(decision, { ...options, ...texts });
-    await saveSummary(store, ENSEMBLED_FINAL, { ...final, experimentName: name });
+    const result = await decidePostprocessing(decision, { ...options, ...texts });
+    await saveSummary(store, ENSEMBLED_FINAL, { ...result.final, experimentName: name });
+    return result.warnings;
   });
-  if (settings.disablePostprocessing === true) return;
+  if (settings.disablePostprocessing === true) return warnings;
   const summaries = access.store(SUMMARIES_FOLDER);
   await summaries.write(`${task}__${name}.json`, await store.read(joinPath(ENSEMBLED_FINAL, SUMMARY_JSON)));
+  return warnings;
 }
 
 /** Averages the probabilities of both models, fold by fold, and exports them. */

@@ -18,7 +18,7 @@ import {
 import { joinPath } from "../recipes/v1/layout.js";
 import type { ComponentOutcome } from "../steps/components.js";
 import { inFile, loadVolume } from "./case-files.js";
-import { evaluateCases, summarizeOutcomes } from "./evaluate.js";
+import { describeUnexpectedLabels, evaluateCases, summarizeOutcomes } from "./evaluate.js";
 import { type ComparedStores, identifierOf, listNifti, loadPair, type PredictionFiles } from "./prediction-files.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "./run.js";
 import type { Store } from "./store.js";
@@ -162,6 +162,8 @@ export interface PostprocessingResult {
   readonly decision: PostprocessingDecision;
   readonly raw: Summary;
   readonly final: Summary;
+  /** Labels that were found but not asked for. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -176,7 +178,7 @@ export async function decidePostprocessing(
 ): Promise<PostprocessingResult> {
   const { model, executor, cases, labels, rawFolder, finalFolder } = task;
   const { name = "", task: taskName = "" } = options;
-  const raw = await summarizeAll(executor, cases, labels, options, { name, task: taskName });
+  const { summary: raw, warnings } = await summarizeAll(executor, cases, labels, options, { name, task: taskName });
   await saveSummary(model, rawFolder, raw);
   const classes = summaryClasses(raw);
   const decision = await choosePostprocessing(classes, (chains) => scoreAll(task, classes, chains, options), {
@@ -187,20 +189,21 @@ export async function decidePostprocessing(
   });
   const final = await applyDecision(task, classes, decision, options);
   await model.write(POSTPROCESSING_JSON, new TextEncoder().encode(formatPostprocessing(decision)));
-  return { decision, raw, final };
+  return { decision, raw, final, warnings };
 }
 
-/** The summary of cases that must all be there. @throws NnprepError INVALID_DATASET if one fails */
+/** The summary of cases that must all be there, and what is to be said of their labels. @throws NnprepError INVALID_DATASET if one fails */
 export async function summarizeAll(
   executor: Executor,
   cases: readonly PredictionFiles[],
   labels: readonly number[],
   options: RunOptions,
   texts: { readonly name?: string; readonly task?: string },
-): Promise<Summary> {
+): Promise<{ summary: Summary; warnings: string[] }> {
   const evaluated = await evaluateCases(executor, cases, labels, options);
   requireAll(evaluated, "evaluated");
-  return summarizeOutcomes(evaluated, { ...texts, author: AUTHOR, timestamp: pythonTimestamp(new Date()) });
+  const summary = summarizeOutcomes(evaluated, { ...texts, author: AUTHOR, timestamp: pythonTimestamp(new Date()) });
+  return { summary, warnings: evaluated.flatMap(describeUnexpectedLabels) };
 }
 
 async function scoreAll(
@@ -234,7 +237,7 @@ async function applyDecision(
   }));
   requireAll(await applyToFiles(executor, files, decision, options), "post-processed");
   const finished = cases.map((files, i): PredictionFiles => ({ ...files, prediction: outputs[i] as string }));
-  const final = await summarizeAll(executor, finished, classes, options, {});
+  const { summary: final } = await summarizeAll(executor, finished, classes, options, {});
   await saveSummary(model, finalFolder, final);
   return final;
 }

@@ -4,7 +4,7 @@ import type { CaseProperties } from "../documents/properties.js";
 import { type FirstArray, NPZ_HEAD_BYTES, peekNpz, readNpzFloats, writeNpzPieces } from "../io/npz.js";
 import { caseFileNames } from "../recipes/v1/layout.js";
 import type { FloatValues, ProbabilityArray } from "../steps/probabilities.js";
-import { inFile, saveProperties } from "./case-files.js";
+import { inFile, loadProperties, saveProperties } from "./case-files.js";
 import type { Store } from "./store.js";
 
 /** Key of the one array in nnU-Net's files of probabilities. */
@@ -44,6 +44,20 @@ export async function loadProbabilities(store: Store, identifier: string): Promi
     const [classes, ...grid] = shape as [number, number, number, number];
     return { classes, shape: grid, data };
   });
+}
+
+/**
+ * Reads `ID.pkl`, without which probabilities belong nowhere.
+ * @throws NnprepError FILE_NOT_FOUND that says which of the case's files is missing, CORRUPT_FILE
+ */
+export async function loadProbabilityProperties(store: Store, identifier: string): Promise<CaseProperties> {
+  const { arrays, properties } = caseFileNames(identifier);
+  if (await store.exists(properties)) return loadProperties(store, identifier);
+  const file = store.location(properties);
+  const reason = (await store.exists(arrays))
+    ? `${arrays} is there, but without it nobody knows where in the scan it belongs. nnU-Net writes both with --save_npz: copy it too, or predict the case again`
+    : `this folder has no case "${identifier}"; predict it, or leave it out of the other folders too`;
+  throw new NnprepError("FILE_NOT_FOUND", `${file}: no such file; ${reason}`, { file, case: identifier });
 }
 
 /** Shape and bytes of the array of `ID.npz`, from the head of the file. @throws NnprepError */

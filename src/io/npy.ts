@@ -208,7 +208,7 @@ export function parseNpyFloats(bytes: Uint8Array): StoredFloats {
   const { dtype, fortranOrder, shape, start } = readNpyHeader(bytes);
   const kind = dtype.replace(/^[<>|=]/, "");
   if (kind !== "f2" && kind !== "f4" && kind !== "f8") {
-    throw new NnprepError("UNSUPPORTED", `NumPy dtype "${dtype}" found, float16, float32 or float64 expected`, {
+    throw new NnprepError("UNSUPPORTED", `NumPy dtype "${dtype}" found, floating point (float16 or float32) expected`, {
       found: dtype,
     });
   }

@@ -128,6 +128,14 @@ test("find-best says what to submit and how", async () => {
   );
 });
 
+test("labels that nobody asked for are told", async () => {
+  const folder = at("results/nnUNet", modelFolder("2d", TASK));
+  const determine = ["determine-postprocessing", "-f", folder, "--folds", "0", "1", "-l", "0", "1", "--no-progress"];
+  const { code, stdout } = await runCli(determine);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^warning: a_1: the prediction has labels that were not asked for \(2\)/m);
+});
+
 test.each([
   [["evaluate", "-ref", "a", "-pred", "b"], "--labels"],
   [["evaluate", "-ref", "a", "-pred", "b", "-l", "x"], "whole numbers"],

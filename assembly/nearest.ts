@@ -1,24 +1,70 @@
 /*
- * Nearest-neighbour resampling of one row: elements chosen by a table of indices (i32). Rows and planes that repeat
- * are copied by the caller.
+ * Nearest-neighbour resampling of some rows. Rows that repeat are copied; within a row elements are chosen by a table of
+ * indices (i32), bytes also 16 at a time where their sources lie within 16 bytes.
  */
 
-export function gather8(input: usize, indices: usize, count: i32, output: usize): void {
-  for (let i = 0; i < count; i++) {
-    store<u8>(output + <usize>i, load<u8>(input + <usize>load<i32>(indices + ((<usize>i) << 2))));
+/** Bytes of a block of 16 output bytes: the first source (i32, -1 when they lie farther apart), and at 16 the lanes. */
+const BLOCK: usize = 32;
+
+function gather8(input: usize, indices: usize, blocks: usize, count: i32, output: usize): void {
+  for (let i = 0; i < count; i += 16) {
+    const first = load<i32>(blocks);
+    if (first >= 0) {
+      v128.store(output + <usize>i, i8x16.swizzle(v128.load(input + <usize>first), v128.load(blocks, 16)));
+    } else {
+      const end = min(i + 16, count);
+      for (let j = i; j < end; j++) {
+        store<u8>(output + <usize>j, load<u8>(input + <usize>load<i32>(indices + ((<usize>j) << 2))));
+      }
+    }
+    blocks += BLOCK;
   }
 }
 
-export function gather16(input: usize, indices: usize, count: i32, output: usize): void {
+function gather16(input: usize, indices: usize, count: i32, output: usize): void {
   for (let i = 0; i < count; i++) {
     const index = <usize>load<i32>(indices + ((<usize>i) << 2));
     store<u16>(output + ((<usize>i) << 1), load<u16>(input + (index << 1)));
   }
 }
 
-export function gather32(input: usize, indices: usize, count: i32, output: usize): void {
+function gather32(input: usize, indices: usize, count: i32, output: usize): void {
   for (let i = 0; i < count; i++) {
     const index = <usize>load<i32>(indices + ((<usize>i) << 2));
     store<u32>(output + ((<usize>i) << 2), load<u32>(input + (index << 2)));
+  }
+}
+
+/**
+ * Rows `[from, to)` of the output, each of `count` elements of 2^shift bytes, from the source rows that `rowOf` (i32)
+ * names; `input` begins with row `firstRow` of `length` elements. Writes up to 15 bytes beyond the last row.
+ */
+export function nearestRows(
+  input: usize,
+  firstRow: i32,
+  length: i32,
+  rowOf: usize,
+  from: i32,
+  to: i32,
+  indices: usize,
+  blocks: usize,
+  count: i32,
+  shift: i32,
+  output: usize,
+): void {
+  const rowBytes = (<usize>count) << shift;
+  let previous = -1;
+  for (let row = from; row < to; row++) {
+    const source = load<i32>(rowOf + ((<usize>row) << 2));
+    if (source === previous) {
+      memory.copy(output, output - rowBytes, rowBytes);
+    } else {
+      const start = input + ((<usize>((source - firstRow) * length)) << shift);
+      if (shift === 0) gather8(start, indices, blocks, count, output);
+      else if (shift === 1) gather16(start, indices, count, output);
+      else gather32(start, indices, count, output);
+    }
+    previous = source;
+    output += rowBytes;
   }
 }

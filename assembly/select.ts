@@ -108,3 +108,77 @@ function countFour(values: usize, count: i32, a: v128, b: v128, c: v128, d: v128
   if (e2 >= 0 && count > 2) increment(tables, e2);
   if (e3 >= 0 && count > 3) increment(tables, e3);
 }
+
+/** Appends the float32 of one of eight values whose bit is set. */
+function append(values: usize, taken: u32, out: usize): usize {
+  while (taken !== 0) {
+    store<f32>(out, load<f32>(values + ((<usize>ctz(taken)) << 2)));
+    out += 4;
+    taken &= taken - 1;
+  }
+  return out;
+}
+
+/**
+ * For two intervals `[low, high]` of values, `bounds` (four f32: low, high, low, high): counts the values below each
+ * and copies those inside to `insideA` and `insideB`. `counts` receives the four numbers (i32): below A, below B, inside
+ * A, inside B. Returns whether a value is NaN.
+ */
+export function takeIntervals(
+  values: usize,
+  count: i32,
+  bounds: usize,
+  insideA: usize,
+  insideB: usize,
+  counts: usize,
+): bool {
+  const lowA = v128.load32_splat(bounds);
+  const highA = v128.load32_splat(bounds, 4);
+  const lowB = v128.load32_splat(bounds, 8);
+  const highB = v128.load32_splat(bounds, 12);
+  let ordered = i8x16.splat(-1);
+  let belowA = i32x4.splat(0);
+  let belowB = i32x4.splat(0);
+  let outA = insideA;
+  let outB = insideB;
+  const whole = values + ((<usize>(count & ~7)) << 2);
+  for (; values < whole; values += 32) {
+    const x = v128.load(values);
+    const y = v128.load(values, 16);
+    ordered = v128.and(ordered, v128.and(f32x4.eq(x, x), f32x4.eq(y, y)));
+    const lessA = f32x4.lt(x, lowA);
+    const lessB = f32x4.lt(x, lowB);
+    const alsoLessA = f32x4.lt(y, lowA);
+    const alsoLessB = f32x4.lt(y, lowB);
+    belowA = i32x4.sub(i32x4.sub(belowA, lessA), alsoLessA);
+    belowB = i32x4.sub(i32x4.sub(belowB, lessB), alsoLessB);
+    const xInA = v128.andnot(f32x4.le(x, highA), lessA);
+    const xInB = v128.andnot(f32x4.le(x, highB), lessB);
+    const yInA = v128.andnot(f32x4.le(y, highA), alsoLessA);
+    const yInB = v128.andnot(f32x4.le(y, highB), alsoLessB);
+    if (v128.any_true(v128.or(v128.or(xInA, xInB), v128.or(yInA, yInB)))) {
+      outA = append(values, i32x4.bitmask(xInA) | (i32x4.bitmask(yInA) << 4), outA);
+      outB = append(values, i32x4.bitmask(xInB) | (i32x4.bitmask(yInB) << 4), outB);
+    }
+  }
+  let restA = 0;
+  let restB = 0;
+  for (let i = count & 7; i > 0; i--, values += 4) {
+    const x = load<f32>(values);
+    const both = f32x4.splat(x);
+    ordered = v128.and(ordered, f32x4.eq(both, both));
+    if (x < load<f32>(bounds)) restA++;
+    else if (x <= load<f32>(bounds, 4)) outA = append(values, 1, outA);
+    if (x < load<f32>(bounds, 8)) restB++;
+    else if (x <= load<f32>(bounds, 12)) outB = append(values, 1, outB);
+  }
+  store<i32>(counts, sumLanes(belowA) + restA);
+  store<i32>(counts, sumLanes(belowB) + restB, 4);
+  store<i32>(counts, <i32>((outA - insideA) >> 2), 8);
+  store<i32>(counts, <i32>((outB - insideB) >> 2), 12);
+  return !i32x4.all_true(ordered);
+}
+
+function sumLanes(x: v128): i32 {
+  return i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
+}

@@ -1,12 +1,28 @@
 import { checkLength, type Shape3, type VoxelArray, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
-import { nearestIndices } from "./taps.js";
+import { nearestIndices, rowRuns } from "./taps.js";
 
 interface NearestExports {
-  gather8(input: number, indices: number, count: number, output: number): void;
-  gather16(input: number, indices: number, count: number, output: number): void;
-  gather32(input: number, indices: number, count: number, output: number): void;
+  nearestRows(
+    input: number,
+    firstRow: number,
+    length: number,
+    rowOf: number,
+    from: number,
+    to: number,
+    indices: number,
+    blocks: number,
+    count: number,
+    shift: number,
+    output: number,
+  ): void;
 }
+
+/** Bytes of source, and of result, that are in the window at once, where a row is not longer. */
+const TILE_BYTES = 1 << 18;
+/** Output bytes that one entry of the table of blocks makes, and 4-byte words of an entry. */
+const BLOCK = 16;
+const ENTRY_WORDS = 8;
 
 function isIdentity(indices: Int32Array, n: number): boolean {
   return indices.length === n && indices.every((index, k) => index === k);
@@ -32,7 +48,7 @@ export function resizeNearest<T extends Int8Array | Uint8Array | Int16Array | Ui
   const index0 = nearestIndices(shape[0], m0);
   const index1 = nearestIndices(n1, m1);
   const index2 = nearestIndices(n2, m2);
-  const copyRow = rowCopier(index2, n2, data.BYTES_PER_ELEMENT);
+  const copyPlane = planeCopier(index1, n1, index2, n2, data.BYTES_PER_ELEMENT);
   const plane = m1 * m2;
   const unchanged = isIdentity(index1, n1) && isIdentity(index2, n2);
   for (let k0 = 0; k0 < m0; k0++) {
@@ -45,41 +61,58 @@ export function resizeNearest<T extends Int8Array | Uint8Array | Int16Array | Ui
       output.set(data.subarray(i0 * plane, (i0 + 1) * plane) as never, k0 * plane);
       continue;
     }
-    for (let k1 = 0; k1 < m1; k1++) {
-      const to = k0 * plane + k1 * m2;
-      const i1 = index1[k1] as number;
-      if (k1 > 0 && index1[k1 - 1] === i1) output.copyWithin(to, to - m2, to);
-      else copyRow(data, (i0 * n1 + i1) * n2, output, to);
-    }
+    copyPlane(data, i0 * n1 * n2, output, k0 * plane);
   }
   return output;
 }
 
-/** Copies one row through the table of indices, or as it is where the table changes nothing. */
-function rowCopier(
+/** Blocks of 16 output bytes whose sources lie within 16 bytes: the first of them, and each one's place from there. */
+function storeBlocks(indices: Int32Array, words: Int32Array, bytes: Uint8Array): void {
+  for (let block = 0; block * BLOCK < indices.length; block++) {
+    const some = indices.subarray(block * BLOCK, (block + 1) * BLOCK);
+    const [first] = some as unknown as [number];
+    words[block * ENTRY_WORDS] = (some.at(-1) as number) - first < BLOCK ? first : -1;
+    some.forEach((index, lane) => {
+      bytes[4 * block * ENTRY_WORDS + BLOCK + lane] = index - first;
+    });
+  }
+}
+
+/** Copies one plane through the tables of indices of its rows and columns. */
+function planeCopier(
+  rowOf: Int32Array,
+  n1: number,
   indices: Int32Array,
-  n: number,
+  n2: number,
   bytesPerElement: number,
 ): (data: VoxelArray, from: number, output: VoxelArray, to: number) => void {
-  const m = indices.length;
-  if (isIdentity(indices, n)) {
-    return (data, from, output, to) => output.set(data.subarray(from, from + n) as never, to);
-  }
+  const [m1, m2] = [rowOf.length, indices.length];
+  const most = (length: number) => Math.max(1, Math.floor(TILE_BYTES / bytesPerElement / length));
+  const runs = rowRuns({ low: rowOf, high: rowOf }, most(n2), most(m2));
   const { exports, window } = kernels<NearestExports>();
-  const [input, table, result] = window.reserve(n * bytesPerElement, m * 4, m * bytesPerElement) as [
-    number,
-    number,
-    number,
-  ];
-  window.i32(table, m).set(indices);
-  const gather = { 1: exports.gather8, 2: exports.gather16, 4: exports.gather32 }[
-    bytesPerElement
-  ] as NearestExports["gather8"];
-  const source = window.u8(input, n * bytesPerElement);
-  const target = window.u8(result, m * bytesPerElement);
+  const entries = Math.ceil(m2 / BLOCK);
+  const [input, rows, table, blocks, result] = window.reserve(
+    Math.min(n1, most(n2)) * n2 * bytesPerElement,
+    m1 * 4,
+    m2 * 4,
+    entries * ENTRY_WORDS * 4,
+    Math.min(m1, most(m2)) * m2 * bytesPerElement,
+  ) as [number, number, number, number, number];
+  window.i32(rows, m1).set(rowOf);
+  window.i32(table, m2).set(indices);
+  storeBlocks(indices, window.i32(blocks, entries * ENTRY_WORDS), window.u8(blocks, entries * ENTRY_WORDS * 4));
+  const bytesOf = (array: VoxelArray, first: number, count: number) =>
+    new Uint8Array(array.buffer, array.byteOffset + first * bytesPerElement, count * bytesPerElement);
   return (data, from, output, to) => {
-    source.set(new Uint8Array(data.buffer, data.byteOffset + from * bytesPerElement, n * bytesPerElement));
-    gather(input, table, m, result);
-    new Uint8Array(output.buffer, output.byteOffset + to * bytesPerElement, m * bytesPerElement).set(target);
+    for (const {
+      rows: [firstRow, lastRow],
+      source: [low, high],
+    } of runs) {
+      const part = bytesOf(data, from + low * n2, (high - low) * n2);
+      window.u8(input, part.length).set(part);
+      exports.nearestRows(input, low, n2, rows, firstRow, lastRow, table, blocks, m2, bytesPerElement >> 1, result);
+      const done = bytesOf(output, to + firstRow * m2, (lastRow - firstRow) * m2);
+      done.set(window.u8(result, done.length));
+    }
   };
 }

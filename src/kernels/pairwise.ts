@@ -3,7 +3,7 @@ import { TILE } from "./tile.js";
 
 interface PairwiseExports {
   pairwiseSum(values: number, count: number): number;
-  squareDeviations(values: number, count: number, mean: number): void;
+  pairwiseSquares(values: number, count: number, mean: number): number;
 }
 
 /**
@@ -22,8 +22,7 @@ export function meanAndStdFloat32(values: Float32Array): { mean: number; std: nu
       return Math.fround(sum(start, half, mean) + sum(start + half, count - half, mean));
     }
     view.set(values.subarray(start, start + count));
-    if (mean !== null) exports.squareDeviations(tile, count, mean);
-    return exports.pairwiseSum(tile, count);
+    return mean === null ? exports.pairwiseSum(tile, count) : exports.pairwiseSquares(tile, count, mean);
   };
   const count = values.length;
   const mean = Math.fround(sum(0, count, null) / count);

@@ -33,6 +33,31 @@ test("tiles and their ends are all read", () => {
   }
 });
 
+test.each([
+  ["spread", (i: number) => ((i * 7919) % 300007) / 3 - 5e4],
+  ["many equal", (i: number) => ((i * 7919) % 11) - 5],
+  ["equal at the wanted places", (i: number) => Math.min(Math.max(((i * 7919) % 300007) - 9000, 0), 280000)],
+  ["ascending", (i: number) => i],
+  ["not what a sample of them tells", (i: number) => (Math.abs((i % 36.62109375) - 0.5) < 1 ? 0 : i % 1000)],
+  ["zeros of both signs", (i: number) => (i % 3 === 0 ? -0 : (i % 5) * 1e-3)],
+  ["infinite at both ends", (i: number) => (i % 100 < 2 ? Number.NEGATIVE_INFINITY : i % 100 > 97 ? Infinity : i)],
+] as [string, (i: number) => number][])("a large array, read once or more: %s", (_, make) => {
+  const n = 300_003;
+  const values = Float32Array.from({ length: n }, (_, i) => make(i));
+  const sorted = Float32Array.from(values, (x) => x + 0).sort();
+  for (const ranks of [
+    [1500, 1501, n - 1501, n - 1500],
+    [n >> 1, (n >> 1) + 1],
+    [0, n - 1],
+    [0, 1000, n >> 1, n - 1],
+  ]) {
+    const found = orderStatistics(values, ranks);
+    expect([...found]).toEqual(ranks.map((rank) => sorted[rank]));
+  }
+  values[n - 2] = Number.NaN;
+  expect([...orderStatistics(values, [1500, n - 1500])]).toEqual([Number.NaN, Number.NaN]);
+});
+
 test("the order of the values does not matter", () => {
   fc.assert(
     fc.property(

@@ -1,9 +1,10 @@
 import { NnprepError } from "../core/errors.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
 import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../documents/properties.js";
-import { readVolume } from "../io/formats.js";
+import { readScanFile } from "../io/formats.js";
 import { type NpzCompression, readNpzArray, streamFloat32Npz } from "../io/npz.js";
 import { formatPickle, parsePickle } from "../io/pickle.js";
+import { type ScanReading, scanFileFromBytes } from "../io/scan-file.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
 import type { LabelledCaseArrays } from "../steps/crop.js";
@@ -23,7 +24,13 @@ export async function inFile<T>(file: string, work: () => Promise<T> | T): Promi
 
 /** Reads a scan or label; errors name the file. @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED */
 export async function loadVolume(store: Store, path: string): Promise<Volume> {
-  return readVolume(store.location(path), await store.read(path));
+  return (await loadScan(store, path)).volume;
+}
+
+/** The same with what its user should know about the file. */
+export async function loadScan(store: Store, path: string): Promise<ScanReading> {
+  const file = scanFileFromBytes(store.location(path), await store.read(path));
+  return readScanFile(file, async () => undefined);
 }
 
 /**

@@ -1,9 +1,9 @@
 import { NnprepError } from "../core/errors.js";
-import { type Shape3, type Vec3, type Volume, type VoxelArray, voxelCount } from "../core/volume.js";
-import { type TrainingCase, trainingCases } from "../documents/dataset-json.js";
-import { isGzip } from "../io/gzip.js";
-import { readNiftiHeader } from "../io/nifti.js";
+import type { Shape3, Vec3, Volume, VoxelArray } from "../core/volume.js";
+import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../documents/dataset-json.js";
+import { readScanHeader, storedBytesPerVoxel, writeVolume } from "../io/formats.js";
 import type { NpzCompression } from "../io/npz.js";
+import { scanFileFromBytes } from "../io/scan-file.js";
 import {
   type CroppedCaseResult,
   type CroppedProperties,
@@ -87,8 +87,11 @@ async function loadAndCrop(raw: Store, names: TrainingCase): Promise<CroppedCase
   return inFile(files.images[0] as string, () => cropCase({ images, label, files }, true));
 }
 
+/** A label of another format becomes NIfTI: nnU-Net looks for no other in gt_segmentations. */
 async function copyLabel({ raw, cropped }: TaskStores, name: string): Promise<void> {
-  await cropped.write(joinPath(GROUND_TRUTH_FOLDER, name), await raw.read(joinPath(LABELS_TRAINING, name)));
+  const [from, to] = [joinPath(LABELS_TRAINING, name), joinPath(GROUND_TRUTH_FOLDER, groundTruthName(name))];
+  const isNifti = endingOf(name) === endingOf(to);
+  await cropped.write(to, isNifti ? await raw.read(from) : await writeVolume(to, await loadVolume(raw, from)));
 }
 
 /** The grid of a case whose two files are there and whole; null otherwise. */
@@ -121,10 +124,10 @@ async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryB
 
 async function readStoredVoxels(store: Store, path: string): Promise<{ shape: Shape3; stored: StoredVoxels }> {
   const head = await store.readHead(path, HEAD_BYTES);
-  const { shape, dtype, slope, inter, voxelByteLength } = readNiftiHeader(head);
-  const isFloat32 = dtype === "float32" && slope === 1 && inter === 0;
-  const bytesPerVoxel = voxelByteLength / voxelCount(shape);
-  return { shape, stored: { bytesPerVoxel, isFloat32, isCompressed: isGzip(head) } };
+  const header = await readScanHeader(scanFileFromBytes(store.location(path), head));
+  const isFloat32 = header.dtype === "float32" && !header.scaled;
+  const bytesPerVoxel = storedBytesPerVoxel(header);
+  return { shape: header.shape, stored: { bytesPerVoxel, isFloat32, isCompressed: header.compressed } };
 }
 
 /** Removes what cropping, the fingerprint and older runs left, so that nothing of it is taken for new. */
@@ -159,7 +162,7 @@ export async function cropDataset(
       jobs.push({ identifier, argument, ...(await estimate(stores.raw, names)) });
       continue;
     }
-    if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, names.label))))
+    if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, groundTruthName(names.label)))))
       await copyLabel(stores, names.label);
     outcomes.set(identifier, { identifier, ok: true, value: found, seconds: 0, peakMemoryBytes: null });
   }

@@ -11,6 +11,7 @@ export type FindingKind =
   | "label-numbering"
   | "unreadable-file"
   | "not-3d"
+  | "doubtful-header"
   | "geometry-mismatch"
   | "nan-voxels"
   | "infinite-voxels"

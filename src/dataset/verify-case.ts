@@ -4,7 +4,7 @@ import type { Finding } from "./findings.js";
 
 /** A file of a case, read or not. `file` is its path inside the task's folder. */
 export type CaseFile =
-  | { readonly file: string; readonly volume: Volume }
+  | { readonly file: string; readonly volume: Volume; readonly warnings?: readonly string[] }
   | { readonly file: string; readonly error: NnprepError };
 
 type ReadFile = Extract<CaseFile, { volume: Volume }>;
@@ -40,6 +40,7 @@ export function verifyCase(
   const readLabel = label !== null && isRead(label) ? label : undefined;
 
   const reference = readLabel ?? read[0];
+  findings.push(...(readLabel === undefined ? read : [...read, readLabel]).flatMap(doubts));
   for (const image of read) if (reference !== undefined) findings.push(...compareGeometry(image, reference));
   for (const file of readLabel === undefined ? read : [...read, readLabel]) findings.push(...findSpecialValues(file));
   if (read.length === channels && read.length > 0 && read.every(({ volume }) => isZero(volume.data))) {
@@ -55,6 +56,20 @@ export function verifyCase(
   if (readLabel !== undefined) findings.push(...checkLabelValues(readLabel, expectedLabels));
   const axisCodes = read.map(({ file, volume }) => ({ file, codes: axisCodesOf(volume.geometry.direction) }));
   return { findings, axisCodes };
+}
+
+/** What the reader found unusual. Oblique axes are common and no reason to doubt. */
+function doubts({ file, warnings = [] }: ReadFile): Finding[] {
+  return warnings
+    .filter((text) => !text.startsWith("oblique"))
+    .map((found) => ({
+      severity: "warning",
+      kind: "doubtful-header",
+      file,
+      found,
+      expected: "a header that says all, axes at right angles, and no more voxels than it promises",
+      action: "look at the scan beside its label in a viewer; export it again, or resample it, if they do not match",
+    }));
 }
 
 function unreadable(entry: CaseFile): Finding {

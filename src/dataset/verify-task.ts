@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import { loadVolume } from "./case-files.js";
+import { loadScan } from "./case-files.js";
 import type { Verification } from "./findings.js";
 import { type CaseJob, runCases } from "./run.js";
 import type { Store } from "./store.js";
@@ -17,7 +17,7 @@ export async function verifyOneCase({ raw }: TaskStores, job: VerifyCaseJob): Pr
 
 async function tryRead(store: Store, file: string): Promise<CaseFile> {
   try {
-    return { file, volume: await loadVolume(store, file) };
+    return { file, ...(await loadScan(store, file)) };
   } catch (error) {
     if (error instanceof NnprepError) return { file, error };
     throw error;

@@ -4,6 +4,7 @@ import {
   caseIdentifier,
   channelFileNames,
   type DatasetJson,
+  endingOf,
   labelFileName,
   parseDatasetJson,
   testIdentifiers,
@@ -41,7 +42,6 @@ export interface DatasetListing {
 
 /** Values above this do not fit into the files that nnU-Net v1 writes when it predicts. */
 const LARGEST_LABEL = 255;
-const ENDING = ".nii.gz";
 
 /**
  * The part of the check that needs only dataset.json and the names of the files: the rest of nnU-Net 1.7.1
@@ -63,12 +63,17 @@ export function verifyListing(
   ];
   const jobs: VerifyCaseJob[] = [];
   const channels = dataset.modality.size;
-  const gather = (ids: readonly string[], folder: string, present: readonly string[], labels: ReadonlySet<string>) => {
+  type Entry = { readonly image: string; readonly label: string | null };
+  const gather = (
+    entries: readonly Entry[],
+    folder: string,
+    present: readonly string[],
+    labels: ReadonlySet<string>,
+  ) => {
     const names = new Set(present);
-    for (const identifier of new Set(ids)) {
-      const images = channelFileNames(identifier, dataset);
+    for (const [identifier, { image, label }] of byIdentifier(entries)) {
+      const images = channelFileNames(image, dataset);
       const missing = images.filter((name) => !names.has(name)).map((name) => joinPath(folder, name));
-      const label = folder === IMAGES_TRAINING ? labelFileName(identifier) : null;
       if (label !== null && !labels.has(label)) missing.push(joinPath(LABELS_TRAINING, label));
       findings.push(...missing.map((file) => missingFile(file, identifier)));
       jobs.push({
@@ -79,15 +84,28 @@ export function verifyListing(
         channels,
       });
     }
-    const known = new Set(ids.flatMap((identifier) => channelFileNames(identifier, dataset)));
-    findings.push(...findStrays(folder, present, known, new Set(ids), channels));
+    const known = new Set(entries.flatMap(({ image }) => channelFileNames(image, dataset)));
+    const ids = new Set(entries.map(({ image }) => caseIdentifier(image)));
+    findings.push(...findStrays(folder, present, known, ids, channels));
   };
-  gather(identifiers, IMAGES_TRAINING, listing.imagesTr, new Set(listing.labelsTr));
-  const labelNames = new Set(identifiers.map(labelFileName));
+  const training = dataset.training.map((entry) => ({ image: entry.image, label: labelFileName(entry) }));
+  gather(training, IMAGES_TRAINING, listing.imagesTr, new Set(listing.labelsTr));
+  const labelNames = new Set(training.map(({ label }) => label));
   findings.push(...findStrays(LABELS_TRAINING, listing.labelsTr, labelNames, new Set(), channels));
   // As in nnU-Net, imagesTs only counts if dataset.json lists test cases.
-  if (tests.length > 0) gather(tests, IMAGES_TEST, listing.imagesTs, new Set());
+  const test = dataset.test.map((image) => ({ image, label: null }));
+  if (test.length > 0) gather(test, IMAGES_TEST, listing.imagesTs, new Set());
   return { findings, jobs: jobs.filter((job) => job.images.length > 0 || job.label !== null) };
+}
+
+/** The first entry of every case. */
+function byIdentifier<E extends { readonly image: string }>(entries: readonly E[]): Map<string, E> {
+  const result = new Map<string, E>();
+  for (const entry of entries) {
+    const identifier = caseIdentifier(entry.image);
+    if (!result.has(identifier)) result.set(identifier, entry);
+  }
+  return result;
 }
 
 function missingFile(file: string, identifier: string): Finding {
@@ -113,7 +131,7 @@ function checkCounts(dataset: DatasetJson, listing: DatasetListing): Finding[] {
       kind: "missing-folder",
       file: folder,
       found: "no folder, or one without files",
-      expected: `a folder ${folder} with files ending in ${ENDING}`,
+      expected: `a folder ${folder} with files ending in .nii.gz, .nrrd or .mha`,
       action: "put images into imagesTr and labels into labelsTr, beside dataset.json",
     });
   }
@@ -162,7 +180,7 @@ function findDuplicates(identifiers: readonly string[], list: string): Finding[]
 
 function checkLabelNames(dataset: DatasetJson): Finding[] {
   return dataset.training
-    .map(({ image, label }) => [baseName(label), labelFileName(caseIdentifier(image))] as const)
+    .map((entry) => [baseName(entry.label), labelFileName(entry)] as const)
     .filter(([found, expected]) => found !== expected)
     .map(([found, expected]) => ({
       severity: "error",
@@ -201,10 +219,10 @@ function findStrays(
   channels: number,
 ): Finding[] {
   return present
-    .filter((name) => name.endsWith(ENDING) && !known.has(name))
+    .filter((name) => endingOf(name) !== "" && !known.has(name))
     .map((name) => {
       // A channel too many of a known case deserves its own advice.
-      const isChannel = identifiers.has(name.replace(/_\d{4}\.nii\.gz$/, ""));
+      const isChannel = identifiers.has(caseIdentifier(name).replace(/_\d{4}$/, ""));
       return {
         severity: "error",
         kind: "stray-file",

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { NnprepError } from "../core/errors.js";
 
-const ENDING = ".nii.gz";
+/** Endings that a task's files may have: nnU-Net's own, and those of formats that hold a volume in one file. */
+const ENDINGS = /\.(nii\.gz|nrrd|mha)$/;
+const NNUNET_ENDING = ".nii.gz";
 /** A private-use character that marks keys that are whole numbers, see `parseOrdered`. */
 const MARK = "\uE000";
 
@@ -28,7 +30,10 @@ export interface DatasetJson {
 
 const path = v.pipe(
   v.string(),
-  v.regex(/[^/]\.nii\.gz$/, (issue) => `expected a path that ends in "ID.nii.gz", found ${issue.received}`),
+  v.regex(
+    /[^/]\.(nii\.gz|nrrd|mha)$/,
+    (issue) => `expected a path that ends in "ID.nii.gz", "ID.nrrd" or "ID.mha", found ${issue.received}`,
+  ),
 );
 const numbered = v.record(
   v.pipe(
@@ -155,24 +160,36 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The identifier of a case: the image's file name without folders and `.nii.gz`. */
+/** What a task's file name ends in: ".nii.gz", ".nrrd" or ".mha"; "" for another file. */
+export function endingOf(name: string): string {
+  return ENDINGS.exec(name)?.[0] ?? "";
+}
+
+/** The identifier of a case: the image's file name without folders and ending. */
 export function caseIdentifier(imagePath: string): string {
-  return baseName(imagePath).slice(0, -ENDING.length);
+  const name = baseName(imagePath);
+  return name.slice(0, name.length - endingOf(name).length);
 }
 
 /** File name of one channel: `ID_0000.nii.gz`, `ID_0001.nii.gz` ... */
-export function channelFileName(identifier: string, channel: number): string {
-  return `${identifier}_${String(channel).padStart(4, "0")}${ENDING}`;
+export function channelFileName(identifier: string, channel: number, ending = NNUNET_ENDING): string {
+  return `${identifier}_${String(channel).padStart(4, "0")}${ending}`;
 }
 
-/** File names of all channels of a case, in channel order. */
-export function channelFileNames(identifier: string, dataset: DatasetJson): string[] {
-  return Array.from({ length: dataset.modality.size }, (_, channel) => channelFileName(identifier, channel));
+/** File names of all channels of a case, in channel order; their ending is that of its image in dataset.json. */
+export function channelFileNames(imagePath: string, dataset: DatasetJson): string[] {
+  const [identifier, ending] = [caseIdentifier(imagePath), endingOf(imagePath)];
+  return Array.from({ length: dataset.modality.size }, (_, channel) => channelFileName(identifier, channel, ending));
 }
 
-/** File name of a case's label, as the dataset check expects it. */
-export function labelFileName(identifier: string): string {
-  return `${identifier}${ENDING}`;
+/** File name of a case's label, as the dataset check expects it: `ID` with the ending that its entry has. */
+export function labelFileName({ image, label }: TrainingEntry): string {
+  return `${caseIdentifier(image)}${endingOf(label)}`;
+}
+
+/** Name of a label in gt_segmentations, where nnU-Net looks for .nii.gz only. */
+export function groundTruthName(label: string): string {
+  return `${caseIdentifier(label)}${NNUNET_ENDING}`;
 }
 
 /** One training case: its identifier and its file names inside imagesTr and labelsTr, as cropping reads them. */
@@ -186,7 +203,7 @@ export interface TrainingCase {
 export function trainingCases(dataset: DatasetJson): TrainingCase[] {
   return dataset.training.map(({ image, label }) => {
     const identifier = caseIdentifier(image);
-    return { identifier, images: channelFileNames(identifier, dataset), label: baseName(label) };
+    return { identifier, images: channelFileNames(image, dataset), label: baseName(label) };
   });
 }
 

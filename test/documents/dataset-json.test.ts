@@ -72,8 +72,8 @@ test.each([
   [{ labels: { "0": "b", "00": "c" } }, "labels: the number 0 appears twice"],
   [{ training: [{ image: "x.nii.gz" }] }, 'training.0.label: expected "label", found undefined'],
   [
-    { training: [{ image: "x.mha", label: "x.nii.gz" }] },
-    'training.0.image: expected a path that ends in "ID.nii.gz", found "x.mha"',
+    { training: [{ image: "x.dcm", label: "x.nii.gz" }] },
+    'training.0.image: expected a path that ends in "ID.nii.gz", "ID.nrrd" or "ID.mha", found "x.dcm"',
   ],
   [{ test: [{ image: "x.nii.gz" }] }, "test.0: expected string, found Object"],
   [{ numTraining: "3" }, 'numTraining: expected number, found "3"'],

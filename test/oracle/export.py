@@ -286,3 +286,22 @@ for tf, box, target in (((0, 1, 2), None, (9, 6, 11)), ((1, 0, 2), [[1, 6], [2, 
         "cropped": fixture.array(resize_segmentation(cropped.transpose(tf), target, order=1)),
     })
 fixture.write("export", "previous_stage", PREVIOUS, SEED)
+
+# Axes were transposed and only the target spacing is anisotropic: what nnU-Net makes of the properties as they are, and
+# of a target spacing that is turned back to the file's axes.
+TARGET_AXIS = []
+for tf, shape, after, target in (((1, 0, 2), (4, 3, 5), (6, 18, 8), (6.0, 1.5, 1.6)), ((2, 0, 1), (4, 5, 3), (6, 8, 19), (6.5, 1.5, 1.6))):
+    probabilities = (np.round(softmax((3, *shape)) * 16) / 16).astype(np.float32)
+    props = properties(after, target=target, size_after_resampling=tuple(shape[i] for i in tf))
+    turned = {**props, "spacing_after_resampling": np.array(target)[[tf.index(i) for i in range(3)]]}
+    TARGET_AXIS.append({
+        "axes": list(tf),
+        "probabilities": fixture.array(probabilities),
+        "before": list(after),
+        "target": list(target),
+        "afterResampling": [shape[i] for i in tf],
+        "asItIs": fixture.array(export(probabilities, props)),
+        "turned": fixture.array(export(probabilities, turned)),
+    })
+    assert not np.array_equal(export(probabilities, props), export(probabilities, turned))
+fixture.write("export", "target_axis", TARGET_AXIS, SEED)

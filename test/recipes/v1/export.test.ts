@@ -1,9 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Axes3, type Box3, type Shape3, type Vec3, voxelCount } from "../../../src/core/volume.js";
-import { type ExportProperties, exportProbabilities, exportSegmentation } from "../../../src/recipes/v1/export.js";
+import {
+  type ExportOptions,
+  type ExportProperties,
+  exportProbabilities,
+  exportSegmentation,
+} from "../../../src/recipes/v1/export.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import type { ProbabilityArray } from "../../../src/steps/probabilities.js";
 import cases from "../../golden/export/cases.json";
+import targetAxis from "../../golden/export/target_axis.json";
 import transposed from "../../golden/export/transposed.json";
 import { countDifferences, decode, type GoldenArray } from "../../golden.js";
 
@@ -107,6 +113,27 @@ describe("the target spacing is anisotropic, the original is not, and axes were 
     const stride = [80, 10, 1][axis] as number;
     return labels.filter((label, i) => labels[i + stride] !== label).length;
   };
+
+  test.each(targetAxis)(
+    "nnU-Net's labels, axes $axes: of the properties as they are, and turned back",
+    async (golden) => {
+      const box = golden.before.map((n) => [0, n]);
+      const ofFile: ExportProperties = {
+        ...propertiesOf({ ...golden, after: golden.before, box, spacing: [1, 1, 1], regions: null }),
+        size_after_resampling: golden.afterResampling as unknown as Shape3,
+      };
+      const labelsWith = async (options: ExportOptions) =>
+        (await exportSegmentation(arrayOf(golden.probabilities), ofFile, options)).segmentation.data;
+      const transposeForward = golden.axes as unknown as Axes3;
+      for (const options of [{}, { transposeForward }]) {
+        expect(countDifferences(await labelsWith(options), decode(golden.turned))).toBe(0);
+      }
+      for (const options of [{}, { transposeForward }]) {
+        const asReference = { ...options, untransposedTargetAxis: true };
+        expect(countDifferences(await labelsWith(asReference), decode(golden.asItIs))).toBe(0);
+      }
+    },
+  );
 
   test("the right axis is found from shapes and spacings, or given", async () => {
     const { segmentation: found } = await exportSegmentation(probabilities, properties);

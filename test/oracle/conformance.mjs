@@ -67,6 +67,7 @@ const conformance = join(oracle, "conformance.py");
 mkdirSync(folder, { recursive: true });
 if (options.formats) {
   run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
+  run(process.execPath, [join(oracle, "dicom-conformance.mjs"), scans, "--python", python]);
   process.exit();
 }
 if (options["round-trips"]) {
@@ -98,4 +99,5 @@ run(python, [
   ...tasks.flatMap((task) => ["--task", task]),
 ]);
 run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
+run(process.execPath, [join(oracle, "dicom-conformance.mjs"), scans, "--python", python]);
 roundTrips();

@@ -172,6 +172,8 @@ function interpret(file: ScanFile, tags: DataSet, deflatedFrom: number | null): 
     throw corrupt(`no pixel data found (${kind})`, { byteLength: file.byteLength });
   }
   if (!rows || !columns) throw corrupt(`${rows ?? "no"} rows and ${columns ?? "no"} columns`, { rows, columns });
+  const representation = tags.uint16("x00280103") ?? 0;
+  if (representation > 1) throw corrupt(`Pixel Representation is ${representation}, but has to be 0 or 1`);
   const bitsAllocated = tags.uint16("x00280100") ?? 0;
   const bitsStored = tags.uint16("x00280101") ?? bitsAllocated;
   const encapsulated = pixels.length === UNDEFINED_LENGTH;
@@ -194,7 +196,7 @@ function interpret(file: ScanFile, tags: DataSet, deflatedFrom: number | null): 
       bitsAllocated,
       bitsStored,
       highBit: tags.uint16("x00280102") ?? bitsStored - 1,
-      signed: tags.uint16("x00280103") === 1,
+      signed: representation === 1,
       position: numbers(tags, "x00200032", 3) as Vec3 | null,
       orientation: numbers(tags, "x00200037", 6),
       pixelSpacing: checkedSpacing(spacing),

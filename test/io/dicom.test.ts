@@ -295,6 +295,12 @@ const unreadable: [string, SliceSettings, string, RegExp][] = [
   ["too few pixels", { values: [1, 2, 3] }, "CORRUPT_FILE", /need 48 bytes, but 6/],
   ["too many pixels", { values: sliceValues(5, 6, 1) }, "CORRUPT_FILE", /need 48 bytes, but 60/],
   ["too few pixels in RLE", { syntax: "rle", values: [1, 2, 3] }, "CORRUPT_FILE", /RLE segment 0 has 3 of 24/],
+  [
+    "neither signed nor unsigned",
+    { tags: { x00280103: ["US", 16384] } },
+    "CORRUPT_FILE",
+    /Pixel Representation is 16384/,
+  ],
   ["no rows", { tags: { x00280010: ["US", 0] } }, "CORRUPT_FILE", /0 rows/],
 ];
 

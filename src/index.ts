@@ -285,6 +285,19 @@ export type { Color, Picture } from "./view/picture.js";
 export { formatPng } from "./view/png.js";
 export { reduceSurface } from "./view/reduce.js";
 export {
+  formatHtmlReport,
+  type ReportCase,
+  type ReportData,
+  type ReportFinding,
+  type ReportGap,
+  type ReportGrid,
+  type ReportPicture,
+  type ReportPlan,
+  type ReportScores,
+} from "./view/report.js";
+export type { Histogram, StripPlot, StripRow } from "./view/report-plots.js";
+export type { ReportScene, ReportSurface } from "./view/report-surface.js";
+export {
   CT_WINDOWS,
   type CtWindow,
   chooseScanWindow,

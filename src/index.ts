@@ -209,6 +209,7 @@ export {
   planExperiment3d,
   type TargetSpacingRule,
 } from "./recipes/v1/plan.js";
+export { preparedGeometry } from "./recipes/v1/prepared-geometry.js";
 export {
   type CaseWarning,
   type PreprocessedCase,
@@ -305,5 +306,12 @@ export {
   type ScanWindowOptions,
 } from "./view/scan-window.js";
 export { renderLabels, type SceneOptions } from "./view/scene.js";
-export { type Plane, renderSlice, type SliceOptions, type SliceSource, sliceCount } from "./view/slice.js";
+export {
+  fullestSlice,
+  type Plane,
+  renderSlice,
+  type SliceOptions,
+  type SliceSource,
+  sliceCount,
+} from "./view/slice.js";
 export { labelSurface, measureSurface, type SmoothingOptions, type Surface } from "./view/surface.js";

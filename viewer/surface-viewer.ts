@@ -137,16 +137,20 @@ function start(place: HTMLElement, packed: PackedScene): void {
     });
   }
   const opacity = document.getElementById("surface-opacity") as HTMLInputElement | null;
-  opacity?.addEventListener("input", () => {
+  const setOpacity = (value: number) => {
     for (const mesh of meshes.values()) {
       const material = mesh.material as MeshStandardMaterial;
-      material.opacity = opacity.valueAsNumber;
-      material.transparent = opacity.valueAsNumber < 1;
-      material.depthWrite = !material.transparent;
+      material.opacity = value;
+      material.transparent = value < 1;
+      material.depthWrite = value === 1;
       material.needsUpdate = true;
     }
+  };
+  opacity?.addEventListener("input", () => {
+    setOpacity(opacity.valueAsNumber);
     draw();
   });
+  if (opacity !== null) setOpacity(opacity.valueAsNumber);
   resize();
 }
 

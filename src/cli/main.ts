@@ -12,6 +12,7 @@ import { evaluateCommand } from "./evaluate.js";
 import { exportCommand } from "./export.js";
 import { findBestCommand } from "./find-best.js";
 import { infoCommand } from "./info.js";
+import { htmlReportCommand } from "./html-report.js";
 import { UsageError } from "./options.js";
 import { planCommand } from "./plan.js";
 import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
@@ -53,6 +54,7 @@ function buildProgram(): Command {
     applyPostprocessingCommand(),
     findBestCommand(),
     viewCommand(),
+    htmlReportCommand(),
   ]) {
     command.copyInheritedSettings(program).exitOverride();
     program.addCommand(command);

@@ -42,8 +42,10 @@ function scaleOver(values: readonly number[], logarithmic: boolean): Scale {
   let low = finite.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   let high = finite.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   if (finite.length === 0) [low, high] = [0, 1];
-  if (low === high)
-    [low, high] = logarithmic ? [low / 2, high * 2] : [low - Math.abs(low) / 2 - 0.5, high + Math.abs(high) / 2 + 0.5];
+  if (low === high) {
+    const room = Math.max(Math.abs(low) / 20, 1e-6);
+    [low, high] = logarithmic ? [low / 2, high * 2] : [low - room, high + room];
+  }
   const place = logarithmic ? Math.log : (value: number) => value;
   const span = place(high) - place(low);
   const room = WIDTH - LEFT - RIGHT;
@@ -150,9 +152,10 @@ export function histogramPlot({ title, unit, counts, low, high, marks }: Histogr
   const visible = marks.filter(({ value }) => value >= low && value <= high);
   const lines = visible.map(({ value, name }, i) => {
     const x = scale.at(value);
+    const onRight = x > WIDTH - 160;
     // Words next to each other share no line.
     const y = 12 + (i % 2) * 14;
-    return html`<line class="mark" x1="${px(x)}" y1="${y + 3}" x2="${px(x)}" y2="${floor}"/><text class="mark-name" x="${px(Math.min(x + 4, WIDTH - 60))}" y="${y}">${name} ${formatRounded(value)}</text>`;
+    return html`<line class="mark" x1="${px(x)}" y1="${y + 3}" x2="${px(x)}" y2="${floor}"/><text class="mark-name" x="${px(onRight ? x - 4 : x + 4)}" y="${y}" text-anchor="${onRight ? "end" : "start"}">${name} ${formatRounded(value)}</text>`;
   });
   const said = marks.map(({ value, name }) => `${name} ${formatRounded(value)}`).join(", ");
   return figure(title, said, height, html`<g class="bars">${bars}</g>${lines}${axis(scale, floor, unit)}`);

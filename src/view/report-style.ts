@@ -25,8 +25,9 @@ code{background:var(--tint);border-radius:4px;padding:1px 5px;font-size:.92em;ov
 .numbers div{display:flex;flex-direction:column-reverse}
 .numbers dt{color:var(--soft);font-size:13px}
 .numbers dd{margin:0;font-size:22px;font-weight:600}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:16px}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px}
 figure{margin:0;min-width:0}
+.plot{max-width:640px}
 figcaption{font-weight:500;margin-bottom:4px}
 svg{width:100%;height:auto;display:block;font-size:13px}
 svg text{fill:var(--text)}

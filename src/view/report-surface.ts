@@ -66,10 +66,10 @@ export function packSurfaces(surfaces: readonly ReportSurface[]): string {
 /** The section with the turnable picture, its controls and its data; the script comes at the end of the page. */
 export function surfaceMarkup({ caseName, surfaces }: ReportScene): Markup {
   const css = ([r, g, b]: Color) => `rgb(${r} ${g} ${b})`;
-  return html`<p>Labels of <code>${caseName}</code> as smooth surfaces. Drag to turn, wheel or pinch to come nearer; with the keyboard: arrows and + −.</p>
+  return html`<p>Labels of <code>${caseName}</code> as smooth surfaces. Drag to turn, wheel or pinch to come nearer; with the keyboard: arrows and + −. It begins with a view from the front: the patient's right is on the left.</p>
 <div id="surface"><canvas tabindex="0" role="img" aria-label="${`Turnable surfaces of ${surfaces.map(({ name }) => name).join(", ")} of case ${caseName}`}"></canvas></div>
 <fieldset id="surface-labels"><legend>Shown</legend>${surfaces.map(
     ({ label, name, color }) =>
       html`<label><input type="checkbox" value="${label}" checked> <span class="swatch" style="background:${css(color)}"></span>${name}</label>`,
-  )}<label>Opacity <input type="range" id="surface-opacity" min="0.15" max="1" step="0.05" value="1"></label></fieldset>`;
+  )}<label>Opacity <input type="range" id="surface-opacity" min="0.15" max="1" step="0.05" value="${surfaces.length > 1 ? 0.55 : 1}"></label></fieldset>`;
 }

@@ -101,8 +101,12 @@ function sectionOf(volume: Volume, plane: Plane, index: number): Section {
   };
 }
 
-/** The slice with most voxels of the labels; the middle one if there are none. */
-function fullestSlice(label: Volume, plane: Plane, isShown: (value: number) => boolean): number {
+/** The slice with most voxels of the labels; the middle one if there are none. `isShown` default: every label. */
+export function fullestSlice(
+  label: Volume,
+  plane: Plane,
+  isShown: (value: number) => boolean = (value) => value > 0,
+): number {
   const { axis } = patientAxes(label.geometry)[PLANES[plane][2]];
   const count = label.shape[axis];
   const stride = strideOf(label, axis);

@@ -1,0 +1,388 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { Command } from "commander";
+import {
+  type DatasetJson,
+  type DatasetProperties,
+  datasetPropertiesFromPython,
+  FolderStore,
+  formatHtmlReport,
+  init,
+  labelColor,
+  loadPlans,
+  loadVolume,
+  NnprepError,
+  type PlansV1,
+  parseDatasetJson,
+  parsePickle,
+  permute,
+  type ReportCase,
+  type ReportData,
+  type ReportGap,
+  type ReportGrid,
+  type ReportScores,
+  type StripPlot,
+  trainingCases,
+  verifyDataset,
+} from "../node.js";
+import {
+  addCommonOptions,
+  type CommonOptions,
+  resolveFolders,
+  type TaskFolders,
+  UsageError,
+  wholeNumber,
+} from "./options.js";
+import { type PreparedFolder, picturesAfter, picturesBefore, sceneOf } from "./report-pictures.js";
+import { explainPlans } from "./report-plan.js";
+import { type CasePaths, type LoadedCase, loadCase, Samples } from "./report-samples.js";
+import { gatherScores, type Predictions, worstCases } from "./report-scores.js";
+import { formatSpacing, formatVoxels } from "./table.js";
+import { type OpenWorkshop, runWork, type Workshop } from "./work.js";
+
+interface HtmlReportOptions extends CommonOptions {
+  readonly output?: string;
+  readonly predictions?: string;
+  readonly ref?: string;
+  readonly pictures: number;
+  readonly sample: number;
+  readonly case?: string;
+  readonly verify: boolean;
+}
+
+export function htmlReportCommand(): Command {
+  const command = new Command("report")
+    .description("one HTML file about a task: dataset, check, plan, slices before and after, predictions, surfaces")
+    .option("-o, --output <file>", "the report (default: TASK_report.html in the current folder)")
+    .option("--predictions <folder>", "predictions to show, with summary.json or to be compared with the references")
+    .option("--ref <folder>", "references of the predictions (default: labelsTr of the task)")
+    .option("--pictures <n>", "cases with pictures, and as many of the worst predictions", wholeNumber(0, 1000), 6)
+    .option("--sample <n>", "cases to read for histograms and volumes, spread evenly", wholeNumber(1, 100_000), 50)
+    .option("--case <id>", "case of the turnable surfaces (default: the worst prediction, or the first case)")
+    .option("--no-verify", "do not check the task")
+    .addHelpText("after", "\nExample:\n  $ nnprep report -t 1 --predictions predictions -o task1.html");
+  return addCommonOptions(command).action((options: HtmlReportOptions) =>
+    runWork("report", options, async (open) => {
+      if (options.output !== undefined && options.task.length > 1) {
+        throw new UsageError("--output takes one task; leave it out to get one file per task in the current folder");
+      }
+      await init();
+      const files: string[] = [];
+      for (const folders of resolveFolders(options, { preprocessed: false })) {
+        files.push(await reportTask(folders, options, open));
+      }
+      return { ok: true, text: files.map((file) => `Report: ${file}`).join("\n"), document: { files } };
+    }),
+  );
+}
+
+/** Makes the report of one task; the file that was written. */
+async function reportTask(folders: TaskFolders, options: HtmlReportOptions, open: OpenWorkshop): Promise<string> {
+  const { raw, cropped, preprocessed } = folders;
+  const workshop = open({ raw, cropped, preprocessed });
+  const task = new TaskReport(folders, options, open, workshop);
+  const script = readFileSync(new URL("../view/surface-viewer.min.js", import.meta.url), "utf8");
+  const page = formatHtmlReport(await task.gather(), script);
+  const file = resolve(options.output ?? `${folders.task}_report.html`);
+  await new FolderStore(dirname(file)).write(basename(file), new TextEncoder().encode(page));
+  return file;
+}
+
+const isMissing = (error: unknown): boolean => error instanceof NnprepError && error.code === "FILE_NOT_FOUND";
+
+/** `count` of the items, evenly spread. */
+function spread<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
+}
+
+/** Gathers what the report of one task shows, one case in memory at a time. */
+class TaskReport {
+  readonly #number: number;
+  readonly #notes: string[] = [];
+
+  constructor(
+    readonly folders: TaskFolders,
+    readonly options: HtmlReportOptions,
+    readonly open: OpenWorkshop,
+    readonly workshop: Workshop,
+  ) {
+    this.#number = Number(folders.task.slice(4, 7));
+  }
+
+  async gather(): Promise<ReportData> {
+    const raw = this.workshop.store("raw");
+    const dataset = parseDatasetJson(await raw.read("dataset.json"), raw.location("dataset.json"));
+    const findings = await this.#verify();
+    const plans = await this.#plans();
+    const known =
+      plans.get("3d")?.dataset_properties ?? plans.get("2d")?.dataset_properties ?? (await this.#fingerprint());
+    const all: CasePaths[] = trainingCases(dataset);
+    const looked = spread(all, this.options.sample);
+    const shown = new Set(spread(looked, this.options.pictures).map(({ identifier }) => identifier));
+    const samples = new Samples(looked.length, dataset.modality.size);
+    const prepared = this.#prepared(plans);
+    const cases: ReportCase[] = [];
+    for (const [i, paths] of looked.entries()) {
+      this.#progress(i, looked.length, paths.identifier);
+      const loaded = await this.#load(paths);
+      if (loaded === null) continue;
+      samples.add(paths.identifier, loaded);
+      if (shown.has(paths.identifier)) cases.push(await this.#case(paths.identifier, loaded, dataset, prepared));
+    }
+    this.#progress(looked.length, looked.length);
+    if (looked.length < all.length) {
+      this.#notes.push(
+        `Histograms and volumes come from ${looked.length} of ${all.length} cases, evenly spread (--sample).`,
+      );
+    }
+    const { scores, worst } = await this.#predictions(dataset);
+    const grids = gridsOf(known, samples);
+    return {
+      title: `${this.folders.task}: ${dataset.name}`,
+      made: `Made by nnprep on ${new Date().toISOString().slice(0, 10)} from ${raw.location("")}.`,
+      numbers: [
+        { name: "training cases", value: String(dataset.training.length) },
+        { name: "test cases", value: String(dataset.test.length) },
+        { name: "channels", value: [...dataset.modality.values()].join(", ") },
+        { name: "labels", value: String([...dataset.labels.keys()].filter((value) => value > 0).length) },
+      ],
+      notes: this.#notes,
+      labels: [...dataset.labels]
+        .filter(([value]) => value > 0)
+        .map(([value, name]) => ({ value, name, color: colorOf(value) })),
+      plots: plotsOf(dataset, grids, samples, plans.get("3d") ?? plans.get("2d")),
+      histograms: this.#histograms(dataset, samples, known),
+      grids,
+      plan:
+        plans.size > 0
+          ? [...plans.values()].map(explainPlans)
+          : this.#gap("There are no plans yet.", "plan-and-preprocess"),
+      findings,
+      cases: cases.length > 0 || this.options.pictures === 0 ? cases : { missing: "No case could be read." },
+      casesNote: this.#casesNote(prepared, cases.length, all.length),
+      scores,
+      worst,
+      scene: await this.#scene(dataset, all, "missing" in scores ? undefined : scores),
+    };
+  }
+
+  #gap(missing: string, command: string): ReportGap {
+    const { raw, cropped, preprocessed } = this.options;
+    const given = Object.entries({ raw, cropped, preprocessed }).filter(([, folder]) => folder !== undefined);
+    return {
+      missing,
+      command: [`nnprep ${command} -t ${this.#number}`, ...given.map(([name, folder]) => `--${name} ${folder}`)].join(
+        " ",
+      ),
+    };
+  }
+
+  #progress(done: number, total: number, identifier?: string): void {
+    if (this.workshop.options.signal?.aborted === true)
+      throw new NnprepError("ABORTED", "stopped before the report was done");
+    this.workshop.options.onProgress?.({
+      stage: "report",
+      done,
+      total,
+      ...(identifier === undefined ? {} : { identifier }),
+    });
+  }
+
+  async #verify(): Promise<ReportData["findings"]> {
+    if (!this.options.verify) return this.#gap("The task was not checked (--no-verify).", "verify");
+    const { executor, store, options } = this.workshop;
+    const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
+    const { trainingCases: training, testCases: test, findings } = await verifyDataset({ stores, executor }, options);
+    return { checked: `${training} training and ${test} test cases checked`, list: findings };
+  }
+
+  async #plans(): Promise<Map<"3d" | "2d", PlansV1>> {
+    const plans = new Map<"3d" | "2d", PlansV1>();
+    for (const planner of ["3d", "2d"] as const) {
+      try {
+        plans.set(planner, await loadPlans(this.workshop.store("preprocessed"), planner));
+      } catch (error) {
+        if (!isMissing(error)) this.#notes.push(`${planner.toUpperCase()} plans: ${(error as Error).message}`);
+      }
+    }
+    return plans;
+  }
+
+  async #fingerprint(): Promise<DatasetProperties | undefined> {
+    const store = this.workshop.store("cropped");
+    try {
+      return datasetPropertiesFromPython(parsePickle(await store.read("dataset_properties.pkl")));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The folder of the finest stage that is there. */
+  #prepared(plans: ReadonlyMap<"3d" | "2d", PlansV1>): PreparedFolder | null {
+    for (const found of plans.values()) {
+      const folder = `${found.data_identifier}_stage${found.num_stages - 1}`;
+      if (existsSync(join(this.folders.preprocessed, folder))) {
+        return { store: this.workshop.store("preprocessed"), folder, axes: found.transpose_forward };
+      }
+    }
+    return null;
+  }
+
+  async #load(paths: CasePaths): Promise<LoadedCase | null> {
+    try {
+      return await loadCase(this.workshop.store("raw"), paths);
+    } catch (error) {
+      this.#notes.push(`${paths.identifier} is left out: ${(error as Error).message}`);
+      return null;
+    }
+  }
+
+  async #case(name: string, { images, label }: LoadedCase, dataset: DatasetJson, prepared: PreparedFolder | null) {
+    const modalities = [...dataset.modality.values()];
+    const xyz = (values: readonly number[]) => [...values].reverse();
+    const grid = `${formatVoxels(xyz(label.shape))} voxels of ${formatSpacing(xyz(label.geometry.spacingMm))} mm`;
+    try {
+      const before = picturesBefore({ name, images, label, modalities });
+      const after = prepared === null ? null : await picturesAfter(name, prepared);
+      return {
+        name,
+        text: [grid, ...(after === null ? [] : [after.text])].join("; "),
+        pictures: [...before, ...(after?.pictures ?? [])],
+      };
+    } catch (error) {
+      return { name, text: `${grid}; no pictures: ${(error as Error).message}`, pictures: [] };
+    }
+  }
+
+  #casesNote(prepared: PreparedFolder | null, shown: number, all: number): string {
+    const count = shown < all ? `${shown} of ${all} cases, evenly spread (--pictures). ` : "";
+    const { command } = this.#gap("", "preprocess");
+    const after =
+      prepared === null ? `There are no prepared cases yet: run ${command} to see them beside the scans. ` : "";
+    return `${count}${after}Slices with most labelled voxels, seen as in radiology: the patient's right is on the left.`;
+  }
+
+  #histograms(dataset: DatasetJson, samples: Samples, known: DatasetProperties | undefined): ReportData["histograms"] {
+    const plots = [...dataset.modality].flatMap(([channel, name]) => {
+      const numbers = known?.intensityproperties?.get(channel);
+      const marks =
+        numbers === undefined || !/^ct$/i.test(name)
+          ? []
+          : [
+              { name: "clipped below", value: numbers.percentile_00_5 },
+              { name: "mean", value: numbers.mean },
+              { name: "clipped above", value: numbers.percentile_99_5 },
+            ];
+      const plot = samples.histogram(
+        channel,
+        `${name} (channel ${channel})`,
+        marks,
+        /^ct$/i.test(name) ? "HU" : "intensity",
+      );
+      return plot === null ? [] : [plot];
+    });
+    return plots.length > 0 ? plots : { missing: "No labelled voxels were found in the cases that were read." };
+  }
+
+  async #predictions(dataset: DatasetJson): Promise<{ scores: ReportScores | ReportGap; worst: ReportCase[] }> {
+    const { predictions: given, ref, pictures } = this.options;
+    if (given === undefined) {
+      return {
+        scores: {
+          ...this.#gap("No predictions were given.", "report"),
+          command: `nnprep report -t ${this.#number} --predictions FOLDER`,
+        },
+        worst: [],
+      };
+    }
+    const predictions: Predictions = {
+      folder: resolve(given),
+      reference: ref === undefined ? join(this.folders.raw, "labelsTr") : resolve(ref),
+      labels: dataset.labels,
+    };
+    if (!existsSync(predictions.folder)) {
+      throw new NnprepError(
+        "FILE_NOT_FOUND",
+        `${predictions.folder}: there is no such folder; give the folder of the predictions`,
+      );
+    }
+    const scores = await gatherScores(predictions, this.open);
+    return { scores, worst: await worstCases(scores, predictions, this.folders.raw, pictures) };
+  }
+
+  async #scene(dataset: DatasetJson, all: readonly CasePaths[], scores?: ReportScores): Promise<ReportData["scene"]> {
+    const wanted = this.options.case;
+    const names = wanted === undefined ? (scores?.rows ?? []).map(({ name }) => name) : [wanted];
+    const found =
+      names.map((name) => all.find(({ identifier }) => identifier === name)).find((paths) => paths !== undefined) ??
+      (wanted === undefined ? all[0] : undefined);
+    if (found === undefined) {
+      const some = all
+        .slice(0, 5)
+        .map(({ identifier }) => identifier)
+        .join(", ");
+      throw new UsageError(`--case ${wanted}: the task has no such training case; it has ${some} ...`);
+    }
+    try {
+      const label = await loadVolume(this.workshop.store("raw"), `labelsTr/${found.label}`);
+      return (
+        sceneOf(found.identifier, label, dataset.labels) ?? {
+          missing: `${found.identifier} has no labelled voxels; choose another with --case.`,
+        }
+      );
+    } catch (error) {
+      return { missing: `No surfaces: ${(error as Error).message}` };
+    }
+  }
+}
+
+function colorOf(label: number): string {
+  return `rgb(${labelColor(label).join(" ")})`;
+}
+
+/** All cases from the fingerprint, which knows what cropping left; otherwise those that were read. */
+function gridsOf(known: DatasetProperties | undefined, samples: Samples): readonly ReportGrid[] {
+  const names = [...(known?.size_reductions.keys() ?? [])];
+  if (known === undefined || names.length !== known.all_sizes.length) return samples.grids;
+  return names.map((name, i) => ({
+    name,
+    shape: known.all_sizes[i],
+    spacingMm: known.all_spacings[i],
+    kept: known.size_reductions.get(name) ?? null,
+  }));
+}
+
+function plotsOf(dataset: DatasetJson, grids: readonly ReportGrid[], samples: Samples, plans?: PlansV1): StripPlot[] {
+  if (grids.length === 0) return [];
+  const finest = plans?.plans_per_stage[plans.num_stages - 1];
+  const target =
+    plans === undefined || finest === undefined ? null : permute(finest.current_spacing, plans.transpose_backward);
+  const axes = [2, 1, 0] as const;
+  const rows = (pick: (grid: ReportGrid, axis: 0 | 1 | 2) => number) =>
+    axes.map((axis) => ({ name: ["z", "y", "x"][axis], values: grids.map((grid) => pick(grid, axis)) }));
+  const isCropped = grids.some(({ kept }) => kept !== null);
+  const kept = grids.flatMap((grid) => (grid.kept === null ? [] : [100 * grid.kept]));
+  const volumes = [...dataset.labels].filter(([value]) => value > 0);
+  return [
+    {
+      title: target === null ? "Spacing" : "Spacing; triangle: target",
+      unit: "mm",
+      rows: rows((grid, axis) => grid.spacingMm[axis]),
+      ...(target === null ? {} : { targets: axes.map((axis) => target[axis]) }),
+    },
+    { title: isCropped ? "Size after cropping" : "Size", unit: "voxels", rows: rows((grid, axis) => grid.shape[axis]) },
+    ...(isCropped
+      ? [{ title: "Left by cropping", unit: "% of the voxels", rows: [{ name: "cases", values: kept }] }]
+      : []),
+    {
+      title: "Volume of the labels, in the cases that have them",
+      unit: "mL",
+      rows: volumes.map(([value, name]) => ({
+        name: name.slice(0, 18),
+        values: samples.volumes.get(value) ?? [],
+        color: colorOf(value),
+      })),
+    },
+  ];
+}

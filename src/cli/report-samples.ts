@@ -1,0 +1,83 @@
+import { foregroundVoxels, type Histogram, loadVolume, type ReportGrid, type Store, type Volume } from "../node.js";
+
+/** Voxels that the histograms of all cases together hold, so that memory does not grow with the dataset. */
+const HISTOGRAM_VOXELS = 2_000_000;
+const BINS = 64;
+
+/** Files of one case inside the task's folder. */
+export interface CasePaths {
+  readonly identifier: string;
+  readonly images: readonly string[];
+  readonly label: string;
+}
+
+export interface LoadedCase {
+  readonly images: readonly Volume[];
+  readonly label: Volume;
+}
+
+export async function loadCase(raw: Store, { images, label }: CasePaths): Promise<LoadedCase> {
+  const volumes: Volume[] = [];
+  for (const image of images) volumes.push(await loadVolume(raw, `imagesTr/${image}`));
+  return { images: volumes, label: await loadVolume(raw, `labelsTr/${label}`) };
+}
+
+/** What is kept of every case that is looked at: its grid, its classes, and some of its voxels. */
+export class Samples {
+  readonly grids: ReportGrid[] = [];
+  /** mL per case, for each label value. */
+  readonly volumes = new Map<number, number[]>();
+  /** Intensities of labelled voxels, per channel. */
+  readonly #voxels: number[][] = [];
+  readonly #quota: number;
+
+  constructor(cases: number, channels: number) {
+    this.#quota = Math.max(200, Math.floor(HISTOGRAM_VOXELS / Math.max(1, cases * channels)));
+    for (let c = 0; c < channels; c++) this.#voxels.push([]);
+  }
+
+  add(identifier: string, { images, label }: LoadedCase): void {
+    const { shape, geometry } = label;
+    this.grids.push({ name: identifier, shape, spacingMm: geometry.spacingMm, kept: null });
+    const [a, b, c] = geometry.spacingMm;
+    const counts = new Map<number, number>();
+    const { data } = label;
+    for (let start = 0; start < data.length; ) {
+      const value = data[start];
+      let end = start + 1;
+      while (end < data.length && data[end] === value) end++;
+      if (value > 0) counts.set(value, (counts.get(value) ?? 0) + end - start);
+      start = end;
+    }
+    for (const [value, count] of counts) {
+      const list = this.volumes.get(value) ?? [];
+      list.push((count * a * b * c) / 1000);
+      this.volumes.set(value, list);
+    }
+    const mask = Int16Array.from(data);
+    for (const [channel, { data: voxels }] of images.entries()) {
+      if (voxels.length === mask.length) this.#keep(channel, foregroundVoxels(Float32Array.from(voxels), mask));
+    }
+  }
+
+  #keep(channel: number, voxels: Float32Array): void {
+    const step = Math.max(1, Math.ceil(voxels.length / this.#quota));
+    const list = this.#voxels[channel];
+    for (let i = 0; i < voxels.length; i += step) if (Number.isFinite(voxels[i])) list.push(voxels[i]);
+  }
+
+  /** Bars from the 0.1th to the 99.9th percentile, so that single voxels do not stretch the axis; null without voxels. */
+  histogram(channel: number, title: string, marks: Histogram["marks"], unit: string): Histogram | null {
+    const sorted = Float64Array.from(this.#voxels[channel]).sort();
+    if (sorted.length === 0) return null;
+    const low = sorted[Math.floor(sorted.length * 0.001)];
+    let high = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * 0.999))];
+    if (high === low) high = low + 1;
+    const counts = new Array<number>(BINS).fill(0);
+    for (const value of sorted) {
+      if (value < low || value > high) continue;
+      counts[Math.min(BINS - 1, Math.floor(((value - low) / (high - low)) * BINS))]++;
+    }
+    return { title, unit, counts, low, high, marks };
+  }
+}

@@ -1,4 +1,4 @@
-import { type Box3, formatNifti, type Geometry, type Shape3, type Volume, type VoxelArray } from "nnprep";
+import { formatNifti, type Shape3, type Volume, type VoxelArray } from "nnprep";
 import type { Picture } from "./protocol.js";
 
 /** Voxels that a picture may have: larger volumes are thinned out for the screen only. */
@@ -27,39 +27,4 @@ export async function takePicture(volume: Volume, window: readonly [number, numb
   while ((n0 * n1 * n2) / stride ** 3 > PICTURE_VOXELS) stride++;
   const bytes = await formatNifti(keepEvery(volume, stride), { gzip: false });
   return { bytes: bytes.buffer, window, stride };
-}
-
-/**
- * Where a resampled part of a scan lies in the patient. Resampling keeps the outer faces of the box, so the first
- * voxel's centre moves.
- *
- * @param axes axis i of the result is axis `axes[i]` of the scan
- */
-export function partGeometry(
-  scan: Geometry,
-  box: Box3,
-  axes: readonly [number, number, number],
-  newShape: Shape3,
-): Geometry {
-  const spacingMm = axes.map((axis, i) => {
-    const [low, high] = box[axis] as readonly [number, number];
-    return ((high - low) * (scan.spacingMm[axis] as number)) / (newShape[i] as number);
-  }) as [number, number, number];
-  // Columns of the direction are the axes fastest first.
-  const column = (axis: number) => [0, 1, 2].map((row) => scan.direction[3 * row + 2 - axis] as number);
-  const origin = [...scan.originMm];
-  axes.forEach((axis, i) => {
-    const shift = ((box[axis] as readonly [number, number])[0] - 0.5) * (scan.spacingMm[axis] as number);
-    const offset = shift + (spacingMm[i] as number) / 2;
-    column(axis).forEach((cosine, row) => {
-      origin[row] = (origin[row] as number) + cosine * offset;
-    });
-  });
-  const columns = [column(axes[2]), column(axes[1]), column(axes[0])];
-  const direction = [0, 1, 2].flatMap((row) => columns.map((c) => c[row] as number));
-  return {
-    spacingMm,
-    originMm: origin as unknown as Geometry["originMm"],
-    direction: direction as unknown as Geometry["direction"],
-  };
 }

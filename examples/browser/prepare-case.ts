@@ -29,7 +29,6 @@ export interface PreparedArrays {
   readonly channels: readonly Float32Array[];
   readonly label: Int16Array;
   readonly shape: Shape3;
-  readonly box: Box3;
   readonly axes: Axes3;
   readonly properties: CroppedProperties;
 }
@@ -249,7 +248,6 @@ export async function prepareCase(
       channels: normalized.channels,
       label,
       shape: newShape,
-      box,
       axes,
       properties: {
         ...properties,

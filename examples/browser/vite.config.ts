@@ -42,10 +42,7 @@ export default defineConfig({
   plugins: [serveDecoder()],
   // In a project of your own "nnprep" comes from node_modules and this block goes; the next line stays.
   resolve: {
-    alias: [
-      { find: /^nnprep$/, replacement: built("web.js") },
-      { find: /^nnprep\/engine-worker\.js/, replacement: built("steps/engine-worker.js") },
-    ],
+    alias: [{ find: /^nnprep$/, replacement: built("web.js") }],
   },
   optimizeDeps: { exclude: ["nnprep"] },
   worker: { format: "es" },

@@ -11,13 +11,13 @@ import {
   type PlansV1,
   parsePickle,
   plansFromPython,
+  preparedGeometry,
   propertiesToPython,
   saveCase,
   stageSettings,
   type Volume,
 } from "nnprep";
-import engineWorkerUrl from "nnprep/engine-worker.js?worker&url";
-import { partGeometry, takePicture } from "./picture.js";
+import { takePicture } from "./picture.js";
 import { labelVolumes, type PreparedArrays, prepareCase, Steps } from "./prepare-case.js";
 import type {
   CaseFiles,
@@ -55,7 +55,7 @@ const tell = (step: string, share: number) => send({ kind: "progress", step, sha
 /** Threads share a volume only in an isolated page; elsewhere this worker does it all. */
 function startEngine(): Promise<Engine> {
   const threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
-  engine ??= createEngine({ threads, workerUrl: new URL(engineWorkerUrl, self.location.href).href });
+  engine ??= createEngine({ threads });
   return engine;
 }
 
@@ -110,8 +110,8 @@ async function openPlans(file: File): Promise<OpenedPlans> {
   };
 }
 
-function preparedVolume(scan: Volume, arrays: PreparedArrays, data: Float32Array | Int16Array): Volume {
-  return { data, shape: arrays.shape, geometry: partGeometry(scan.geometry, arrays.box, arrays.axes, arrays.shape) };
+function preparedVolume(arrays: PreparedArrays, data: Float32Array | Int16Array): Volume {
+  return { data, shape: arrays.shape, geometry: preparedGeometry(arrays.properties, arrays.shape, arrays.axes) };
 }
 
 async function prepare(settings: Settings): Promise<PreparedCase> {
@@ -120,12 +120,11 @@ async function prepare(settings: Settings): Promise<PreparedCase> {
   const steps = new Steps(current.images.length + 4, tell);
   const { numbers, arrays } = await prepareCase(current, settings, stage, await startEngine(), steps);
   prepared = arrays;
-  const scan = current.images[0] as Volume;
   const { after } = numbers.channels[0] as PreparedCase["channels"][number];
   tell("Draw", 0.95);
   return {
     ...numbers,
-    image: await takePicture(preparedVolume(scan, arrays, arrays.channels[0] as Float32Array), [
+    image: await takePicture(preparedVolume(arrays, arrays.channels[0] as Float32Array), [
       after.percentile_00_5,
       after.percentile_99_5,
     ]),
@@ -134,7 +133,6 @@ async function prepare(settings: Settings): Promise<PreparedCase> {
         ? null
         : await takePicture(
             preparedVolume(
-              scan,
               arrays,
               arrays.label.map((value) => Math.max(0, value)),
             ),
@@ -145,7 +143,7 @@ async function prepare(settings: Settings): Promise<PreparedCase> {
 
 async function output(what: Output): Promise<NamedBlob> {
   const arrays = needed(prepared, "prepared scan");
-  const { name, images } = needed(read, "scan");
+  const { name } = needed(read, "scan");
   if (what === "properties") {
     return { name: `${name}.pkl`, blob: new Blob([formatPickle(propertiesToPython(arrays.properties)) as BlobPart]) };
   }
@@ -157,7 +155,7 @@ async function output(what: Output): Promise<NamedBlob> {
   }
   tell("Write NIfTI", 0.1);
   const data = what === "image" ? (arrays.channels[0] as Float32Array) : arrays.label;
-  const bytes = await formatNifti(preparedVolume(images[0] as Volume, arrays, data), { gzip: true });
+  const bytes = await formatNifti(preparedVolume(arrays, data), { gzip: true });
   return { name: `${name}_prepared${what === "label" ? "_label" : ""}.nii.gz`, blob: new Blob([bytes]) };
 }
 

@@ -32,7 +32,17 @@ function check(name, found, expected) {
 
 /** Whether a file belongs into the package: a text of ours, the kernels, or what the compiler makes of a source. */
 function belongs(path) {
-  if (["package.json", "README.md", "LICENSE", "CHANGELOG.md", "dist/kernels.wasm"].includes(path)) return true;
+  if (
+    [
+      "package.json",
+      "README.md",
+      "LICENSE",
+      "CHANGELOG.md",
+      "dist/kernels.wasm",
+      "dist/view/surface-viewer.min.js",
+    ].includes(path)
+  )
+    return true;
   const source = /^dist\/(.*)\.(js|d\.ts)$/.exec(path)?.[1];
   return source !== undefined && existsSync(join(root, "src", `${source}.ts`));
 }

@@ -130,10 +130,13 @@ async function formatByContent(file: ScanFile): Promise<VolumeFormat | undefined
   return FORMATS.find((format) => format.matches(head));
 }
 
+function formatByName({ name }: ScanFile): VolumeFormat | undefined {
+  const lower = name.toLowerCase();
+  return FORMATS.find((format) => format.endings.some((ending) => lower.endsWith(ending)));
+}
+
 async function formatOf(file: ScanFile): Promise<VolumeFormat> {
-  const lower = file.name.toLowerCase();
-  const found =
-    (await formatByContent(file)) ?? FORMATS.find((format) => format.endings.some((ending) => lower.endsWith(ending)));
+  const found = (await formatByContent(file)) ?? formatByName(file);
   if (found !== undefined) return found;
   const known = FORMATS.map((format) => `${format.name} (${format.endings.join(", ")})`).join(", ");
   throw new NnprepError(
@@ -189,7 +192,9 @@ function amongFiles(files: readonly ScanFile[]): FindCompanion {
 /** The files of several that are a scan's own or its header; the others may hold its voxels. */
 async function mainFiles(files: readonly ScanFile[]): Promise<{ mains: ScanFile[]; dicom: boolean }> {
   const formats = await Promise.all(files.map((file) => inFile(file.name, () => formatByContent(file))));
-  const mains = files.filter((_, i) => formats[i] !== undefined);
+  const told = files.filter((_, i) => formats[i] !== undefined);
+  // A header whose beginning is damaged is still known by its name.
+  const mains = told.length > 0 ? told : files.filter((file) => formatByName(file) !== undefined);
   return { mains, dicom: formats.some((format) => format?.name.startsWith("DICOM")) };
 }
 
@@ -218,7 +223,7 @@ export async function readScan(
   throw new NnprepError(
     "INVALID_ARGUMENT",
     `${mains.length} scans in ${files.length} files (${names.slice(0, 5).join(", ")}); give the files of one scan at a time`,
-    { found: names },
+    { file: first.name, found: names },
   );
 }
 

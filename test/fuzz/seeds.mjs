@@ -1,0 +1,51 @@
+// Small good files of every format, made by code. Further formats add an entry: name, and files to damage one by one.
+import { gzipSync } from "node:zlib";
+import { readScan, scanFileFromBytes, writeVolume } from "../../dist/node.js";
+
+const volume = {
+  data: Int16Array.from({ length: 4 * 5 * 6 }, (_, i) => ((i * 7919) % 4001) - 2000),
+  shape: [4, 5, 6],
+  geometry: { spacingMm: [3, 2, 1.5], originMm: [10, -20, 30.5], direction: [0, -1, 0, 1, 0, 0, 0, 0, 1] },
+};
+const voxels = new Uint8Array(volume.data.buffer);
+const text = (lines, body = new Uint8Array(0)) => Buffer.concat([Buffer.from(lines), body]);
+
+const NRRD =
+  "NRRD0004\ntype: short\ndimension: 3\nspace: RAS\nsizes: 6 5 4\nspace directions: (1,0,0) (0,2,0) (0,0,3)\n" +
+  "space origin: (1,2,3)\nendian: little\n";
+const META =
+  "ObjectType = Image\nNDims = 3\nElementSpacing = 1 2 3\nOffset = 0 0 0\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n" +
+  "DimSize = 6 5 4\nElementByteOrderMSB = False\nElementType = MET_SHORT\n";
+
+/** @returns per format: seeds with a name, the files (the first is the one that is damaged) */
+export async function makeSeeds() {
+  const written = async (name, options) => [name, [await writeVolume(name, volume, options)]];
+  const seed = ([name, files]) => ({
+    name,
+    files: files.map((f) => new Uint8Array(f)),
+  });
+  return {
+    nifti: [seed(await written("a.nii")), seed(await written("a.nii.gz"))],
+    metaimage: [
+      seed(await written("a.mha", { compress: false })),
+      seed(await written("z.mha")),
+      seed([
+        "t.mha",
+        [text(`${META}BinaryData = False\nElementDataFile = LOCAL\n`, Buffer.from(volume.data.join(" ")))],
+      ]),
+      seed(["d.mhd", [text(`${META}ElementDataFile = d.raw\n`), voxels]]),
+    ],
+    nrrd: [
+      seed(await written("a.nrrd", { compress: false })),
+      seed(await written("z.nrrd")),
+      seed(["t.nrrd", [text(`${NRRD}encoding: ascii\n\n`, Buffer.from(volume.data.join("\n")))]]),
+      seed(["d.nhdr", [text(`${NRRD}encoding: gzip\ndata file: d.raw\n`), gzipSync(voxels)]]),
+    ],
+  };
+}
+
+/** Reads a seed, or a damaged form of it, as a page would. */
+export function readSeed({ name, files }) {
+  const inputs = files.map((bytes, i) => scanFileFromBytes(i === 0 ? name : "d.raw", bytes));
+  return readScan(inputs);
+}

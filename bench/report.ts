@@ -11,6 +11,7 @@ import type { CompressionResult } from "./compression.js";
 import { DATASET, measureDataset } from "./dataset.bench.js";
 import type { LinearCost } from "./linear-cost.js";
 import { KERNELS } from "./linear-kernels.js";
+import { NOTES } from "./notes.js";
 import { BENCH_FOLDER, program, REPOSITORY } from "./places.js";
 import { BASELINE, findReference, ONE_THREAD, type Reference } from "./reference.js";
 import { describeMachine, digits, megabytes, type Section, table, writeSections } from "./results-file.js";
@@ -69,7 +70,15 @@ function kernelsTable(summaries: readonly Summary[]): string {
     megabytes(s.reference_peak_bytes),
     s.calls,
   ]);
-  return table([...head, ...more], cells);
+  return [table([...head, ...more], cells), ...belowTarget(summaries)].join("\n\n");
+}
+
+/** Where the time of the rows below their target goes. */
+function belowTarget(summaries: readonly Summary[]): string[] {
+  const below = summaries.filter(({ reached }) => reached === false);
+  if (below.length === 0) return [];
+  const lines = below.map(({ name }) => `- \`${name}\`: ${NOTES[name] ?? "not looked into yet."}`);
+  return [`### Below the target\n\n${lines.join("\n")}`];
 }
 
 function linearTable(quick: boolean): string {

@@ -171,8 +171,19 @@ export async function readScanFile(
 ): Promise<ScanReading> {
   return inFile(file.name, async () => {
     const { volume, warnings } = await (await formatOf(file)).read(file, find, options);
+    checkGeometry(volume.geometry);
     return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
   });
+}
+
+/** ITK passes such numbers on; nothing can be done with them. */
+function checkGeometry({ spacingMm, originMm, direction }: Geometry): void {
+  if ([...spacingMm, ...originMm, ...direction].every(Number.isFinite)) return;
+  throw new NnprepError(
+    "CORRUPT_FILE",
+    `spacing [${spacingMm.join(", ")}], origin [${originMm.join(", ")}], direction [${direction.join(", ")}] found, finite numbers expected; the header is damaged`,
+    { spacingMm, originMm, direction },
+  );
 }
 
 /** What a file's header says, without its voxels. Throws CORRUPT_FILE or UNSUPPORTED. */

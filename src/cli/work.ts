@@ -37,12 +37,12 @@ export async function runWork(
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const bar = new ProgressBar(options.progress, command);
-  const executors: ProcessExecutor[] = [];
+  // Starting a process costs more than many a job: all folders share the workers.
+  const workers = new ProcessExecutor({}, options.workers);
   const outputs = new Set<string>();
   const caseOptions = { signal: abort.signal, onProgress: bar.show, ...memoryBudget(options.memoryLimit) };
   const openFolders = (folders: Readonly<Record<string, string>>): Workshop => {
-    const executor = new ProcessExecutor(folders, options.workers);
-    executors.push(executor);
+    const executor = workers.on(folders);
     if (folders.output !== undefined) outputs.add(folders.output);
     return { executor, store: (name) => new FolderStore(folders[name] as string), options: caseOptions };
   };
@@ -56,7 +56,7 @@ export async function runWork(
     report = failure(error);
   } finally {
     bar.stop();
-    await Promise.all(executors.map((executor) => (abort.signal.aborted ? executor.stop() : executor.close())));
+    await (abort.signal.aborted ? workers.stop() : workers.close());
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
     // A model's results lie one level below its folder. Deeper may be anything: the folder can be anybody's.

@@ -28,10 +28,16 @@ export class ProcessExecutor implements Executor {
   readonly #pool: WorkerPool;
   readonly #folders: NamedFolders;
 
-  constructor(folders: NamedFolders, workers: number) {
+  constructor(folders: NamedFolders, workers: number | WorkerPool) {
     this.#folders = folders;
     const script = fileURLToPath(new URL("./worker.js", import.meta.url));
-    this.#pool = new WorkerPool({ script, workers, kind: "process" });
+    this.#pool = typeof workers === "number" ? new WorkerPool({ script, workers, kind: "process" }) : workers;
+  }
+
+  /** The same workers on other folders. Closing it closes nothing: the workers end with this executor. */
+  on(folders: NamedFolders): Executor {
+    const other = new ProcessExecutor(folders, this.#pool);
+    return Object.assign(other, { close: async () => {} });
   }
 
   readonly idleWorkerBytes = PROGRAM_BYTES;

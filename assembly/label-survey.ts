@@ -284,3 +284,50 @@ export function countContacts(here: usize, next: usize, rows: i32, length: i32, 
     next += width;
   }
 }
+
+/**
+ * One row of a label volume at half its size along some axes. The new voxel stands for up to eight: four rows, `next`
+ * bytes apart where the slowest and the middle axis are halved (else 0), and pairs along the row where `pairs` is 1.
+ * It gets the label that most of them have, the first of equals; two of eight are enough against background, so that
+ * what is thin does not tear.
+ */
+export function halveLabels(
+  first: usize,
+  nextRow: usize,
+  nextSlice: usize,
+  length: i32,
+  pairs: i32,
+  result: usize,
+): void {
+  const step: usize = pairs === 1 ? 2 : 1;
+  const count = (<usize>length + step - 1) / step;
+  for (let i: usize = 0; i < count; i++) {
+    const x = i * step;
+    const beside: usize = step === 2 && x + 1 < <usize>length ? 1 : 0;
+    const p = first + x;
+    const a = load<u8>(p);
+    const b = load<u8>(p + beside);
+    const c = load<u8>(p + nextRow);
+    const d = load<u8>(p + nextRow + beside);
+    const e = load<u8>(p + nextSlice);
+    const f = load<u8>(p + nextSlice + beside);
+    const g = load<u8>(p + nextSlice + nextRow);
+    const h = load<u8>(p + nextSlice + nextRow + beside);
+    const all = <u64>a | (<u64>b << 8) | (<u64>c << 16) | (<u64>d << 24) | (<u64>e << 32) | (<u64>f << 40) | (<u64>g << 48) | (<u64>h << 56);
+    let best = a;
+    if (all !== <u64>a * 0x0101010101010101) {
+      let most = 0;
+      for (let j: u64 = 0; j < 64; j += 8) {
+        const label = <u8>(all >> j);
+        const weight = label !== 0 ? 7 : 2;
+        let same = 0;
+        for (let k: u64 = 0; k < 64; k += 8) if (<u8>(all >> k) === label) same += weight;
+        if (same > most) {
+          most = same;
+          best = label;
+        }
+      }
+    }
+    store<u8>(result + i, best);
+  }
+}

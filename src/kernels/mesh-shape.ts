@@ -38,6 +38,8 @@ interface ShapeExports {
 /** Triangles and vertices in the window at a time. */
 const TRIANGLES = 1 << 17;
 const VERTICES = 1 << 18;
+/** Bytes of a mesh that may stay in the window while it is smoothed. */
+const RESIDENT_BYTES = 48 << 20;
 
 /** Calls `visit` with parts of the triangles and the range of vertices that each part names. */
 export function eachTriangles(
@@ -125,13 +127,45 @@ const KEEPING = 20;
  * @param rounds pairs of half steps
  */
 export function smoothMesh(mesh: Mesh, rounds: number, reach: number): void {
+  const { vertices, triangles } = mesh;
+  const factors = Array.from({ length: 2 * rounds }, (_, step) =>
+    step % 2 === 0 || step < 2 * (rounds - KEEPING) ? SMOOTH : SWELL,
+  );
+  if (3 * vertices.byteLength + triangles.byteLength <= RESIDENT_BYTES) smoothInWindow(mesh, factors, reach);
+  else smoothInParts(mesh, factors, reach);
+}
+
+/** A mesh that fits into the window stays there for all steps. */
+function smoothInWindow({ vertices, triangles }: Mesh, factors: readonly number[], reach: number): void {
+  const { exports, window } = kernels<ShapeExports>();
+  const { byteLength, length } = vertices;
+  const addresses = window.reserve(byteLength, byteLength, byteLength, triangles.byteLength);
+  const [verticesAt, sumsAt, stoodAt, trianglesAt] = addresses as [number, number, number, number];
+  window.f32(verticesAt, length).set(vertices);
+  window.f32(stoodAt, length).set(vertices);
+  window.f32(sumsAt, length).fill(0);
+  window.u32(trianglesAt, triangles.length).set(triangles);
+  for (const factor of factors) {
+    for (let from = 0; from < triangles.length; from += 3 * TRIANGLES) {
+      const count = Math.min(TRIANGLES, (triangles.length - from) / 3);
+      exports.addNeighbours(trianglesAt + 4 * from, count, 0, verticesAt, sumsAt);
+    }
+    for (let from = 0; from < length / 4; from += VERTICES) {
+      const count = Math.min(VERTICES, length / 4 - from);
+      const shift = 16 * from;
+      exports.relaxVertices(verticesAt + shift, sumsAt + shift, stoodAt + shift, count, factor, reach);
+    }
+  }
+  vertices.set(window.f32(verticesAt, length));
+}
+
+function smoothInParts(mesh: Mesh, factors: readonly number[], reach: number): void {
   const { exports } = kernels<ShapeExports>();
   const { vertices } = mesh;
   const stood = vertices.slice();
   const sums = new Float32Array(vertices.length);
   const ranges = rangesOf(mesh);
-  for (let step = 0; step < 2 * rounds; step++) {
-    const factor = step % 2 === 0 || step < 2 * (rounds - KEEPING) ? SMOOTH : SWELL;
+  for (const factor of factors) {
     accumulate(exports.addNeighbours, ranges, vertices, sums);
     mapVectors([vertices, sums, stood], ([a, b, c], count) =>
       exports.relaxVertices(a as number, b as number, c as number, count, factor, reach),

@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import type { Box3, Shape3, Vec3, Volume } from "../core/volume.js";
-import { compactLabels, type LabelExtent, surveyLabels } from "../kernels/label-survey.js";
+import { compactLabels, halveLabels, type LabelExtent, surveyLabels } from "../kernels/label-survey.js";
 import { type ArrayAxis, patientAxes } from "./orientation.js";
 
 /** Labels of one picture or surface: as many as a byte tells apart. */
@@ -107,10 +107,36 @@ function turn(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, Array
       if (s2 === 1) {
         result.set(bytes.subarray(from, from + n2), out);
         out += n2;
+      } else if (s2 === -1) {
+        result.set(bytes.subarray(from - n2 + 1, from + 1), out);
+        result.subarray(out, out + n2).reverse();
+        out += n2;
       } else {
         for (let k = 0; k < n2; k++, from += s2) result[out++] = bytes[from] as number;
       }
     }
   }
   return result;
+}
+
+/**
+ * The same labels on a coarser grid: half as many voxels along the axes (slowest first) that are marked. For pictures;
+ * numbers of voxels stay those of the volume.
+ */
+export function coarsenGrid(grid: LabelGrid, halved: readonly [boolean, boolean, boolean]): LabelGrid {
+  const factors = halved.map((half) => (half ? 2 : 1)) as [number, number, number];
+  const { bytes, shape } = halveLabels(grid.bytes, grid.shape, halved);
+  const scale = (box: Box3): Box3 =>
+    box.map(([low, high], axis) => {
+      const factor = factors[axis] as number;
+      return [Math.floor(low / factor), Math.ceil(high / factor)];
+    }) as unknown as Box3;
+  return {
+    ...grid,
+    bytes,
+    shape,
+    spacingMm: grid.spacingMm.map((mm, axis) => mm * (factors[axis] as number)) as unknown as Vec3,
+    extents: grid.extents.map((extent) => ({ ...extent, box: scale(extent.box) })),
+    stepsMm: grid.stepsMm.map((mm, i) => mm * (factors[2 - (i % 3)] as number)),
+  };
 }

@@ -6,7 +6,7 @@ import { checkSameGrid, patientAxes } from "./orientation.js";
 import { type Color, createPicture, DIM_TEXT_COLOR, fillRectangle, type Picture, placePicture } from "./picture.js";
 import { chooseScanWindow, type ScanWindow } from "./scan-window.js";
 import { renderLabelGrid, type SceneOptions } from "./scene.js";
-import { type Plane, renderSlice, sliceCount } from "./slice.js";
+import { middleSlice, type Plane, renderSlice, sliceCount } from "./slice.js";
 import { drawText, measureText, shortenText } from "./text.js";
 
 export interface OverviewOptions {
@@ -30,7 +30,7 @@ const PLANES: readonly Plane[] = ["axial", "coronal", "sagittal"];
 
 /** The slice, in the array's own count, in which most of the labels lies; small labels count more than their voxels. */
 function bestSlice(volume: Volume, grid: LabelGrid | null, plane: Plane): number {
-  if (grid === null) return sliceCount(volume, plane).count >> 1;
+  if (grid === null) return middleSlice(volume, plane);
   const place = PLANES.indexOf(plane) as 0 | 1 | 2;
   const shares = grid.shares[place];
   let best = 0;

@@ -20,8 +20,35 @@ export async function reduceSurface(surface: Surface, triangles: number): Promis
   if (!MeshoptSimplifier.supported) throw new NnprepError("UNSUPPORTED", "triangles are reduced by WebAssembly only");
   await MeshoptSimplifier.ready;
   const { positions } = surface;
-  const [indices] = MeshoptSimplifier.simplify(surface.triangles, positions, 3, 3 * triangles, 1);
-  return keepVertices(surface, indices);
+  let best: { readonly indices: Uint32Array; readonly pinched: number } | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS && best?.pinched !== 0; attempt++) {
+    const wanted = 3 * Math.max(4, Math.round(triangles * (1 - STEP * attempt)));
+    const [indices] = MeshoptSimplifier.simplify(surface.triangles, positions, 3, wanted, 1);
+    const pinched = pinchedEdges(indices, positions.length / 3);
+    if (best === undefined || pinched < best.pinched) best = { indices, pinched };
+  }
+  return keepVertices(surface, (best as { indices: Uint32Array }).indices);
+}
+
+/** Numbers of triangles that are tried, and how far apart they are. */
+const ATTEMPTS = 12;
+const STEP = 0.015;
+
+/** Edges that do not belong to exactly two triangles running along them in opposite directions. */
+function pinchedEdges(triangles: Uint32Array, vertices: number): number {
+  const edges = new Map<number, number>();
+  for (let i = 0; i < triangles.length; i += 3) {
+    for (let k = 0; k < 3; k++) {
+      const key = (triangles[i + k] as number) * vertices + (triangles[i + ((k + 1) % 3)] as number);
+      edges.set(key, (edges.get(key) ?? 0) + 1);
+    }
+  }
+  let pinched = 0;
+  for (const [key, count] of edges) {
+    const back = (key % vertices) * vertices + Math.floor(key / vertices);
+    if (count !== 1 || edges.get(back) !== 1) pinched++;
+  }
+  return pinched;
 }
 
 /** The vertices that the triangles still name, in their order. */

@@ -13,7 +13,7 @@ import {
   shadePixels,
 } from "../kernels/rasterize.js";
 import { labelColor } from "./label-colors.js";
-import { type LabelGrid, readLabelGrid } from "./label-grid.js";
+import { coarsenGrid, type LabelGrid, readLabelGrid } from "./label-grid.js";
 import { PATIENT_LETTERS } from "./orientation.js";
 import {
   BACKGROUND,
@@ -55,7 +55,7 @@ const VIEW_FROM: Vec3 = [0.45, -1, 0.3];
 /** Sub-pixels per pixel and side. */
 const FINE = 2;
 /** Vertices times rounds of smoothing per label: large surfaces have small stairs in the picture. */
-const SMOOTHING_WORK = 12e6;
+const SMOOTHING_WORK = 4e6;
 /** Share of a label's surface that must touch another one for that one to be its cover. */
 const ENCLOSED = 0.5;
 const GLASS_OPACITY = 0.22;
@@ -144,6 +144,23 @@ function chooseView(grid: LabelGrid, viewFrom: Vec3, width: number, height: numb
   return { rotation, matrix, pixelsPerMm: scale / FINE, nearest: half, farthest: -half };
 }
 
+/** Pixels below which voxels are joined to larger ones. */
+const SMALL = 2;
+
+/** The grid with voxels that are worth drawing. */
+function coarsenToPixels(whole: LabelGrid, { pixelsPerMm }: View): LabelGrid {
+  let grid = whole;
+  for (;;) {
+    const halved = grid.spacingMm.map((mm, axis) => mm * pixelsPerMm < SMALL && (grid.shape[axis] as number) > 1) as [
+      boolean,
+      boolean,
+      boolean,
+    ];
+    if (!halved.includes(true)) return grid;
+    grid = coarsenGrid(grid, halved);
+  }
+}
+
 /** Labels that enclose another, smaller one: more than half of that one's surface touches them. */
 function findCovers({ bytes, shape, extents }: LabelGrid): Set<number> {
   const covers = new Set<number>();
@@ -227,18 +244,21 @@ export function renderLabels(volume: Volume, options: SceneOptions = {}): Pictur
 
 /** As `renderLabels`, of labels that are read already. */
 export function renderLabelGrid(
-  grid: LabelGrid | null,
+  whole: LabelGrid | null,
   options: SceneOptions & { readonly width: number; readonly height: number },
 ): Picture {
   const { width, height, style = "surface", letters = true, background = BACKGROUND } = options;
   const picture = createPicture(width, height, background);
   const size = Math.max(8, Math.round(Math.min(width, height) / 44));
-  if (grid === null) {
+  if (whole === null) {
     const style = { size, color: DIM_TEXT_COLOR, align: "center" } as const;
     drawText(picture, "no label voxels", width / 2, height / 2, style);
     return picture;
   }
-  const view = chooseView(grid, options.viewFrom ?? VIEW_FROM, width, height, Math.round(Math.min(width, height) / 16));
+  const margin = Math.round(Math.min(width, height) / 16);
+  const viewFrom = options.viewFrom ?? VIEW_FROM;
+  const grid = coarsenToPixels(whole, chooseView(whole, viewFrom, width, height, margin));
+  const view = chooseView(grid, viewFrom, width, height, margin);
   const pixels = new Uint32Array(width * height * FINE * FINE).fill(pixelOf(background));
   const colors = grid.extents.map(({ label }) => options.colors?.get(label) ?? labelColor(label));
   const buffers = createBuffers(width * FINE, height * FINE);

@@ -101,13 +101,20 @@ function sectionOf(volume: Volume, plane: Plane, index: number): Section {
   };
 }
 
+/** The slice in the middle, the same one in the patient however the grid is stored. */
+export function middleSlice(volume: Volume, plane: Plane): number {
+  const { axis, ascending } = patientAxes(volume.geometry)[PLANES[plane][2]];
+  const count = volume.shape[axis];
+  return ascending ? count >> 1 : count - 1 - (count >> 1);
+}
+
 /** The slice with most voxels of the labels; the middle one if there are none. `isShown` default: every label. */
 export function fullestSlice(
   label: Volume,
   plane: Plane,
   isShown: (value: number) => boolean = (value) => value > 0,
 ): number {
-  const { axis } = patientAxes(label.geometry)[PLANES[plane][2]];
+  const { axis, ascending } = patientAxes(label.geometry)[PLANES[plane][2]];
   const count = label.shape[axis];
   const stride = strideOf(label, axis);
   const voxels = new Float64Array(count);
@@ -122,8 +129,12 @@ export function fullestSlice(
     (voxels[slice] as number) += some;
     if (++slice === count) slice = 0;
   }
-  let best = count >> 1;
-  for (let i = 0; i < count; i++) if ((voxels[i] as number) > (voxels[best] as number)) best = i;
+  let best = middleSlice(label, plane);
+  for (let k = 0; k < count; k++) {
+    // In the patient's order, so that of equals the same one is taken however the grid is stored.
+    const i = ascending ? k : count - 1 - k;
+    if ((voxels[i] as number) > (voxels[best] as number)) best = i;
+  }
   return best;
 }
 
@@ -330,8 +341,8 @@ export function renderSlice({ image, label }: SliceSource, options: SliceOptions
   checkPictureSize(width, height);
   const only = options.labels === undefined ? undefined : new Set(options.labels);
   const isShown = (value: number) => value > 0 && (only === undefined || only.has(value));
-  const middle = sliceCount(volume, plane).count >> 1;
-  const index = options.index ?? (label === undefined ? middle : fullestSlice(label, plane, isShown));
+  const index =
+    options.index ?? (label === undefined ? middleSlice(volume, plane) : fullestSlice(label, plane, isShown));
   const section = sectionOf(volume, plane, index);
   const fit = fitInto(section, width, height);
   const picture = createPicture(width, height, BLACK);

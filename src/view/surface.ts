@@ -26,13 +26,16 @@ export interface Surface {
 }
 
 export interface SmoothingOptions {
-  /** Rounds of smoothing; 0 keeps the voxels' own stairs (cut at 45 degrees). Default: 20, more on thick slices. */
+  /** Rounds of smoothing; 0 keeps the voxels' own stairs (cut at 45 degrees). Default: 30, more on thick slices. */
   readonly rounds?: number | undefined;
 }
 
-/** How far a vertex may leave the middle between two voxels, in voxels: no voxel's centre changes sides. */
-const REACH = 0.5;
-const ROUNDS = 20;
+/**
+ * How far a vertex may leave the middle between two voxels, in voxels: no voxel's centre changes sides, and a single
+ * voxel does not vanish.
+ */
+const REACH = 0.45;
+const ROUNDS = 30;
 const MOST_ROUNDS = 60;
 /** Times that the size is mended, and the part of the volume that may stay wrong. */
 const MENDINGS = 5;

@@ -1,9 +1,8 @@
 import {
   type Finding,
   NnprepError,
-  readDicomSeries,
-  readVolume,
-  scanFileFromBlob,
+  readScan,
+  type ScanReading,
   type Volume,
   type VoxelArray,
   verifyCase,
@@ -21,19 +20,14 @@ export interface ReadCase {
   readonly warnings: readonly string[];
 }
 
-const bytesOf = async (file: File): Promise<Uint8Array> => new Uint8Array(await file.arrayBuffer());
-
-/** A header with its voxels beside it (.hdr and .img) is one file. */
-async function readOne(file: File, paired: File | undefined): Promise<Volume> {
-  const bytes = await bytesOf(file);
-  return readVolume(file.name, bytes, paired === undefined ? {} : { pairedImage: await bytesOf(paired) });
-}
-
 interface ReadScans {
   readonly volumes: readonly Volume[];
   readonly names: readonly string[];
   readonly warnings: readonly string[];
 }
+
+/** Endings of files that hold voxels only: their header (.hdr, .mhd, .nhdr) is beside them. */
+const VOXELS_ONLY = /\.(img|raw|zraw|bin)(\.gz)?$/i;
 
 /** DICOM says so in its bytes 128 to 131; files of a series often have no ending. */
 async function isDicom(file: File): Promise<boolean> {
@@ -42,34 +36,31 @@ async function isDicom(file: File): Promise<boolean> {
   return String.fromCharCode(...mark) === "DICM";
 }
 
-async function readSeries(
-  files: readonly File[],
-  pipelinesBaseUrl: string,
-  onProgress: (share: number) => void,
-): Promise<ReadScans> {
-  const { volume, series, warnings } = await readDicomSeries(
-    files.map((file) => scanFileFromBlob(file)),
-    { decoder: { pipelinesBaseUrl }, onProgress: (done, total) => onProgress(done / total) },
-  );
-  return { volumes: [volume], names: [`${series.description || "series"}.dcm`], warnings };
-}
-
-async function readScans(
-  { scans: files, pipelinesUrl }: CaseFiles,
-  onProgress: (share: number) => void,
-): Promise<ReadScans> {
-  const byName = [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const file of byName) if (await isDicom(file)) return readSeries(byName, pipelinesUrl, onProgress);
-  const pixels = byName.filter(({ name }) => /\.img(\.gz)?$/i.test(name));
-  const headers = byName.filter((file) => !pixels.includes(file));
-  const volumes: Volume[] = [];
-  for (const [i, file] of headers.entries()) {
-    const stem = file.name.replace(/\.hdr(\.gz)?$/i, "");
-    const paired = stem === file.name ? undefined : pixels.find(({ name }) => name.startsWith(`${stem}.img`));
-    volumes.push(await readOne(file, paired));
-    onProgress((i + 1) / headers.length);
+/** One volume per channel: a file or header each, or one DICOM series out of all the files. */
+async function readScans({ scans, pipelinesUrl }: CaseFiles, onProgress: (share: number) => void): Promise<ReadScans> {
+  const files = [...scans].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const dicom = {
+    decoder: { pipelinesBaseUrl: pipelinesUrl },
+    onProgress: (done: number, total: number) => onProgress(done / total),
+  };
+  const first = files[0];
+  if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no scan was given; choose a file");
+  const headers = files.filter(({ name }) => !VOXELS_ONLY.test(name));
+  if (headers.length === 0 || (await isDicom(first))) {
+    const { volume, warnings } = await readScan(files, { dicom });
+    return { volumes: [volume], names: [first.name], warnings };
   }
-  return { volumes, names: headers.map(({ name }) => name), warnings: [] };
+  const beside = files.filter((file) => !headers.includes(file));
+  const readings: ScanReading[] = [];
+  for (const header of headers) {
+    readings.push(await readScan([header, ...beside]));
+    onProgress(readings.length / headers.length);
+  }
+  return {
+    volumes: readings.map(({ volume }) => volume),
+    names: headers.map(({ name }) => name),
+    warnings: readings.flatMap(({ warnings }, i) => warnings.map((text) => `${headers[i]?.name}: ${text}`)),
+  };
 }
 
 /** Whole numbers from 0 on that a label has: without a dataset.json all of them are welcome. */
@@ -98,7 +89,7 @@ export async function readCase(files: CaseFiles, onProgress: (share: number) => 
   const first = names[0];
   if (first === undefined)
     throw new NnprepError("INVALID_ARGUMENT", "no scan was given; choose a file, with .img its .hdr");
-  const labelVolume = label === null ? undefined : await readOne(label, undefined);
+  const labelVolume = label === null ? undefined : (await readScan(label)).volume;
   const { findings, axisCodes } = verifyCase(
     volumes.map((volume, i) => ({ file: names[i] as string, volume })),
     label === null || labelVolume === undefined ? null : { file: label.name, volume: labelVolume },

@@ -110,7 +110,7 @@ function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
   );
 }
 
-/** Columns: along the rows of `input`, 32 float32 lanes at a time, clipped to [low, high]. */
+/** Columns: along the rows of `input`, 32 float32 lanes at a time; `center` is added and the sum clipped to [low, high]. */
 export function fastColumns(
   input: usize,
   inputStride: usize,
@@ -121,9 +121,11 @@ export function fastColumns(
   scratch: usize,
   output: usize,
   outputStride: usize,
+  center: f32,
   low: f32,
   high: f32,
 ): void {
+  const middle = f32x4.splat(center);
   const lowest = f32x4.splat(low);
   const highest = f32x4.splat(high);
   for (let lane = 0; lane < lanes; lane += 32) {
@@ -143,14 +145,42 @@ export function fastColumns(
       const w1 = v128.load32_splat(entry, 4);
       const w2 = v128.load32_splat(entry, 8);
       const w3 = v128.load32_splat(entry, 12);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap, w0, w1, w2, w3))), 0);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 16, w0, w1, w2, w3))), 16);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 32, w0, w1, w2, w3))), 32);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 48, w0, w1, w2, w3))), 48);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 64, w0, w1, w2, w3))), 64);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 80, w0, w1, w2, w3))), 80);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 96, w0, w1, w2, w3))), 96);
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, combine(tap + 112, w0, w1, w2, w3))), 112);
+      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap, w0, w1, w2, w3)))), 0);
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 16, w0, w1, w2, w3)))),
+        16,
+      );
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 32, w0, w1, w2, w3)))),
+        32,
+      );
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 48, w0, w1, w2, w3)))),
+        48,
+      );
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 64, w0, w1, w2, w3)))),
+        64,
+      );
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 80, w0, w1, w2, w3)))),
+        80,
+      );
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 96, w0, w1, w2, w3)))),
+        96,
+      );
+      v128.store(
+        out,
+        f32x4.pmin(highest, f32x4.pmax(lowest, f32x4.add(middle, combine(tap + 112, w0, w1, w2, w3)))),
+        112,
+      );
       out += outputStride;
     }
   }
@@ -169,7 +199,8 @@ function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, stride: 
 }
 
 /**
- * Rows: along the last axis, 32 rows at a time, transposed on the way in and out. Buffers need room for rows rounded up
+ * Rows: along the last axis, 32 rows at a time, transposed on the way in and out, `center` taken off: errors grow with
+ * the magnitude of what is summed. Buffers need room for rows rounded up
  * to 32 and 12 bytes more than a row at their ends; the output's stride must hold m rounded up to 4.
  */
 export function fastRows(
@@ -177,12 +208,14 @@ export function fastRows(
   inputStride: usize,
   rows: i32,
   n: i32,
+  center: f32,
   table: usize,
   m: i32,
   scratch: usize,
   output: usize,
   outputStride: usize,
 ): void {
+  const middle = f32x4.splat(center);
   for (let row = 0; row < rows; row += 32) {
     for (let quad: usize = 0; quad < 8; quad++) {
       let from = input + (<usize>row + (quad << 2)) * inputStride;
@@ -190,10 +223,10 @@ export function fastRows(
       // The last step may transpose up to three columns too many: they land in the halo, which is written later.
       for (let i = 0; i < n; i += 4) {
         storeTransposed(
-          v128.load(from),
-          v128.load(from + inputStride),
-          v128.load(from + 2 * inputStride),
-          v128.load(from + 3 * inputStride),
+          f32x4.sub(v128.load(from), middle),
+          f32x4.sub(v128.load(from + inputStride), middle),
+          f32x4.sub(v128.load(from + 2 * inputStride), middle),
+          f32x4.sub(v128.load(from + 3 * inputStride), middle),
           to,
           ROW,
         );

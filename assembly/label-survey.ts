@@ -313,7 +313,15 @@ export function halveLabels(
     const f = load<u8>(p + nextSlice + beside);
     const g = load<u8>(p + nextSlice + nextRow);
     const h = load<u8>(p + nextSlice + nextRow + beside);
-    const all = <u64>a | (<u64>b << 8) | (<u64>c << 16) | (<u64>d << 24) | (<u64>e << 32) | (<u64>f << 40) | (<u64>g << 48) | (<u64>h << 56);
+    const all =
+      <u64>a |
+      ((<u64>b) << 8) |
+      ((<u64>c) << 16) |
+      ((<u64>d) << 24) |
+      ((<u64>e) << 32) |
+      ((<u64>f) << 40) |
+      ((<u64>g) << 48) |
+      ((<u64>h) << 56);
     let best = a;
     if (all !== <u64>a * 0x0101010101010101) {
       let most = 0;

@@ -323,7 +323,7 @@ export function halveLabels(
       ((<u64>g) << 48) |
       ((<u64>h) << 56);
     let best = a;
-    if (all !== <u64>a * 0x0101010101010101) {
+    if (rotl<u64>(all, 8) !== all) {
       let most = 0;
       for (let j: u64 = 0; j < 64; j += 8) {
         const label = <u8>(all >> j);
@@ -337,5 +337,20 @@ export function halveLabels(
       }
     }
     store<u8>(result + i, best);
+  }
+}
+
+/** Rows of bytes turned round, end to beginning. */
+export function reverseRows(rows: usize, count: i32, length: i32, result: usize): void {
+  const width = <usize>length;
+  for (let row = 0; row < count; row++, rows += width) {
+    let from = rows + width;
+    const end = result + width;
+    for (; result + 16 <= end; result += 16) {
+      from -= 16;
+      const v = v128.load(from);
+      v128.store(result, v128.shuffle<i8>(v, v, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+    }
+    for (; result < end; result++) store<u8>(result, load<u8>(--from));
   }
 }

@@ -187,7 +187,7 @@ async function viewFile(file: string, options: ViewOptions): Promise<Viewed> {
   };
   if (options.mesh === undefined || options.output !== undefined) {
     const image = options.image === undefined ? undefined : await readFileVolume(findScan(file, options.image));
-    await write(picturePath(file, options), drawPicture(file, volume, image, names, options));
+    await write(picturePath(file, options), drawPicture(file, volume, found, image, names, options));
   }
   if (options.coordinates) await writeCoordinates(file, volume, shown, options, write);
   if (options.mesh !== undefined) await writeSurfaces(options.mesh, volume, shown, names, options, write);
@@ -197,6 +197,7 @@ async function viewFile(file: string, options: ViewOptions): Promise<Viewed> {
 function drawPicture(
   file: string,
   volume: Volume,
+  measured: readonly MeasuredLabel[],
   image: Volume | undefined,
   { labels: names, modality }: TaskNames,
   { label, style, from, paneSize, window }: ViewOptions,
@@ -206,6 +207,7 @@ function drawPicture(
     title: basename(file),
     names,
     labels: label,
+    measured,
     style,
     viewFrom: from,
     window: chosen,

@@ -27,6 +27,7 @@ interface SurveyExports {
     bytes: number,
   ): number;
   countContacts(here: number, next: number, rows: number, length: number, contacts: number): void;
+  reverseRows(rows: number, count: number, length: number, result: number): void;
   halveLabels(first: number, nextRow: number, nextSlice: number, length: number, pairs: number, result: number): void;
 }
 
@@ -224,4 +225,15 @@ export function halveLabels(
     result.set(view, slice * newArea);
   }
   return { bytes: result, shape: newShape };
+}
+
+/** Turns every row of `length` bytes round, in place, one slice of `area` bytes at a time. */
+export function reverseRows(bytes: Uint8Array, area: number, length: number): void {
+  const { exports, window } = kernels<SurveyExports>();
+  const [source, out] = window.reserve(area, area) as [number, number];
+  for (let from = 0; from < bytes.length; from += area) {
+    window.u8(source, area).set(bytes.subarray(from, from + area));
+    exports.reverseRows(source, area / length, length, out);
+    bytes.set(window.u8(out, area), from);
+  }
 }

@@ -43,11 +43,16 @@ const RESIDENT_BYTES = 48 << 20;
 
 /** Calls `visit` with parts of the triangles and the range of vertices that each part names. */
 export function eachTriangles(
-  { triangles }: Mesh,
+  { vertices, triangles }: Mesh,
   visit: (part: Uint32Array, fromVertex: number, toVertex: number) => void,
 ): void {
+  const all = vertices.length / 4;
   for (let from = 0; from < triangles.length; from += 3 * TRIANGLES) {
     const part = triangles.subarray(from, from + 3 * TRIANGLES);
+    if (all <= VERTICES) {
+      visit(part, 0, all);
+      continue;
+    }
     let low = 0xffffffff;
     let high = 0;
     for (const vertex of part) {

@@ -179,7 +179,7 @@ const STARTS = [
   [Math.SQRT1_2, Math.SQRT1_2],
   [0.3826834323650898, 0.9238795325112867],
 ] as const;
-const NEIGHBOURS = 14;
+const NEIGHBOURS = 10;
 
 function neighbourTable(radius: number): Float32Array {
   const table: number[] = [];

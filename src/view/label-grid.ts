@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import type { Box3, Shape3, Vec3, Volume } from "../core/volume.js";
-import { compactLabels, halveLabels, type LabelExtent, surveyLabels } from "../kernels/label-survey.js";
+import { compactLabels, halveLabels, type LabelExtent, reverseRows, surveyLabels } from "../kernels/label-survey.js";
 import { type ArrayAxis, patientAxes } from "./orientation.js";
 
 /** Labels of one picture or surface: as many as a byte tells apart. */
@@ -36,11 +36,15 @@ function unite(boxes: readonly Box3[]): Box3 {
 }
 
 /**
- * Reads the labels of a volume; null if there are none above 0 (of those asked for).
+ * Reads the labels of a volume; null if there are none above 0 (of those asked for). `found` are all of them, where
+ * they are known already.
  * @throws NnprepError INVALID_VALUES when voxels are no labels; UNSUPPORTED for more than 255 labels
  */
-export function readLabelGrid(volume: Volume, only?: readonly number[]): LabelGrid | null {
-  const found = surveyLabels(volume.data, volume.shape);
+export function readLabelGrid(
+  volume: Volume,
+  only?: readonly number[],
+  found: readonly LabelExtent[] = surveyLabels(volume.data, volume.shape),
+): LabelGrid | null {
   const extents = only === undefined ? found : found.filter(({ label }) => only.includes(label));
   if (extents.length === 0) return null;
   if (extents.length > MOST_LABELS) {
@@ -101,21 +105,20 @@ function turn(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, Array
   const [n0, n1, n2] = axes.map(({ axis }) => shape[axis]) as [number, number, number];
   const result = new Uint8Array(bytes.length);
   let out = 0;
+  // Rows that run backwards are moved as they are and turned round afterwards.
+  if (s2 === -1) start -= n2 - 1;
   for (let i = 0; i < n0; i++) {
     for (let j = 0; j < n1; j++) {
       let from = start + i * s0 + j * s1;
-      if (s2 === 1) {
+      if (s2 === 1 || s2 === -1) {
         result.set(bytes.subarray(from, from + n2), out);
-        out += n2;
-      } else if (s2 === -1) {
-        result.set(bytes.subarray(from - n2 + 1, from + 1), out);
-        result.subarray(out, out + n2).reverse();
         out += n2;
       } else {
         for (let k = 0; k < n2; k++, from += s2) result[out++] = bytes[from] as number;
       }
     }
   }
+  if (s2 === -1) reverseRows(result, n1 * n2, n2);
   return result;
 }
 

@@ -1,7 +1,7 @@
 import type { Volume } from "../core/volume.js";
 import { labelColor } from "./label-colors.js";
 import { type LabelGrid, readLabelGrid } from "./label-grid.js";
-import { formatMl } from "./label-list.js";
+import { formatMl, type MeasuredLabel } from "./label-list.js";
 import { checkSameGrid, patientAxes } from "./orientation.js";
 import { type Color, createPicture, DIM_TEXT_COLOR, fillRectangle, type Picture, placePicture } from "./picture.js";
 import { chooseScanWindow, type ScanWindow } from "./scan-window.js";
@@ -15,6 +15,8 @@ export interface OverviewOptions {
   /** Names of the labels, for the legend. */
   readonly names?: ReadonlyMap<number, string> | undefined;
   readonly labels?: readonly number[] | undefined;
+  /** What `measureLabels` found in the volume, where that is known already. */
+  readonly measured?: readonly MeasuredLabel[] | undefined;
   readonly style?: SceneOptions["style"];
   readonly viewFrom?: SceneOptions["viewFrom"];
   readonly window?: ScanWindow | undefined;
@@ -49,7 +51,7 @@ function bestSlice(volume: Volume, grid: LabelGrid | null, plane: Plane): number
 export function renderOverview(label: Volume, image: Volume | undefined, options: OverviewOptions = {}): Picture {
   const { paneSize: pane = PANE, title = "" } = options;
   if (image !== undefined) checkSameGrid(label, image, ["label", "image"]);
-  const grid = readLabelGrid(label, options.labels);
+  const grid = readLabelGrid(label, options.labels, options.measured);
   const size = Math.max(9, Math.round(pane / 36));
   const top = Math.round(size * 3.4);
   const large = 2 * pane + GAP;

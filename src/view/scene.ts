@@ -54,8 +54,9 @@ export interface SceneOptions {
 const VIEW_FROM: Vec3 = [0.45, -1, 0.3];
 /** Sub-pixels per pixel and side. */
 const FINE = 2;
-/** Vertices times rounds of smoothing per label: large surfaces have small stairs in the picture. */
+/** Vertices times rounds of smoothing per label and in all: large surfaces have small stairs in the picture. */
 const SMOOTHING_WORK = 4e6;
+const ALL_SMOOTHING_WORK = 15e6;
 /** Share of a label's surface that must touch another one for that one to be its cover. */
 const ENCLOSED = 0.5;
 const GLASS_OPACITY = 0.22;
@@ -120,16 +121,20 @@ function chooseView(grid: LabelGrid, viewFrom: Vec3, width: number, height: numb
   const low = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   const high = low.map((x) => -x);
   const points = outline(grid);
-  for (let i = 0; i < points.length; i += 3) {
-    const [x, y, z] = [points[i], points[i + 1], points[i + 2]] as Vec3;
-    const mm = [0, 1, 2].map(
-      (r) => (m[3 * r] as number) * x + (m[3 * r + 1] as number) * y + (m[3 * r + 2] as number) * z,
-    );
-    for (const [r, axis] of rotation.entries()) {
-      const at = product(axis, mm);
-      low[r] = Math.min(low[r] as number, at);
-      high[r] = Math.max(high[r] as number, at);
+  for (const [r, axis] of rotation.entries()) {
+    const [a, b, c] = [0, 1, 2].map((column) => product(axis, [m[column], m[3 + column], m[6 + column]] as Vec3)) as [
+      number,
+      number,
+      number,
+    ];
+    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let i = 0; i < points.length; i += 3) {
+      const at = a * (points[i] as number) + b * (points[i + 1] as number) + c * (points[i + 2] as number);
+      if (at < least) least = at;
+      if (at > most) most = at;
     }
+    low[r] = least;
+    high[r] = most;
   }
   const voxel = Math.max(...grid.spacingMm);
   const extent = low.map((from, r) => (high[r] as number) - from + voxel) as [number, number, number];
@@ -162,10 +167,8 @@ function coarsenToPixels(whole: LabelGrid, { pixelsPerMm }: View): LabelGrid {
 }
 
 /** Labels that enclose another, smaller one: more than half of that one's surface touches them. */
-function findCovers({ bytes, shape, extents }: LabelGrid): Set<number> {
+function findCovers({ extents }: LabelGrid, contacts: Uint32Array): Set<number> {
   const covers = new Set<number>();
-  if (extents.length < 2) return covers;
-  const contacts = countContacts(bytes, shape);
   for (const [i, inner] of extents.entries()) {
     const faces = contacts.subarray(256 * (i + 1), 256 * (i + 2));
     const all = faces.reduce((sum, n) => sum + n, 0);
@@ -176,9 +179,25 @@ function findCovers({ bytes, shape, extents }: LabelGrid): Set<number> {
   return covers;
 }
 
+/** Vertices times rounds of smoothing that one label may cost; each face between labels becomes a vertex of both. */
+function smoothingWork({ extents }: LabelGrid, contacts: Uint32Array): (extent: LabelExtent) => number {
+  const facesOf = (row: Uint32Array) => row.reduce((sum, n) => sum + n, 0);
+  const faces = extents.map((_, i) => facesOf(contacts.subarray(256 * (i + 1), 256 * (i + 2))));
+  const all = faces.reduce((sum, n) => sum + n, 0);
+  return (extent) => {
+    const own = faces[extents.indexOf(extent)] as number;
+    return Math.min(SMOOTHING_WORK, (ALL_SMOOTHING_WORK * own) / Math.max(1, all));
+  };
+}
+
 /** The surface of a label in sub-pixels, and its normals. */
-function surfaceInView(grid: LabelGrid, extent: LabelExtent, view: View): { mesh: Mesh; normals: Float32Array } {
-  const mesh = smoothSurface(grid, extent, undefined, SMOOTHING_WORK);
+function surfaceInView(
+  grid: LabelGrid,
+  extent: LabelExtent,
+  view: View,
+  work: number,
+): { mesh: Mesh; normals: Float32Array } {
+  const mesh = smoothSurface(grid, extent, undefined, work);
   transformMesh(mesh, stepMatrix(grid, [0, 0, 0]));
   const normals = meshNormals(mesh, 2);
   transformMesh(mesh, view.matrix);
@@ -187,38 +206,69 @@ function surfaceInView(grid: LabelGrid, extent: LabelExtent, view: View): { mesh
   return { mesh, normals };
 }
 
-/** Draws the voxels at the surface of every label, a slice at a time. */
+/** Points drawn at a time. */
+const POINTS = 1 << 16;
+
+/** Draws the voxels at the surface of every label. */
 function scatter(grid: LabelGrid, view: View, buffers: Buffers): void {
-  const { bytes, shape } = grid;
-  const [slices, rows, length] = shape;
-  const area = rows * length;
   const toMm = stepMatrix(grid, [0, 0, 0]);
   const voxelPixels = Math.min(...grid.spacingMm) * view.pixelsPerMm * FINE;
   const radius = Math.max(1.2 * FINE, Math.min(3 * FINE, 0.42 * voxelPixels));
-  for (const [i] of grid.extents.entries()) {
-    for (let z = 0; z < slices; z++) {
-      const points: number[] = [];
-      for (let at = z * area; at < (z + 1) * area; at++) {
-        if (bytes[at] !== i + 1) continue;
-        const x = at % length;
-        const y = Math.floor(at / length) % rows;
-        const inside =
-          x > 0 &&
-          x < length - 1 &&
-          y > 0 &&
-          y < rows - 1 &&
-          z > 0 &&
-          z < slices - 1 &&
-          [1, -1, length, -length, area, -area].every((step) => bytes[at + step] === i + 1);
-        if (!inside) points.push(x, y, z, 1);
-      }
-      if (points.length === 0) continue;
-      const mesh = { vertices: Float32Array.from(points), triangles: new Uint32Array(0) };
+  const points = new Float32Array(4 * POINTS);
+  for (const [i, { box }] of grid.extents.entries()) {
+    let length = 0;
+    const draw = () => {
+      const mesh = { vertices: points.slice(0, length), triangles: new Uint32Array(0) };
       transformMesh(mesh, toMm);
       transformMesh(mesh, view.matrix);
       drawPoints(buffers, mesh.vertices, i + 1, radius);
+      length = 0;
+    };
+    for (let z = box[0][0]; z < box[0][1]; z++) {
+      for (let y = box[1][0]; y < box[1][1]; y++) {
+        length = collectRow(grid, i + 1, [z, y], points, length);
+        if (length + 4 * grid.shape[2] > points.length) draw();
+      }
     }
+    if (length > 0) draw();
   }
+}
+
+/** Adds the voxels of one row that lie at the surface of their label (x, y, z, 1); returns the new length. */
+function collectRow(
+  { bytes, shape, extents }: LabelGrid,
+  byte: number,
+  [z, y]: readonly [number, number],
+  points: Float32Array,
+  start: number,
+): number {
+  const [slices, rows, columns] = shape;
+  const area = rows * columns;
+  const row = z * area + y * columns;
+  const isBorder = z === 0 || z === slices - 1 || y === 0 || y === rows - 1;
+  const [from, to] = (extents[byte - 1] as LabelExtent).box[2];
+  let length = start;
+  for (let x = from; x < to; x++) {
+    const at = row + x;
+    if (bytes[at] !== byte) continue;
+    const inside =
+      !isBorder &&
+      x > 0 &&
+      x < columns - 1 &&
+      bytes[at + 1] === byte &&
+      bytes[at - 1] === byte &&
+      bytes[at + columns] === byte &&
+      bytes[at - columns] === byte &&
+      bytes[at + area] === byte &&
+      bytes[at - area] === byte;
+    if (inside) continue;
+    points[length] = x;
+    points[length + 1] = y;
+    points[length + 2] = z;
+    points[length + 3] = 1;
+    length += 4;
+  }
+  return length;
 }
 
 /** Red, green, blue and full opacity as a canvas keeps them. */
@@ -268,11 +318,14 @@ export function renderLabelGrid(
     scatter(grid, view, buffers);
     shadePixels(buffers, { ...shading, opacity: 1 }, pixels);
   } else {
-    const covers = options.glass === undefined ? findCovers(grid) : new Set(options.glass);
-    drawOpaque(grid, view, buffers, covers);
+    const contacts = countContacts(grid.bytes, grid.shape);
+    const covers = options.glass === undefined ? findCovers(grid, contacts) : new Set(options.glass);
+    const workFor = smoothingWork(grid, contacts);
+    const surfaceOf = (extent: LabelExtent) => surfaceInView(grid, extent, view, workFor(extent));
+    drawOpaque(grid, surfaceOf, buffers, covers);
     const openness = measureOpenness(buffers, Math.min(width, height) * FINE * 0.03, 1.9);
     shadePixels(buffers, { ...shading, opacity: 1, openness }, pixels);
-    drawGlass(grid, view, buffers, covers, shading, pixels);
+    drawGlass(grid, surfaceOf, buffers, covers, shading, pixels);
   }
   halvePixels(pixels, width, height, new Uint32Array(picture.data.buffer));
   if (letters) {
@@ -282,10 +335,12 @@ export function renderLabelGrid(
   return picture;
 }
 
-function drawOpaque(grid: LabelGrid, view: View, buffers: Buffers, covers: ReadonlySet<number>): void {
+type SurfaceOf = (extent: LabelExtent) => { mesh: Mesh; normals: Float32Array };
+
+function drawOpaque(grid: LabelGrid, surfaceOf: SurfaceOf, buffers: Buffers, covers: ReadonlySet<number>): void {
   for (const [i, extent] of grid.extents.entries()) {
     if (covers.has(extent.label)) continue;
-    const { mesh, normals } = surfaceInView(grid, extent, view);
+    const { mesh, normals } = surfaceOf(extent);
     drawMesh(buffers, mesh, normals, i + 1);
   }
 }
@@ -293,7 +348,7 @@ function drawOpaque(grid: LabelGrid, view: View, buffers: Buffers, covers: Reado
 /** Lays the labels that enclose others over the picture, the one that begins farthest away first. */
 function drawGlass(
   grid: LabelGrid,
-  view: View,
+  surfaceOf: SurfaceOf,
   { width, height, depths: covering }: Buffers,
   covers: ReadonlySet<number>,
   shading: { readonly colors: readonly Color[]; readonly nearestDepth: number; readonly depthScale: number },
@@ -303,7 +358,7 @@ function drawGlass(
     .map((extent, i) => ({ extent, number: i + 1 }))
     .filter(({ extent }) => covers.has(extent.label))
     .map(({ extent, number }) => {
-      const drawn = surfaceInView(grid, extent, view);
+      const drawn = surfaceOf(extent);
       let nearest = Number.NEGATIVE_INFINITY;
       for (let i = 2; i < drawn.mesh.vertices.length; i += 4) {
         nearest = Math.max(nearest, drawn.mesh.vertices[i] as number);

@@ -253,20 +253,38 @@ function heaviest(values: readonly number[], weights: readonly number[]): number
 /** Sub-pixels per pixel and side for the labels. */
 const FINE = 2;
 
-/** Lays the labels over the picture: transparent inside, opaque along the outline. */
-function paintLabels(picture: Picture, map: Int32Array, opacity: number, colorOf: (label: number) => Color): void {
-  const [width, height] = [picture.width * FINE, picture.height * FINE];
-  const isEdge = (x: number, y: number, label: number) => {
-    for (let dy = -2; dy <= 2; dy++) {
-      for (let dx = -2; dx <= 2; dx++) {
-        if (dx * dx + dy * dy > 5) continue;
-        const nx = x + dx;
-        const ny = y + dy;
-        if (nx < 0 || ny < 0 || nx >= width || ny >= height || map[ny * width + nx] !== label) return true;
-      }
+/** Rows of the disc around a sub-pixel that must have its label where it is no edge: how far up or down, and across. */
+const DISC = [
+  [0, 2],
+  [-1, 2],
+  [1, 2],
+  [-2, 1],
+  [2, 1],
+] as const;
+
+/** Whether a sub-pixel has another label within two and a quarter sub-pixels, or lies at the border. */
+function edgeTest(map: Int32Array, width: number, height: number): (x: number, y: number, label: number) => boolean {
+  // How many sub-pixels from each one on have its label, up to five.
+  const runs = new Uint8Array(map.length);
+  for (let at = map.length - 1; at >= 0; at--) {
+    const goesOn = (at + 1) % width !== 0 && map[at] === map[at + 1];
+    runs[at] = goesOn ? Math.min(5, (runs[at + 1] as number) + 1) : 1;
+  }
+  return (x, y, label) => {
+    if (x < 2 || y < 2 || x >= width - 2 || y >= height - 2) return true;
+    for (let i = 0; i < DISC.length; i++) {
+      const [dy, across] = DISC[i] as (typeof DISC)[number];
+      const at = (y + dy) * width + x - across;
+      if (map[at] !== label || (runs[at] as number) <= 2 * across) return true;
     }
     return false;
   };
+}
+
+/** Lays the labels over the picture: transparent inside, opaque along the outline. */
+function paintLabels(picture: Picture, map: Int32Array, opacity: number, colorOf: (label: number) => Color): void {
+  const [width, height] = [picture.width * FINE, picture.height * FINE];
+  const isEdge = edgeTest(map, width, height);
   for (let y = 0; y < picture.height; y++) {
     for (let x = 0; x < picture.width; x++) {
       let r = 0;

@@ -224,6 +224,7 @@ export {
   type ModelNames,
   modelFolder,
 } from "./recipes/v1/results-layout.js";
+export { stackCase, type UnstackedCase, unstackCase } from "./recipes/v1/stack-case.js";
 export { type InitOptions, init } from "./runtime/instantiate.js";
 export { sampleClassLocations } from "./steps/class-locations.js";
 export {

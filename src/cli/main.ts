@@ -17,6 +17,8 @@ import { UsageError } from "./options.js";
 import { planCommand } from "./plan.js";
 import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
 import { preprocessCommand } from "./preprocess.js";
+import { toNiftiCommand } from "./to-nifti.js";
+import { toNpzCommand } from "./to-npz.js";
 import { verifyCommand } from "./verify.js";
 import { viewCommand } from "./view.js";
 
@@ -41,6 +43,8 @@ function buildProgram(): Command {
   for (const command of [
     infoCommand(),
     convertCommand(),
+    toNpzCommand(),
+    toNiftiCommand(),
     verifyCommand(),
     cropCommand(),
     planCommand(),

@@ -81,7 +81,17 @@ function splitStack({ data, shape }: { data: ArrayLike<unknown>; shape: readonly
   const grid: Shape3 = [shape[1] as number, shape[2] as number, shape[3] as number];
   const n = voxelCount(grid);
   const channels = Array.from({ length: (shape[0] as number) - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
-  return { channels, label: new Int16Array(stack.subarray(channels.length * n)), shape: grid };
+  const values = stack.subarray(channels.length * n);
+  const label = new Int16Array(values);
+  for (let i = 0; i < label.length; i++) {
+    if (label[i] === values[i]) continue;
+    throw new NnprepError(
+      "CORRUPT_FILE",
+      `array "${ARRAY_KEY}": its last channel has the value ${values[i]} at voxel ${i}; nnU-Net keeps the label there, as whole numbers`,
+      { found: values[i], voxel: i },
+    );
+  }
+  return { channels, label, shape: grid };
 }
 
 /**

@@ -43,6 +43,20 @@ const RELATIVE_TOLERANCE = 1e-5;
  * int16 range, EMPTY_IMAGE if all voxels are 0, INVALID_ARGUMENT without any channel
  */
 export function cropCase(volumes: CaseVolumes, inPlace = false): CroppedCaseResult {
+  const { arrays, properties } = joinVolumes(volumes);
+  const { arrays: cropped, box, classes } = cropToNonzero(arrays, inPlace);
+  return {
+    arrays: cropped,
+    properties: { ...properties, crop_bbox: box, classes, size_after_cropping: cropped.shape },
+  };
+}
+
+/**
+ * The arrays of a case and what nnU-Net notes when it has read the files (`load_case_from_list_of_files`); all volumes
+ * must lie on the grid of channel 0.
+ * @throws NnprepError as `cropCase`
+ */
+export function joinVolumes(volumes: CaseVolumes): { arrays: CaseArrays; properties: CaseProperties } {
   const { images, label } = volumes;
   const [first] = images;
   if (first === undefined) {
@@ -58,9 +72,8 @@ export function cropCase(volumes: CaseVolumes, inPlace = false): CroppedCaseResu
     label: label === undefined ? null : toLabel(label, names.label as string),
     shape: first.shape,
   };
-  const { arrays: cropped, box, classes } = cropToNonzero(arrays, inPlace);
   const { spacingMm, originMm, direction } = first.geometry;
-  const properties: CroppedProperties = {
+  const properties: CaseProperties = {
     original_size_of_raw_data: first.shape,
     original_spacing: spacingMm,
     list_of_data_files: names.images,
@@ -68,11 +81,8 @@ export function cropCase(volumes: CaseVolumes, inPlace = false): CroppedCaseResu
     itk_origin: originMm,
     itk_spacing: [spacingMm[2], spacingMm[1], spacingMm[0]],
     itk_direction: direction,
-    crop_bbox: box,
-    classes,
-    size_after_cropping: cropped.shape,
   };
-  return { arrays: cropped, properties };
+  return { arrays, properties };
 }
 
 function nameFiles({ images, label, files }: CaseVolumes): { images: string[]; label: string | null } {

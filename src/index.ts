@@ -241,6 +241,7 @@ export { type CroppedCase, cropToNonzero, type LabelledCaseArrays, nonzeroMask }
 export { createEngine, type Engine, type EngineOptions, type Sharing } from "./steps/engine.js";
 export { meanProbabilities, ProbabilityMean } from "./steps/ensemble.js";
 export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
+export { type Grid, matchGrid, turnedWarning } from "./steps/match-grid.js";
 export {
   type Confusion,
   compareLabels,

@@ -4,8 +4,10 @@ import { Command } from "commander";
 import {
   canWriteVolume,
   FolderStore,
+  matchGrid,
   NnprepError,
   readScanPath,
+  turnedWarning,
   type Volume,
   type VoxelArray,
   writeVolume,
@@ -27,7 +29,10 @@ export function convertCommand(): Command {
     .description("convert a scan or label to NIfTI, MetaImage or NRRD, or build a raw task out of such files")
     .argument("[input]", "scan or label: NIfTI, MetaImage, NRRD, a DICOM folder or zip; with --from-msd its folder")
     .argument("[output]", "file to write: .nii.gz, .nii, .mha or .nrrd")
-    .option("--like <file>", "take the place in the patient from this file (a label gets its scan's geometry)")
+    .option(
+      "--like <file>",
+      "lie on the grid of this file, with its header: a label on its scan; axes are turned if needed",
+    )
     .option("--no-compress", "write .mha and .nrrd uncompressed")
     .option("--to-task <name>", "build the raw task of this name, Task510_NAME, from --description")
     .option("--description <json>", "which files are which cases, channels, labels (see below)")
@@ -72,13 +77,14 @@ async function convertScan(input: string, output: string, options: ConvertOption
   const onProgress = (done: number, total: number) => bar.show({ stage: "read", done, total });
   try {
     const { volume, warnings } = await readScanPath(input, { dicom: { ...scan.dicom, onProgress } });
-    const placed = options.like === undefined ? volume : await placeLike(volume, input, options.like);
+    const { placed, warnings: ofPlace } =
+      options.like === undefined ? { placed: volume, warnings: [] } : await placeLike(volume, input, options.like);
     const path = resolve(output);
     mkdirSync(dirname(path), { recursive: true });
     const bytes = await writeVolume(basename(path), placed, { compress: options.compress });
     await new FolderStore(dirname(path)).write(basename(path), bytes);
     bar.stop();
-    report(options.json, input, output, placed, warnings);
+    report(options.json, input, output, placed, [...warnings, ...ofPlace]);
   } catch (error) {
     bar.stop();
     if (!(error instanceof NnprepError)) throw error;
@@ -88,14 +94,29 @@ async function convertScan(input: string, output: string, options: ConvertOption
   }
 }
 
-async function placeLike(volume: Volume, name: string, like: string): Promise<Volume<VoxelArray>> {
-  const { shape, geometry, niftiForms } = (await readScanPath(like)).volume;
-  if (shape.every((n, axis) => n === volume.shape[axis])) return { ...volume, geometry, niftiForms };
-  throw new NnprepError(
-    "SHAPE_MISMATCH",
-    `${name}: shape (${volume.shape.join(", ")}), but ${like} has (${shape.join(", ")}); --like needs equal ones`,
-    { file: name, found: volume.shape, expected: shape },
-  );
+/** The same place as that file's, voxels reordered where only the axes differ; else its place is taken over. */
+async function placeLike(
+  volume: Volume,
+  name: string,
+  like: string,
+): Promise<{ placed: Volume<VoxelArray>; warnings: string[] }> {
+  const reference = (await readScanPath(like)).volume;
+  const matched = matchGrid(volume, reference);
+  if (matched !== null) {
+    return { placed: matched.volume, warnings: matched.turned ? [turnedWarning(like)] : [] };
+  }
+  const { shape, geometry, niftiForms } = reference;
+  if (shape.some((n, axis) => n !== volume.shape[axis])) {
+    throw new NnprepError(
+      "SHAPE_MISMATCH",
+      `${name}: shape (${volume.shape.join(", ")}), but ${like} has (${shape.join(", ")}), slowest axis first, and they do not lie on the same places; resample it onto that grid first`,
+      { file: name, found: volume.shape, expected: shape },
+    );
+  }
+  return {
+    placed: { ...volume, geometry, niftiForms },
+    warnings: [`its own place in the patient is another than that of ${like}, and was replaced`],
+  };
 }
 
 function print(document: object): void {

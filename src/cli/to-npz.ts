@@ -4,10 +4,12 @@ import {
   cropCase,
   FolderStore,
   init,
+  matchGrid,
   type NpzCompression,
   readScanPath,
   saveCase,
   stackCase,
+  turnedWarning,
   type Volume,
 } from "../node.js";
 import { compressionOption } from "./options.js";
@@ -64,7 +66,11 @@ async function writeCase(images: readonly string[], options: ToNpzOptions) {
       if (path !== options.label && !fitsFloat32(volume)) {
         warnings.push(`${path}: has values that float32 does not hold; they are rounded, as nnU-Net does`);
       }
-      volumes.push(volume);
+      const matched = volumes[0] === undefined ? null : matchGrid(volume, volumes[0]);
+      if (matched?.turned === true) {
+        warnings.push(`${path}: ${turnedWarning(paths[0] as string)}`);
+        volumes.push(matched.volume);
+      } else volumes.push(volume);
     }
     const label = options.label === undefined ? undefined : volumes.pop();
     await init();

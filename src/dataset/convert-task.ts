@@ -1,5 +1,5 @@
-import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir, rm, rmdir, stat } from "node:fs/promises";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import { formatDatasetJson } from "../documents/dataset-json.js";
 import type { DescribedCase, FilePattern, TaskDescription } from "../documents/task-description.js";
@@ -7,6 +7,7 @@ import { type ReadScanOptions, writeVolume } from "../io/formats.js";
 import { isGzip } from "../io/gzip.js";
 import { formatNifti, parseNiftiChannels } from "../io/nifti.js";
 import { DATASET_JSON, IMAGES_TEST, IMAGES_TRAINING, joinPath, LABELS_TRAINING } from "../recipes/v1/layout.js";
+import { type Grid, matchGrid, turnedWarning } from "../steps/match-grid.js";
 import { FolderStore } from "./folder-store.js";
 import type { Progress } from "./run.js";
 import { readScanPath, scanFileFromPath } from "./scan-path.js";
@@ -24,6 +25,8 @@ interface FileJob {
   readonly from: string;
   readonly to: string;
   readonly id: string;
+  /** Whether it is channel 0, whose grid the case's other files share. */
+  readonly isFirst: boolean;
 }
 
 const PLACE = "{id}";
@@ -43,7 +46,15 @@ export async function buildTask(
   folder: string,
   options: BuildTaskOptions = {},
 ): Promise<string[]> {
-  await checkEmpty(folder);
+  return allOrNothing(folder, () => fillTask(description, base, folder, options));
+}
+
+async function fillTask(
+  description: TaskDescription,
+  base: string,
+  folder: string,
+  options: BuildTaskOptions,
+): Promise<string[]> {
   const { training, test } = await findCases(description, base);
   const jobs = [
     ...training.flatMap((entry) => jobsOf(entry, base, IMAGES_TRAINING)),
@@ -51,8 +62,11 @@ export async function buildTask(
   ];
   const store = new FolderStore(folder);
   const warnings: string[] = [];
+  let grid: Grid | null = null;
   await runJobs("convert", jobs, options, async (job) => {
-    warnings.push(...(await convertFile(job, store, options.scan)));
+    const done = await convertFile(job, store, job.isFirst ? null : grid, options.scan);
+    warnings.push(...done.warnings);
+    if (job.isFirst) grid = done.grid;
   });
   const numbered = (record: Readonly<Record<string, string>>) =>
     new Map(Object.entries(record).map(([key, name]) => [Number(key), name]));
@@ -71,15 +85,30 @@ export async function buildTask(
 }
 
 async function checkEmpty(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names: string[] = await readdir(folder).catch(() => []);
   if (names.length === 0) return;
-  throw new NnprepError(
-    "CANNOT_WRITE",
-    `${folder}: the folder exists and is not empty; remove it or choose another task`,
-    {
-      file: folder,
-    },
+  const problem = names.includes(DATASET_JSON)
+    ? "a task is there already; remove its folder or choose another task"
+    : "the folder is not empty and has no dataset.json: perhaps a run that was killed left it. Remove it and run again, or choose another task";
+  throw new NnprepError("CANNOT_WRITE", `${folder}: ${problem}`, { file: folder });
+}
+
+/** Does the work on a folder that was empty, and empties it again if that fails or is stopped. */
+async function allOrNothing<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  await checkEmpty(folder);
+  const isNew = await stat(folder).then(
+    () => false,
+    () => true,
   );
+  try {
+    return await work();
+  } catch (error) {
+    for (const name of [IMAGES_TRAINING, LABELS_TRAINING, IMAGES_TEST, DATASET_JSON]) {
+      await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
+    }
+    if (isNew) await rmdir(folder).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function runJobs<T extends { readonly id: string }>(
@@ -99,24 +128,38 @@ async function runJobs<T extends { readonly id: string }>(
 function jobsOf({ id, images, label }: DescribedCase, base: string, folder: string): FileJob[] {
   const jobs = images.map((image, channel) => ({
     id,
-    from: join(base, image),
+    isFirst: channel === 0,
+    from: resolve(base, image),
     to: joinPath(folder, `${id}_${String(channel).padStart(4, "0")}${ENDING}`),
   }));
-  if (label !== null) jobs.push({ id, from: join(base, label), to: joinPath(LABELS_TRAINING, `${id}${ENDING}`) });
+  if (label !== null)
+    jobs.push({ id, isFirst: false, from: resolve(base, label), to: joinPath(LABELS_TRAINING, `${id}${ENDING}`) });
   return jobs;
 }
 
-async function convertFile({ from, to }: FileJob, store: FolderStore, scan: ReadScanOptions = {}): Promise<string[]> {
-  if (from.toLowerCase().endsWith(ENDING)) {
-    const bytes = await (await scanFileFromPath(from)).read();
-    if (isGzip(bytes)) {
-      await store.write(to, bytes);
-      return [];
-    }
+/**
+ * Files that are .nii.gz already are copied, others are written anew. Axes that run otherwise than those of channel 0
+ * are turned, so that all files of a case lie on one grid; what else differs is for `verify` to tell.
+ */
+async function convertFile(
+  { from, to }: FileJob,
+  store: FolderStore,
+  grid: Grid | null,
+  scan: ReadScanOptions = {},
+): Promise<{ warnings: string[]; grid: Grid }> {
+  const reading = await readScanPath(from, scan);
+  const { shape, geometry, niftiForms } = reading.volume;
+  const matched = grid === null ? null : matchGrid(reading.volume, grid);
+  const warnings = reading.warnings.map((warning) => `${from}: ${warning}`);
+  if (matched?.turned === true) {
+    warnings.push(`${from}: ${turnedWarning("channel 0")}`);
+    await store.write(to, await writeVolume(to, matched.volume));
+  } else {
+    const bytes = from.toLowerCase().endsWith(ENDING) ? await (await scanFileFromPath(from)).read() : undefined;
+    const isCopy = bytes !== undefined && isGzip(bytes);
+    await store.write(to, isCopy ? bytes : await writeVolume(to, reading.volume));
   }
-  const { volume, warnings } = await readScanPath(from, scan);
-  await store.write(to, await writeVolume(to, volume));
-  return warnings.map((warning) => `${from}: ${warning}`);
+  return { warnings, grid: { shape, geometry, niftiForms } };
 }
 
 async function findCases(
@@ -169,7 +212,7 @@ function quoted(text: string): string {
 async function identifiers(pattern: string, base: string): Promise<string[]> {
   const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
   const at = parts.findIndex((part) => part.includes(PLACE));
-  const folder = join(base, pattern.startsWith("/") ? "/" : "", ...parts.slice(0, at));
+  const folder = resolve(base, isAbsolute(pattern) ? "/" : "", ...parts.slice(0, at));
   const [before, ...after] = (parts[at] as string).split(PLACE);
   const rest = after.map((text, i) => (i === 0 ? `([^/\\s]+)${quoted(text)}` : `\\1${quoted(text)}`)).join("");
   const expression = new RegExp(`^${quoted(before as string)}${rest}$`);
@@ -190,7 +233,10 @@ async function identifiers(pattern: string, base: string): Promise<string[]> {
  * @throws NnprepError INVALID_DATASET, FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED, CANNOT_WRITE
  */
 export async function splitMsdTask(input: string, folder: string, options: BuildTaskOptions = {}): Promise<void> {
-  await checkEmpty(folder);
+  return allOrNothing(folder, () => splitFiles(input, folder, options));
+}
+
+async function splitFiles(input: string, folder: string, options: BuildTaskOptions): Promise<void> {
   const [source, target] = [new FolderStore(input), new FolderStore(folder)];
   const visible = async (name: string) => (await source.list(name)).filter((file) => !file.startsWith("."));
   if (!(await source.exists(DATASET_JSON)) || (await visible(IMAGES_TRAINING)).length === 0) {
@@ -200,7 +246,7 @@ export async function splitMsdTask(input: string, folder: string, options: Build
       { file: input },
     );
   }
-  const jobs: FileJob[] = [];
+  const jobs: Omit<FileJob, "isFirst">[] = [];
   for (const name of [IMAGES_TRAINING, IMAGES_TEST]) {
     for (const file of await visible(name)) {
       if (file.endsWith(ENDING))

@@ -1,0 +1,95 @@
+import type { Axes3, Geometry, Shape3, Volume, VoxelArray } from "../core/volume.js";
+
+/** A grid to bring a volume onto. */
+export type Grid = Pick<Volume, "shape" | "geometry" | "niftiForms">;
+
+/** Of a voxel's size: as far as centres may lie apart. Headers with float32 or few decimals stay well below. */
+const TOLERANCE = 0.01;
+
+function column({ direction }: Geometry, axis: number): number[] {
+  return [0, 1, 2].map((row) => direction[3 * row + 2 - axis] as number);
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
+}
+
+/**
+ * The volume with its axes in the order and the sense of `grid`, when both have the same voxel centres: a label whose
+ * rows are stored from back to front, say. No voxel changes its place in the patient.
+ *
+ * @returns the volume on exactly `grid` (its own voxel array if no axis had to be turned), and whether one was; or null
+ * if the centres are others
+ */
+export function matchGrid<T extends VoxelArray>(
+  volume: Volume<T>,
+  grid: Grid,
+): { readonly volume: Volume<T>; readonly turned: boolean } | null {
+  const axes = [0, 1, 2].map((axis) => matchAxis(volume, grid, axis));
+  if (axes.includes(-1) || new Set(axes).size !== 3) return null;
+  const flips = axes.map((from, axis) => dot(column(volume.geometry, from), column(grid.geometry, axis)) < 0);
+  if (!sameCentres(volume, grid, axes, flips)) return null;
+  const turned = flips.includes(true) || axes.some((from, axis) => from !== axis);
+  const data = turned ? reorder(volume.data, volume.shape, axes as unknown as Axes3, flips) : volume.data;
+  return { volume: { data, shape: grid.shape, geometry: grid.geometry, niftiForms: grid.niftiForms }, turned };
+}
+
+/** The axis of the volume that runs along an axis of the grid, either way, with as many voxels; -1 without one. */
+function matchAxis(volume: Volume, grid: Grid, axis: number): number {
+  const along = column(grid.geometry, axis);
+  return [0, 1, 2].findIndex(
+    (from) =>
+      volume.shape[from] === grid.shape[axis] &&
+      Math.abs(dot(column(volume.geometry, from), along)) > 0.5 * dot(along, along),
+  );
+}
+
+/** Compares the corners of both grids; all other voxels lie between them. */
+function sameCentres(volume: Volume, grid: Grid, axes: readonly number[], flips: readonly boolean[]): boolean {
+  const limit = TOLERANCE * Math.min(...grid.geometry.spacingMm);
+  for (let corner = 0; corner < 8; corner++) {
+    const index = [0, 1, 2].map((axis) => ((corner >> axis) & 1) * ((grid.shape[axis] as number) - 1));
+    const from = [0, 0, 0];
+    for (const [axis, own] of axes.entries()) {
+      from[own] = flips[axis] === true ? (grid.shape[axis] as number) - 1 - index[axis] : (index[axis] as number);
+    }
+    const [a, b] = [centre(grid.geometry, index), centre(volume.geometry, from)];
+    if (a.some((x, i) => !(Math.abs(x - (b[i] as number)) <= limit))) return false;
+  }
+  // Where an axis has one voxel, the corners tell nothing of its spacing.
+  return axes.every((own, axis) => {
+    const [found, expected] = [volume.geometry.spacingMm[own] as number, grid.geometry.spacingMm[axis] as number];
+    return Math.abs(found - expected) <= TOLERANCE * expected;
+  });
+}
+
+function centre(geometry: Geometry, index: readonly number[]): number[] {
+  return geometry.originMm.map((start, row) =>
+    index.reduce(
+      (sum, i, axis) => sum + i * (geometry.spacingMm[axis] as number) * (column(geometry, axis)[row] as number),
+      start,
+    ),
+  );
+}
+
+function reorder<T extends VoxelArray>(data: T, shape: Shape3, axes: Axes3, flips: readonly boolean[]): T {
+  const strides = [shape[1] * shape[2], shape[2], 1];
+  const counts = axes.map((from) => shape[from] as number);
+  const steps = axes.map((from, axis) => (strides[from] as number) * (flips[axis] === true ? -1 : 1));
+  const start = steps.reduce((sum, step, axis) => sum + (step < 0 ? -step * ((counts[axis] as number) - 1) : 0), 0);
+  const [n0, n1, n2] = counts as [number, number, number];
+  const [s0, s1, s2] = steps as [number, number, number];
+  const result = new (data.constructor as new (length: number) => T)(data.length);
+  let out = 0;
+  for (let i = 0; i < n0; i++) {
+    for (let j = 0; j < n1; j++) {
+      for (let k = 0, from = start + i * s0 + j * s1; k < n2; k++, from += s2) result[out++] = data[from] as number;
+    }
+  }
+  return result;
+}
+
+/** What its user should know of a volume that `matchGrid` turned. */
+export function turnedWarning(reference: string): string {
+  return `its axes run in another order or sense than those of ${reference}; the voxels were reordered, each keeps its place in the patient`;
+}

@@ -1,4 +1,4 @@
-import { writeRowRuns } from "./runs";
+import { wordBytes, writeRowWords, writeRuns } from "./runs";
 import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious } from "./union-find";
 
 /**
@@ -6,10 +6,10 @@ import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious }
  * with node 0, and the runs that do not end up there are holes. What the binary dilation from outside in
  * scipy.ndimage.binary_fill_holes reaches is exactly the set of node 0.
  *
- * Enters one slice of `rows` x `length` mask bytes. `runs` receives its transitions and `rowEnds` (u32, `rows + 1`)
- * the byte offset of each row's end in them; `previousRuns` and `previousEnds` are those of the slice before, null for
- * the first. Ids start at `firstId`, those of the previous slice at `previousId`. `open` marks the volume's first and
- * last slice. Returns the next free id.
+ * Enters one slice of `rows` x `length` mask bytes. `words` receives the words of its rows and `rowIds` (u32,
+ * `rows + 1`) the first id of each; `previousWords` and `previousIds` are those of the slice before, null for the
+ * first. `runs` is scratch for the runs of a row. Ids start at `firstId`. `open` marks the volume's first and last
+ * slice. Returns the next free id.
  */
 export function enterBackground(
   mask: usize,
@@ -17,41 +17,43 @@ export function enterBackground(
   length: i32,
   open: bool,
   runs: usize,
-  rowEnds: usize,
-  previousRuns: usize,
-  previousEnds: usize,
+  words: usize,
+  rowIds: usize,
+  previousWords: usize,
+  previousIds: usize,
   nodes: usize,
   firstId: u32,
-  previousId: u32,
 ): u32 {
+  const bytes = wordBytes(length);
   let id = firstId;
-  let out = runs;
-  let begin = runs;
-  let rowId = id;
+  let lastId = id;
   let rowStart: u32 = 0;
-  store<u32>(rowEnds, 0);
   for (let row = 0; row < rows; row++) {
-    const lastBegin = begin;
-    const lastId = rowId;
-    begin = out;
-    rowId = id;
-    out = writeRowRuns(mask, length, ~(<u64>0), begin);
+    const rowId = id;
+    store<u32>(rowIds + ((<usize>row) << 2), rowId);
+    writeRowWords(mask, length, ~(<u64>0), words);
+    const out = writeRuns(words, length, runs);
     const outside = open || row === 0 || row === rows - 1;
-    for (let run = begin; run < out; run += 8, id++) {
+    for (let run = runs; run < out; run += 8, id++) {
       addNode(nodes, id, outside ? 0 : id, rowStart + load<u32>(run));
     }
-    if (!outside && out > begin) {
-      if (load<u32>(begin) === 0) setParent(nodes, rowId, 0);
-      if (load<u32>(out - 4) === <u32>length) setParent(nodes, id - 1, 0);
+    if (id > rowId) {
+      if (!outside) {
+        if (load<u32>(runs) === 0) setParent(nodes, rowId, 0);
+        if (load<u32>(out - 4) === <u32>length) setParent(nodes, id - 1, 0);
+      }
+      const end = words + bytes;
+      if (rowId > lastId) uniteRows(nodes, words, end, rowId, words - bytes, lastId, 0);
+      if (previousWords !== 0) {
+        uniteWithPrevious(nodes, words, end, rowId, previousWords, previousIds, row, 0);
+      }
     }
-    if (row > 0) uniteRows(nodes, begin, out, rowId, lastBegin, begin, lastId, 0);
-    if (previousRuns !== 0) {
-      uniteWithPrevious(nodes, begin, out, rowId, previousRuns, previousEnds, previousId, row, 0);
-    }
-    store<u32>(rowEnds + ((<usize>row) << 2), <u32>(out - runs), 4);
+    lastId = rowId;
     mask += <usize>length;
+    words += bytes;
     rowStart += <u32>length;
   }
+  store<u32>(rowIds + ((<usize>rows) << 2), id);
   return id;
 }
 

@@ -1,4 +1,4 @@
-import { writeRowRuns } from "./runs";
+import { wordBytes, writeRowWords, writeRuns } from "./runs";
 import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious } from "./union-find";
 
 /**
@@ -12,38 +12,38 @@ export function enterForeground(
   length: i32,
   reach: u32,
   runs: usize,
-  rowEnds: usize,
-  previousRuns: usize,
-  previousEnds: usize,
+  words: usize,
+  rowIds: usize,
+  previousWords: usize,
+  previousIds: usize,
   nodes: usize,
   firstId: u32,
-  previousId: u32,
 ): u32 {
+  const bytes = wordBytes(length);
   let id = firstId;
-  let out = runs;
-  let begin = runs;
-  let rowId = id;
-  store<u32>(rowEnds, 0);
+  let lastId = id;
   for (let row = 0; row < rows; row++) {
-    const lastBegin = begin;
-    const lastId = rowId;
-    begin = out;
-    rowId = id;
-    out = writeRowRuns(mask, length, 0, begin);
-    for (let run = begin; run < out; run += 8, id++) addNode(nodes, id, id, load<u32>(run, 4) - load<u32>(run));
-    if (out > begin) {
-      if (row > 0) uniteRows(nodes, begin, out, rowId, lastBegin, begin, lastId, reach);
-      if (previousRuns !== 0) {
+    const rowId = id;
+    store<u32>(rowIds + ((<usize>row) << 2), rowId);
+    writeRowWords(mask, length, 0, words);
+    const out = writeRuns(words, length, runs);
+    for (let run = runs; run < out; run += 8, id++) addNode(nodes, id, id, load<u32>(run, 4) - load<u32>(run));
+    if (id > rowId) {
+      const end = words + bytes;
+      if (rowId > lastId) uniteRows(nodes, words, end, rowId, words - bytes, lastId, reach);
+      if (previousWords !== 0) {
         const from = reach !== 0 && row > 0 ? row - 1 : row;
         const to = reach !== 0 && row < rows - 1 ? row + 1 : row;
         for (let other = from; other <= to; other++) {
-          uniteWithPrevious(nodes, begin, out, rowId, previousRuns, previousEnds, previousId, other, reach);
+          uniteWithPrevious(nodes, words, end, rowId, previousWords, previousIds, other, reach);
         }
       }
     }
-    store<u32>(rowEnds + ((<usize>row) << 2), <u32>(out - runs), 4);
+    lastId = rowId;
     mask += <usize>length;
+    words += bytes;
   }
+  store<u32>(rowIds + ((<usize>rows) << 2), id);
   return id;
 }
 
@@ -74,25 +74,26 @@ export function renumber(nodes: usize, from: u32, to: u32, table: usize): void {
   }
 }
 
-/** Writes `number` to the u32 from `from` up to `to`, and to up to 16 of those behind. */
-function fillNumbers(from: usize, to: usize, number: u32): void {
-  const four = i32x4.splat(number);
-  do {
-    v128.store(from, four);
-    v128.store(from, four, 16);
-    v128.store(from, four, 32);
-    v128.store(from, four, 48);
-    from += 64;
-  } while (from < to);
+/** Writes the words of `rows` rows of mask bytes to `words`. */
+export function writeWords(mask: usize, rows: i32, length: i32, words: usize): void {
+  const bytes = wordBytes(length);
+  for (let row = 0; row < rows; row++, mask += <usize>length, words += bytes) writeRowWords(mask, length, 0, words);
+}
+
+function store16(address: usize, four: v128): void {
+  v128.store(address, four);
+  v128.store(address, four, 16);
+  v128.store(address, four, 32);
+  v128.store(address, four, 48);
 }
 
 /**
- * Writes the numbers of `rows` rows of mask bytes to `labels` (u32), 0 where the mask is not set. `id` is the node of
- * their first run; returns that of the row after. `runs` is scratch for one row. What is written beyond a run is
- * overwritten by what follows, and beyond the last row lies the slack of the buffer.
+ * Writes the numbers of `rows` rows, given by their words, to `labels` (u32), 0 between the runs. `id` is the node of
+ * their first run; returns that of the row after. `runs` is scratch for one row. Sixteen labels are written at a time:
+ * what is too many of a run is set to 0 again, and beyond the last row lies the slack of the buffer.
  */
 export function paintLabels(
-  mask: usize,
+  words: usize,
   rows: i32,
   length: i32,
   runs: usize,
@@ -100,33 +101,39 @@ export function paintLabels(
   id: u32,
   labels: usize,
 ): u32 {
+  const bytes = wordBytes(length);
+  const zero = i32x4.splat(0);
+  memory.fill(labels, 0, (<usize>rows * <usize>length) << 2);
   for (let row = 0; row < rows; row++) {
-    const end = writeRowRuns(mask, length, 0, runs);
-    let painted = labels;
+    const end = writeRuns(words, length, runs);
     for (let run = runs; run < end; run += 8, id++) {
-      const start = labels + ((<usize>load<u32>(run)) << 2);
       const stop = labels + ((<usize>load<u32>(run, 4)) << 2);
-      fillNumbers(painted, start, 0);
-      fillNumbers(start, stop, parentOf(nodes, id));
-      painted = stop;
+      const number = i32x4.splat(parentOf(nodes, id));
+      let at = labels + ((<usize>load<u32>(run)) << 2);
+      do {
+        store16(at, number);
+        at += 64;
+      } while (at < stop);
+      store16(stop, zero);
     }
-    mask += <usize>length;
+    words += bytes;
     labels += (<usize>length) << 2;
-    fillNumbers(painted, labels, 0);
   }
   return id;
 }
 
-/** Clears the runs of one slice whose number is 0. `id` is the node of its first run, `runs` scratch for one row. */
-export function clearRuns(mask: usize, rows: i32, length: i32, runs: usize, nodes: usize, id: u32): void {
+/** Clears the runs of one slice whose number is 0; `words` are those of the slice. `id` is the node of its first run, `runs` scratch for one row. */
+export function clearRuns(mask: usize, words: usize, rows: i32, length: i32, runs: usize, nodes: usize, id: u32): void {
+  const bytes = wordBytes(length);
   for (let row = 0; row < rows; row++) {
-    const end = writeRowRuns(mask, length, 0, runs);
+    const end = writeRuns(words, length, runs);
     for (let run = runs; run < end; run += 8, id++) {
       if (parentOf(nodes, id) !== 0) continue;
       const stop = mask + <usize>load<u32>(run, 4);
       for (let voxel = mask + <usize>load<u32>(run); voxel < stop; voxel++) store<u8>(voxel, 0);
     }
     mask += <usize>length;
+    words += bytes;
   }
 }
 
@@ -139,11 +146,11 @@ function raise(address: usize, value: i32): void {
 }
 
 /**
- * Widens the boxes (six i32 per number: low and high of each axis, half open) by the runs of one slice. `id` is the
+ * Widens the boxes (six i32 per number: low and high of each axis, half open) by the runs of one slice, given by its words. `id` is the
  * node of its first run, `runs` scratch for one row.
  */
 export function widenBoxes(
-  mask: usize,
+  words: usize,
   slice: i32,
   rows: i32,
   length: i32,
@@ -152,8 +159,9 @@ export function widenBoxes(
   id: u32,
   boxes: usize,
 ): void {
+  const bytes = wordBytes(length);
   for (let row = 0; row < rows; row++) {
-    const end = writeRowRuns(mask, length, 0, runs);
+    const end = writeRuns(words, length, runs);
     for (let run = runs; run < end; run += 8, id++) {
       const box = boxes + <usize>parentOf(nodes, id) * 24;
       lower(box, slice);
@@ -163,16 +171,16 @@ export function widenBoxes(
       lower(box + 16, load<i32>(run));
       raise(box + 20, load<i32>(run, 4));
     }
-    mask += <usize>length;
+    words += bytes;
   }
 }
 
 /**
- * Adds the runs of one slice to the sums of the indices of their voxels (three f64 per number: slice, row, place in
+ * Adds the runs of one slice, given by its words, to the sums of the indices of their voxels (three f64 per number: slice, row, place in
  * the row). Sums of whole numbers below 2^53, hence exact. `id` is the node of its first run, `runs` scratch for one row.
  */
 export function sumIndices(
-  mask: usize,
+  words: usize,
   slice: i32,
   rows: i32,
   length: i32,
@@ -181,8 +189,9 @@ export function sumIndices(
   id: u32,
   sums: usize,
 ): void {
+  const bytes = wordBytes(length);
   for (let row = 0; row < rows; row++) {
-    const end = writeRowRuns(mask, length, 0, runs);
+    const end = writeRuns(words, length, runs);
     for (let run = runs; run < end; run += 8, id++) {
       const sum = sums + <usize>parentOf(nodes, id) * 24;
       const start = <i64>load<u32>(run);
@@ -191,6 +200,6 @@ export function sumIndices(
       store<f64>(sum + 8, load<f64>(sum + 8) + <f64>(<i64>row * (stop - start)));
       store<f64>(sum + 16, load<f64>(sum + 16) + <f64>(((start + stop - 1) * (stop - start)) >> 1));
     }
-    mask += <usize>length;
+    words += bytes;
   }
 }

@@ -43,52 +43,56 @@ function unite(nodes: usize, a: u32, b: u32): void {
 
 /**
  * Unites the runs of row `a` with those of row `b` that share a voxel position (`reach` 0) or also lie one voxel
- * beside it (`reach` 1). Rows are transitions `[begin, end)`; their runs have the ids from `firstA` and `firstB` on.
+ * beside it (`reach` 1). Rows are words of 64 voxels up to `endA`; their runs have the ids from `firstA` and `firstB` on.
+ *
+ * With reach, a run is taken one voxel longer: then two runs touch where they share a position. The first position
+ * that they share is a start of one of them, so that every set bit of `meets` is one pair, and the number of starts up
+ * to there tells which.
  */
-export function uniteRows(
-  nodes: usize,
-  a: usize,
-  endA: usize,
-  firstA: u32,
-  b: usize,
-  endB: usize,
-  firstB: u32,
-  reach: u32,
-): void {
-  while (a < endA && b < endB) {
-    const stopA = load<u32>(a, 4);
-    const stopB = load<u32>(b, 4);
-    if (load<u32>(a) < stopB + reach && load<u32>(b) < stopA + reach) {
-      const parentA = parentOf(nodes, firstA);
-      const parentB = parentOf(nodes, firstB);
+export function uniteRows(nodes: usize, a: usize, endA: usize, firstA: u32, b: usize, firstB: u32, reach: u32): void {
+  const longer = -(<u64>reach);
+  let carryA: u64 = 0;
+  let carryB: u64 = 0;
+  let lastA = firstA - 1;
+  let lastB = firstB - 1;
+  for (; a < endA; a += 8, b += 8) {
+    const bitsA = load<u64>(a);
+    const bitsB = load<u64>(b);
+    const besideA = (bitsA << 1) | carryA;
+    const besideB = (bitsB << 1) | carryB;
+    const startsA = bitsA & ~besideA;
+    const startsB = bitsB & ~besideB;
+    let meets = (startsA | startsB) & (bitsA | (besideA & longer)) & (bitsB | (besideB & longer));
+    while (meets !== 0) {
+      const upTo = meets ^ (meets - 1);
+      const parentA = parentOf(nodes, lastA + <u32>popcnt(startsA & upTo));
+      const parentB = parentOf(nodes, lastB + <u32>popcnt(startsB & upTo));
       if (parentA !== parentB) unite(nodes, parentA, parentB);
+      meets &= meets - 1;
     }
-    // The run that ends first cannot meet another one. Arithmetic, as no branch predictor can guess it.
-    const next = <u32>(stopA < stopB);
-    a += <usize>(next << 3);
-    b += <usize>((1 - next) << 3);
-    firstA += next;
-    firstB += 1 - next;
+    lastA += <u32>popcnt(startsA);
+    lastB += <u32>popcnt(startsB);
+    carryA = bitsA >> 63;
+    carryB = bitsB >> 63;
   }
 }
 
 /**
- * Unites a row of the current slice with row `row` of the slice before, whose transitions and row ends (byte offsets,
- * one more than rows) lie at `runs` and `rowEnds` and whose ids start at `firstId`.
+ * Unites a row of words with row `row` of the slice before, whose words and first ids of every row (u32, one more than
+ * rows) lie at `words` and `rowIds`.
  */
 export function uniteWithPrevious(
   nodes: usize,
   begin: usize,
   end: usize,
   rowId: u32,
-  runs: usize,
-  rowEnds: usize,
-  firstId: u32,
+  words: usize,
+  rowIds: usize,
   row: i32,
   reach: u32,
 ): void {
-  const entry = rowEnds + ((<usize>row) << 2);
-  const from = load<u32>(entry);
-  const to = load<u32>(entry, 4);
-  uniteRows(nodes, begin, end, rowId, runs + from, runs + to, firstId + (from >> 3), reach);
+  const entry = rowIds + ((<usize>row) << 2);
+  const id = load<u32>(entry);
+  if (id === load<u32>(entry, 4)) return;
+  uniteRows(nodes, begin, end, rowId, words + <usize>row * (end - begin), id, reach);
 }

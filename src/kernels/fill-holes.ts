@@ -9,12 +9,12 @@ interface FillHolesExports {
     length: number,
     open: boolean,
     runs: number,
-    rowEnds: number,
-    previousRuns: number,
-    previousEnds: number,
+    words: number,
+    rowIds: number,
+    previousWords: number,
+    previousIds: number,
     nodes: number,
     firstId: number,
-    previousId: number,
   ): number;
   resolveHoles(nodes: number, from: number, to: number): number;
   paintHoles(mask: number, length: number, nodes: number, from: number, to: number): void;
@@ -45,7 +45,7 @@ export function fillHoles(
   }
   const voxels = rows * length;
   const { exports, window } = kernels<FillHolesExports>();
-  const { firstIds, ...at } = scanRuns(window, mask, shape, 1, (slice, firstId, to) => {
+  const { firstIds, ...at } = scanRuns(window, mask, shape, 1, 0, (slice, firstId, to) => {
     if (destination !== mask) destination.set(mask.subarray(slice * voxels, (slice + 1) * voxels), slice * voxels);
     const open = slice === 0 || slice === slices - 1;
     if (slice === 0) window.u32(to.nodes, 2).fill(0);
@@ -55,12 +55,12 @@ export function fillHoles(
       length,
       open,
       to.runs,
-      to.rowEnds,
-      to.previousRuns,
-      to.previousEnds,
+      to.words,
+      to.rowIds,
+      to.previousWords,
+      to.previousIds,
       to.nodes,
       firstId,
-      to.previousId,
     );
     return next >>> 0;
   });

@@ -1,7 +1,7 @@
 import { type Box3, checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import type { Window } from "../runtime/window.js";
-import { type RunScan, scanRuns } from "./run-scan.js";
+import { type RunScan, scanRuns, wordBytes } from "./run-scan.js";
 
 interface LabelExports {
   enterForeground(
@@ -10,18 +10,19 @@ interface LabelExports {
     length: number,
     reach: number,
     runs: number,
-    rowEnds: number,
-    previousRuns: number,
-    previousEnds: number,
+    words: number,
+    rowIds: number,
+    previousWords: number,
+    previousIds: number,
     nodes: number,
     firstId: number,
-    previousId: number,
   ): number;
   numberComponents(nodes: number, from: number, to: number, count: number): number;
   sumVoxels(nodes: number, from: number, to: number, sizes: number): void;
   renumber(nodes: number, from: number, to: number, table: number): void;
+  writeWords(mask: number, rows: number, length: number, words: number): void;
   paintLabels(
-    mask: number,
+    words: number,
     rows: number,
     length: number,
     runs: number,
@@ -29,9 +30,9 @@ interface LabelExports {
     id: number,
     labels: number,
   ): number;
-  clearRuns(mask: number, rows: number, length: number, runs: number, nodes: number, id: number): void;
+  clearRuns(mask: number, words: number, rows: number, length: number, runs: number, nodes: number, id: number): void;
   widenBoxes(
-    mask: number,
+    words: number,
     slice: number,
     rows: number,
     length: number,
@@ -41,7 +42,7 @@ interface LabelExports {
     boxes: number,
   ): void;
   sumIndices(
-    mask: number,
+    words: number,
     slice: number,
     rows: number,
     length: number,
@@ -59,6 +60,8 @@ export type Connectivity = 6 | 26;
 const PAINT_VOXELS = 16384;
 /** Nodes per call. */
 const NODES = 65536;
+/** Bytes of the window in which the words of a whole volume may stay: 134 million voxels. */
+const MOST_KEPT = 2 ** 24;
 /** Bytes of a box in the window. */
 const BOX_BYTES = 24;
 /** Bytes of the three sums of a component in the window. */
@@ -70,6 +73,8 @@ interface Components extends RunScan {
   readonly count: number;
   /** Voxels per component, the first one's at 0. */
   readonly sizes: Uint32Array;
+  /** Address of the words of some rows of a slice, made of the mask again if they are not there any more. */
+  readonly fetchWords: (slice: number, row: number, rows: number) => number;
 }
 
 /** Finds the components of a mask as numbered runs in the window, and counts their voxels. */
@@ -78,23 +83,33 @@ function findComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectiv
   const { exports, window } = kernels<LabelExports>();
   const [slices, rows, length] = shape;
   const reach = connectivity === 26 ? 1 : 0;
-  const scan = scanRuns(window, mask, shape, 1, (_, firstId, to) => {
-    const { runs, rowEnds, previousRuns, previousEnds, nodes, previousId } = to;
+  const bytes = wordBytes(length);
+  const scan = scanRuns(window, mask, shape, 1, MOST_KEPT, (_, firstId, to) => {
+    const { runs, words, rowIds, previousWords, previousIds, nodes } = to;
     const next = exports.enterForeground(
       to.mask,
       rows,
       length,
       reach,
       runs,
-      rowEnds,
-      previousRuns,
-      previousEnds,
+      words,
+      rowIds,
+      previousWords,
+      previousIds,
       nodes,
       firstId,
-      previousId,
     );
     return next >>> 0;
   });
+  const fetchWords = (slice: number, row: number, some: number): number => {
+    const words = scan.wordsOf(slice) + row * bytes;
+    if (!scan.kept) {
+      const start = (slice * rows + row) * length;
+      window.u8(scan.mask, some * length).set(mask.subarray(start, start + some * length));
+      exports.writeWords(scan.mask, some, length, words);
+    }
+    return words;
+  };
   const end = scan.firstIds[slices] as number;
   let count = 0;
   forEachNodes(end, (from, to) => {
@@ -103,7 +118,7 @@ function findComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectiv
   const [sizesAt] = scan.reserveMore(4 * (count + 1)) as [number];
   window.u32(sizesAt, count + 1).fill(0);
   forEachNodes(end, (from, to) => exports.sumVoxels(scan.nodes, from, to, sizesAt));
-  return { ...scan, exports, window, count, sizes: window.u32(sizesAt, count + 1).slice(1) };
+  return { ...scan, exports, window, count, sizes: window.u32(sizesAt, count + 1).slice(1), fetchWords };
 }
 
 function forEachNodes(end: number, visit: (from: number, to: number) => void): void {
@@ -126,11 +141,10 @@ export function labelComponents(
 ): { labels: Int32Array; count: number; sizes: Uint32Array } {
   checkLength("destination", destination, shape);
   const components = findComponents(mask, shape, connectivity);
-  const { exports, window, firstIds, runs, nodes, count, sizes } = components;
+  const { exports, window, firstIds, runs, nodes, count, sizes, fetchWords } = components;
   const [slices, rows, length] = shape;
   const rowsAtOnce = Math.max(1, Math.min(rows, Math.floor(PAINT_VOXELS / length)));
   const [labelsAt] = components.reserveMore(4 * rowsAtOnce * length) as [number];
-  const maskView = window.u8(components.mask, rowsAtOnce * length);
   const labelsView = window.i32(labelsAt, rowsAtOnce * length);
   for (let slice = 0; slice < slices; slice++) {
     let id = firstIds[slice] as number;
@@ -142,8 +156,8 @@ export function labelComponents(
         destination.fill(0, start, (slice + 1) * rows * length);
         break;
       }
-      maskView.set(mask.subarray(start, start + some * length));
-      id = exports.paintLabels(components.mask, some, length, runs, nodes, id, labelsAt) >>> 0;
+      const words = fetchWords(slice, row, some);
+      id = exports.paintLabels(words, some, length, runs, nodes, id, labelsAt) >>> 0;
       destination.set(some === rowsAtOnce ? labelsView : labelsView.subarray(0, some * length), start);
     }
   }
@@ -166,7 +180,7 @@ export interface ComponentMeasures {
  */
 export function measureComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectivity): ComponentMeasures {
   const components = findComponents(mask, shape, connectivity);
-  const { exports, window, firstIds, runs, nodes, count, sizes } = components;
+  const { exports, window, firstIds, runs, nodes, count, sizes, fetchWords } = components;
   const [slices, rows, length] = shape;
   const [boxesAt, sumsAt] = components.reserveMore(BOX_BYTES * (count + 1), SUMS_BYTES * (count + 1)) as [
     number,
@@ -175,13 +189,12 @@ export function measureComponents(mask: Uint8Array, shape: Shape3, connectivity:
   const view = window.i32(boxesAt, 6 * (count + 1));
   for (let i = 0; i < view.length; i++) view[i] = i % 2 === 0 ? 0x7fffffff : 0;
   const sums = window.f64(sumsAt, 3 * (count + 1)).fill(0);
-  const maskView = window.u8(components.mask, rows * length);
   for (let slice = 0; slice < slices; slice++) {
     const id = firstIds[slice] as number;
     if (id === firstIds[slice + 1]) continue;
-    maskView.set(mask.subarray(slice * rows * length, (slice + 1) * rows * length));
-    exports.widenBoxes(components.mask, slice, rows, length, runs, nodes, id, boxesAt);
-    exports.sumIndices(components.mask, slice, rows, length, runs, nodes, id, sumsAt);
+    const words = fetchWords(slice, 0, rows);
+    exports.widenBoxes(words, slice, rows, length, runs, nodes, id, boxesAt);
+    exports.sumIndices(words, slice, rows, length, runs, nodes, id, sumsAt);
   }
   const boxes = Array.from({ length: count }, (_, i): Box3 => {
     const [a, b, c, d, e, f] = view.subarray(6 * (i + 1), 6 * (i + 2)) as unknown as number[];
@@ -210,7 +223,7 @@ export function keepComponents(
 ): Uint8Array {
   checkLength("destination", destination, shape);
   const components = findComponents(mask, shape, connectivity);
-  const { exports, window, firstIds, runs, nodes, count, sizes } = components;
+  const { exports, window, firstIds, runs, nodes, count, sizes, fetchWords } = components;
   const kept = keep(sizes);
   const [slices, rows, length] = shape;
   const [table] = components.reserveMore(4 * (count + 1)) as [number];
@@ -220,8 +233,9 @@ export function keepComponents(
   const view = window.u8(components.mask, rows * length);
   for (let slice = 0; slice < slices; slice++) {
     const start = slice * rows * length;
+    const words = fetchWords(slice, 0, rows);
     view.set(mask.subarray(start, start + rows * length));
-    exports.clearRuns(components.mask, rows, length, runs, nodes, firstIds[slice] as number);
+    exports.clearRuns(components.mask, words, rows, length, runs, nodes, firstIds[slice] as number);
     destination.set(view, start);
   }
   return destination;

@@ -3,15 +3,23 @@ import type { Window } from "../runtime/window.js";
 
 const NODE_BYTES = 8;
 
+type Addresses = [number, number, number, number, number, number];
+
+/** Bytes of a row of `length` voxels, one bit each in words of 64. */
+export function wordBytes(length: number): number {
+  return 8 * Math.ceil(length / 64);
+}
+
 /** Addresses that a kernel needs to enter one slice; those of the previous slice are 0 for the first. */
 export interface SliceAddresses {
   readonly mask: number;
+  /** Room for the runs of a row. */
   readonly runs: number;
-  readonly rowEnds: number;
-  readonly previousRuns: number;
-  readonly previousEnds: number;
+  readonly words: number;
+  readonly rowIds: number;
+  readonly previousWords: number;
+  readonly previousIds: number;
   readonly nodes: number;
-  readonly previousId: number;
 }
 
 /** What a scan leaves in the window for the passes after it. */
@@ -19,8 +27,12 @@ export interface RunScan {
   /** Node ids of slice `s` are `[firstIds[s], firstIds[s + 1])`. */
   readonly firstIds: Float64Array;
   readonly mask: number;
-  /** Room for the runs of a slice. */
+  /** Room for the runs of a row. */
   readonly runs: number;
+  /** Where the words of a slice are, or where there is room for them. */
+  readonly wordsOf: (slice: number) => number;
+  /** The words of all slices are still there. */
+  readonly kept: boolean;
   readonly nodes: number;
   /** Reserves more buffers and leaves the above where they are; views taken before are lost. */
   readonly reserveMore: (...byteLengths: number[]) => number[];
@@ -28,51 +40,52 @@ export interface RunScan {
 
 /**
  * Brings a mask slice by slice into the window and lets `enter` append its runs as nodes (8 bytes each) of a
- * union-find; only the runs of two slices are held. `enter` gets the first free id and returns the next one.
+ * union-find. The words of all slices stay in the window if they take `mostKept` bytes at most, otherwise those of two. `enter` gets the first free id and returns the next one.
  */
 export function scanRuns(
   window: Window,
   mask: Uint8Array,
   shape: Shape3,
   firstId: number,
+  mostKept: number,
   enter: (slice: number, firstId: number, addresses: SliceAddresses) => number,
 ): RunScan {
   const [slices, rows, length] = shape;
   const voxels = rows * length;
   const mostRuns = rows * Math.ceil(length / 2);
-  const runBytes = 4 * (2 * mostRuns + 2);
-  const endBytes = 4 * (rows + 1);
+  const runBytes = 4 * (length + 4);
+  const bytes = rows * wordBytes(length);
+  const kept = slices * bytes <= mostKept;
+  const idBytes = 4 * (rows + 1);
   const firstIds = new Float64Array(slices + 1);
+  const wordsOf = (words: number, slice: number): number => words + (kept ? slice : slice % 2) * bytes;
   let capacity = 0;
   let next = firstId;
-  let previousId = 0;
   let lengths: number[] = [];
   let addresses: number[] = [];
   for (let slice = 0; slice < slices; slice++) {
     if (next + mostRuns > capacity) {
       capacity = next + Math.max(mostRuns, Math.min(next >> 1, 1 << 20));
       // The nodes come last, so that reserving again leaves everything where it is.
-      lengths = [voxels, runBytes, endBytes, runBytes, endBytes, capacity * NODE_BYTES];
+      lengths = [voxels, runBytes, (kept ? slices : 2) * bytes, idBytes, idBytes, capacity * NODE_BYTES];
       addresses = window.reserve(...lengths);
     }
-    const [maskAt, runsA, endsA, runsB, endsB, nodes] = addresses as [number, number, number, number, number, number];
+    const [maskAt, runs, words, idsA, idsB, nodes] = addresses as Addresses;
     const even = slice % 2 === 0;
     window.u8(maskAt, voxels).set(mask.subarray(slice * voxels, (slice + 1) * voxels));
     firstIds[slice] = next;
-    const after = enter(slice, next, {
+    next = enter(slice, next, {
       mask: maskAt,
-      runs: even ? runsA : runsB,
-      rowEnds: even ? endsA : endsB,
-      previousRuns: slice === 0 ? 0 : even ? runsB : runsA,
-      previousEnds: slice === 0 ? 0 : even ? endsB : endsA,
+      runs,
+      words: wordsOf(words, slice),
+      rowIds: even ? idsA : idsB,
+      previousWords: slice === 0 ? 0 : wordsOf(words, slice - 1),
+      previousIds: slice === 0 ? 0 : even ? idsB : idsA,
       nodes,
-      previousId,
     });
-    previousId = next;
-    next = after;
   }
   firstIds[slices] = next;
-  const [maskAt, runs, , , , nodes] = addresses as [number, number, number, number, number, number];
+  const [maskAt, runs, words, , , nodes] = addresses as Addresses;
   const reserveMore = (...more: number[]): number[] => window.reserve(...lengths, ...more).slice(lengths.length);
-  return { firstIds, mask: maskAt, runs, nodes, reserveMore };
+  return { firstIds, mask: maskAt, runs, wordsOf: (slice) => wordsOf(words, slice), kept, nodes, reserveMore };
 }

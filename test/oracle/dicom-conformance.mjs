@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, openAsBlob, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { readDicomSeries, scanFileFromBlob } from "../../dist/index.js";
+import { matchGrid, readDicomSeries, readScanPath, scanFileFromBlob, writeVolume } from "../../dist/node.js";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,7 +23,7 @@ const CASES = [
   ["bad03_slice_increment_ge", { code: "GEOMETRY_MISMATCH", options: "gap" }],
   ["bad03_slice_increment_ge", { allow: ["gap"] }],
   ["bad_dicom", { code: "CORRUPT_FILE" }],
-  ["ct04_ts_dicom_j2k/dicom", {}],
+  ["ct04_ts_dicom_j2k/dicom", { label: "ct04_ts_dicom_j2k/seg.nii.gz" }],
   ...["implicit", "uncompressed", "rle", "jpeg_lossless", "jpegls", "j2k"].map((x) => [`dicom_codecs/mr_${x}`, {}]),
   ["dicom_codecs/rgb_j2k", { code: "UNSUPPORTED", options: "colour" }],
   ["dicom_codecs/rgb_j2k", { allow: ["colour"] }],
@@ -36,7 +36,7 @@ const CASES = [
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 let failed = 0;
-for (const [index, [path, { allow = [], code, options: wanted }]] of CASES.entries()) {
+for (const [index, [path, { allow = [], code, options: wanted, label }]] of CASES.entries()) {
   const full = join(scans, path);
   const names = statSync(full).isDirectory() ? readdirSync(full).map((name) => join(full, name)) : [full];
   const files = await Promise.all(names.map(async (name) => scanFileFromBlob(await openAsBlob(name), name)));
@@ -47,7 +47,15 @@ for (const [index, [path, { allow = [], code, options: wanted }]] of CASES.entri
     const name = String(index).padStart(2, "0");
     writeFileSync(join(folder, `${name}.raw`), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     const type = data.constructor.name.replace("Array", "").toLowerCase();
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ path, full, allow, shape, type, geometry, warnings }));
+    const record = { path, full, allow, shape, type, geometry, warnings };
+    if (label !== undefined) {
+      record.label = join(scans, label);
+      const matched = matchGrid((await readScanPath(record.label)).volume, volume);
+      if (matched === null) throw new Error(`${label} does not lie on the grid of the series`);
+      record.matched = join(folder, `${name}.nii.gz`);
+      writeFileSync(record.matched, await writeVolume(record.matched, matched.volume));
+    }
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify(record));
   } catch (error) {
     const right = code !== undefined && error.code === code && String(error.detail?.options ?? "") === (wanted ?? "");
     if (!right) failed += 1;

@@ -46,6 +46,24 @@ def with_pydicom(path):
     return np.stack(slices), datasets[0].file_meta.TransferSyntaxUID
 
 
+def compare_label(ours, image):
+    """The label brought onto the series by its voxel centres, against SimpleITK's resampling to the nearest voxel."""
+    label = sitk.ReadImage(ours["matched"])
+    resampled = sitk.Resample(sitk.ReadImage(ours["label"]), image, sitk.Transform(), sitk.sitkNearestNeighbor, 255)
+    different = int((sitk.GetArrayFromImage(label) != sitk.GetArrayFromImage(resampled)).sum())
+    distance = max(
+        abs(a - b)
+        for get in ("GetSpacing", "GetOrigin", "GetDirection")
+        for a, b in zip(getattr(label, get)(), getattr(image, get)())
+    )
+    right = different == 0 and distance < 1e-6
+    print(
+        f"{'ok  ' if right else 'FAIL'} {ours['path']}: its label lies on the same grid, {different} voxels differ"
+        f" from SimpleITK's on the series, geometry {distance:.1e}"
+    )
+    return right
+
+
 def compare(name, unpacked):
     ours = json.load(open(name))
     data = np.fromfile(name[:-5] + ".raw", dtype=ours["type"]).reshape(ours["shape"])
@@ -77,6 +95,8 @@ def compare(name, unpacked):
         f" | pydicom: {pydicom_says}"
         + (" (lossy)" if lossy else "")
     )
+    if "label" in ours:
+        right = compare_label(ours, image) and right
     return right, data, lossy
 
 

@@ -75,3 +75,14 @@ export function cropInPlace<T extends VoxelArray>(data: T, shape: Shape3, box: B
   }
   return data.subarray(0, n0 * n1 * n2) as T;
 }
+
+/** Writes `part` (of the box's shape) into `whole` at `box`. */
+export function paste<T extends VoxelArray>(whole: T, shape: Shape3, part: T, box: Box3): void {
+  const [, n1, n2] = boxShape(box);
+  for (let i = box[0][0]; i < box[0][1]; i++) {
+    for (let j = box[1][0]; j < box[1][1]; j++) {
+      const from = ((i - box[0][0]) * n1 + (j - box[1][0])) * n2;
+      whole.set(part.subarray(from, from + n2) as never, (i * shape[1] + j) * shape[2] + box[2][0]);
+    }
+  }
+}

@@ -2,7 +2,7 @@ import { NnprepError } from "../node.js";
 import { plainError } from "./work.js";
 
 /** What a command on few files has to say when it is done. */
-export interface FileReport {
+interface FileReport {
   readonly text: string;
   readonly warnings: readonly string[];
   /** The same as plain values. */

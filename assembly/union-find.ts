@@ -62,7 +62,11 @@ export function uniteRows(nodes: usize, a: usize, endA: usize, firstA: u32, b: u
     const besideB = (bitsB << 1) | carryB;
     const startsA = bitsA & ~besideA;
     const startsB = bitsB & ~besideB;
-    let meets = (startsA | startsB) & (bitsA | (besideA & longer)) & (bitsB | (besideB & longer));
+    carryA = bitsA >> 63;
+    carryB = bitsB >> 63;
+    const starts = startsA | startsB;
+    if (starts === 0) continue;
+    let meets = starts & (bitsA | (besideA & longer)) & (bitsB | (besideB & longer));
     while (meets !== 0) {
       const upTo = meets ^ (meets - 1);
       const parentA = parentOf(nodes, lastA + <u32>popcnt(startsA & upTo));
@@ -72,8 +76,6 @@ export function uniteRows(nodes: usize, a: usize, endA: usize, firstA: u32, b: u
     }
     lastA += <u32>popcnt(startsA);
     lastB += <u32>popcnt(startsB);
-    carryA = bitsA >> 63;
-    carryB = bitsB >> 63;
   }
 }
 

@@ -3,13 +3,19 @@ import { readDicomSeries } from "../../src/io/dicom.js";
 import { scanFileFromBlob } from "../../src/io/scan-file.js";
 import { formatSlice, type Syntax, seriesSlices } from "../generated/dicom-files.js";
 
+// The test server rewrites dynamic imports for pages, which breaks them in workers: the worker's script goes around it.
+const [workerScript] = Object.values(
+  import.meta.glob<string>("../../node_modules/itk-wasm/dist/pipeline/web-workers/bundles/*pipeline.min.worker.js", {
+    query: "?raw",
+    import: "default",
+    eager: true,
+  }),
+);
+
 /** As this page serves the optional package. */
 const decoder = {
   pipelinesBaseUrl: new URL("/node_modules/@itk-wasm/dicom/dist/pipelines", location.href).href,
-  pipelineWorkerUrl: new URL(
-    "/node_modules/itk-wasm/dist/pipeline/web-workers/bundles/itk-wasm-pipeline.min.worker.js",
-    location.href,
-  ).href,
+  pipelineWorkerUrl: URL.createObjectURL(new Blob([workerScript ?? ""], { type: "text/javascript" })),
 };
 
 /** A folder that somebody chose: File objects in no order. */

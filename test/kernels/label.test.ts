@@ -133,6 +133,23 @@ test("more runs than one call takes", () => {
   expect(labelComponents(mask, shape, 26).count).toBe(1);
 });
 
+test("an axis of one voxel may be any axis, also when the words of the volume do not fit in the window", () => {
+  const voxels = 2100 * 1010;
+  const mask = Uint8Array.from({ length: voxels }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 28 < 5 ? 1 : 0));
+  for (const n of [6, 26] as const) {
+    const kept = labelComponents(mask, [1, 2100, 1010], n);
+    const again = labelComponents(mask, [2100, 1010, 1], n);
+    expect(again.count).toBe(kept.count);
+    expect(countDifferences(again.labels, kept.labels)).toBe(0);
+    const some = keepComponents(mask, [2100, 1010, 1], n, (sizes) => Array.from(sizes, (size) => size > 1));
+    const differs = some.findIndex((voxel, i) => {
+      const label = kept.labels[i] as number;
+      return voxel !== Number(label > 0 && (kept.sizes[label - 1] as number) > 1);
+    });
+    expect(differs).toBe(-1);
+  }
+});
+
 test("a shape that does not fit is refused", () => {
   expect(() => labelComponents(new Uint8Array(5), [1, 2, 3], 6)).toThrow(/mask: 5 voxels/);
   expect(() => labelComponents(new Uint8Array(6), [1, 2, 3], 6, new Int32Array(5))).toThrow(/destination: 5 voxels/);

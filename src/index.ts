@@ -36,6 +36,7 @@ export {
   type EvaluateCaseOptions,
   type EvaluateOptions,
   type EvaluationTask,
+  evaluateCases,
   evaluateFolders,
   regionName,
   summarizeOutcomes,

@@ -86,7 +86,7 @@ export class SettingsForm {
     byId("ct", HTMLDivElement).hidden = !needsStatistics;
     byId("ct-numbers", HTMLDivElement).hidden = !typed;
     byId("ct-hint", HTMLParagraphElement).textContent = typed
-      ? "Numbers of your dataset; plans have them. The ones above are an example: a liver task."
+      ? "Numbers of your whole dataset; its plans have them (intensityproperties), and may be given instead."
       : "nnU-Net pools the labelled voxels of all training cases; here there is one.";
     const target = SPACINGS.map((id) => input(id).valueAsNumber);
     const hint = byId("size-hint", HTMLParagraphElement);

@@ -1,15 +1,17 @@
 import { basename } from "node:path";
 import {
   type CaseScores,
-  evaluateFolders,
+  evaluateCases,
   FolderStore,
   loadVolume,
+  NnprepError,
   parseSummary,
   type ReportCase,
   type ReportScores,
-  regionName,
+  type Store,
 } from "../node.js";
 import { picturesOfPrediction } from "./report-pictures.js";
+import { formatVoxels } from "./table.js";
 import type { OpenWorkshop } from "./work.js";
 
 export interface Predictions {
@@ -37,19 +39,47 @@ async function readScores(
   const workshop = open({ prediction: folder, reference });
   const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
   const regions = [...labels.keys()].filter((value) => value > 0);
-  const outcomes = await evaluateFolders({ stores, executor: workshop.executor }, regions, workshop.options);
+  const [predicted, references] = [await scansIn(stores.prediction), await scansIn(stores.reference)];
+  if (predicted.size === 0) {
+    throw new NnprepError(
+      "INVALID_DATASET",
+      `${folder}: neither summary.json nor predictions (.nii.gz, .nii, .nrrd, .mha) found; give the folder of the predictions`,
+      { file: folder },
+    );
+  }
   // References without a prediction are most of the training cases: that is no failure.
-  const predicted = new Set((await store.list()).map((file) => file.replace(/\.nii(\.gz)?$/, "")));
+  const unpaired = [...predicted.keys()].filter((name) => !references.has(name));
+  const pairs = [...predicted].flatMap(([identifier, prediction]) => {
+    const other = references.get(identifier);
+    return other === undefined ? [] : [{ identifier, prediction, reference: other }];
+  });
+  const outcomes = await evaluateCases(workshop.executor, pairs, regions, workshop.options);
   return {
     source: `${folder} compared with ${reference}`,
     all: outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value.scores] : [])),
-    failures: outcomes.flatMap((outcome) =>
-      outcome.ok || !predicted.has(outcome.identifier) ? [] : [outcome.error.message],
-    ),
+    failures: [
+      ...outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error.message])),
+      ...unpaired.map((name) => `${name}: a prediction without a reference of that name in ${reference}`),
+    ],
   };
 }
 
-const caseName = ({ test }: CaseScores): string => basename(test).replace(/\.nii(\.gz)?$/, "");
+/** Files that hold a whole volume. */
+const SCAN = /\.(nii\.gz|nii|nrrd|mha)$/i;
+
+/** The scans in a folder of a store: names without ending, and files. */
+async function scansIn(store: Store, folder?: string): Promise<Map<string, string>> {
+  const found = (await store.list(folder)).filter((file) => SCAN.test(file) && !file.startsWith("."));
+  return new Map(found.sort().map((file) => [file.replace(SCAN, ""), file]));
+}
+
+const caseName = ({ test }: CaseScores): string => basename(test).replace(SCAN, "");
+
+/** What a label of a summary is called; several that count as one are written 1+2. */
+function nameOf(key: string, labels: Predictions["labels"]): string {
+  const parts = key.split("+").map((part) => labels.get(Number(part)));
+  return parts.every((name) => name !== undefined) ? parts.join(" + ") : `label ${key}`;
+}
 
 /** The Dice of every case, the worst first. */
 export async function gatherScores(predictions: Predictions, open: OpenWorkshop): Promise<ReportScores> {
@@ -65,7 +95,7 @@ export async function gatherScores(predictions: Predictions, open: OpenWorkshop)
   rows.sort((a, b) => (Number.isNaN(a.mean) ? 2 : a.mean) - (Number.isNaN(b.mean) ? 2 : b.mean));
   return {
     source,
-    labels: keys.map((key) => predictions.labels.get(Number(key)) ?? `label ${regionName(Number(key))}`),
+    labels: keys.map((key) => nameOf(key, predictions.labels)),
     rows,
     means: keys.map((_, k) => mean(rows.map(({ dice }) => dice[k]))),
     failures,
@@ -79,16 +109,27 @@ export async function worstCases(
   rawFolder: string,
   count: number,
 ): Promise<ReportCase[]> {
-  const stores = [new FolderStore(folder), new FolderStore(reference), new FolderStore(rawFolder)] as const;
+  const store = { prediction: new FolderStore(folder), reference: new FolderStore(reference) };
+  const raw = new FolderStore(rawFolder);
+  const files = { prediction: await scansIn(store.prediction), reference: await scansIn(store.reference) };
+  const load = (which: "prediction" | "reference", name: string) =>
+    loadVolume(store[which], files[which].get(name) ?? `${name}.nii.gz`);
   const cases: ReportCase[] = [];
   for (const { name, mean: dice } of scores.rows.slice(0, count)) {
     const text = `mean Dice ${Number.isNaN(dice) ? "–" : dice.toFixed(3)}`;
     try {
-      const prediction = await loadVolume(stores[0], await fileOf(stores[0], "", name));
-      const expected = await loadVolume(stores[1], await fileOf(stores[1], "", name));
-      const image = await imageOf(stores[2], name);
-      const scan = image === null ? undefined : await loadVolume(stores[2], image);
-      const fits = scan?.data.length === expected.data.length;
+      const prediction = await load("prediction", name);
+      const expected = await load("reference", name);
+      if (prediction.shape.join() !== expected.shape.join()) {
+        const voxels = (shape: readonly number[]) => formatVoxels([...shape].reverse());
+        throw new NnprepError(
+          "SHAPE_MISMATCH",
+          `the prediction has ${voxels(prediction.shape)} voxels, its reference ${voxels(expected.shape)}`,
+        );
+      }
+      const image = await imageOf(raw, name);
+      const scan = image === null ? undefined : await loadVolume(raw, image);
+      const fits = scan?.shape.join() === expected.shape.join();
       cases.push(picturesOfPrediction(name, text, fits ? scan : undefined, prediction, expected));
     } catch (error) {
       cases.push({ name, text: `${text}; no pictures: ${(error as Error).message}`, pictures: [] });
@@ -97,18 +138,10 @@ export async function worstCases(
   return cases;
 }
 
-async function fileOf(store: FolderStore, folder: string, name: string): Promise<string> {
-  for (const ending of [".nii.gz", ".nii"]) {
-    const path = folder === "" ? `${name}${ending}` : `${folder}/${name}${ending}`;
-    if (await store.exists(path)) return path;
-  }
-  return `${name}.nii.gz`;
-}
-
 async function imageOf(raw: FolderStore, name: string): Promise<string | null> {
   for (const folder of ["imagesTr", "imagesTs"]) {
-    const path = `${folder}/${name}_0000.nii.gz`;
-    if (await raw.exists(path)) return path;
+    const file = (await scansIn(raw, folder)).get(`${name}_0000`);
+    if (file !== undefined) return `${folder}/${file}`;
   }
   return null;
 }

@@ -66,7 +66,7 @@ export function packSurfaces(surfaces: readonly ReportSurface[]): string {
 /** The section with the turnable picture, its controls and its data; the script comes at the end of the page. */
 export function surfaceMarkup({ caseName, surfaces }: ReportScene): Markup {
   const css = ([r, g, b]: Color) => `rgb(${r} ${g} ${b})`;
-  return html`<p>Labels of <code>${caseName}</code> as smooth surfaces. Drag to turn, wheel or pinch to come nearer; with the keyboard: arrows and + −. It begins with a view from the front: the patient's right is on the left.</p>
+  return html`<p>Reference labels (<code>labelsTr</code>) of <code>${caseName}</code> as smooth surfaces; predictions are not drawn here. Drag to turn, wheel or pinch to come nearer; with the keyboard: arrows and + −. It begins with a view from the front: the patient's right is on the left.</p>
 <div id="surface"><canvas tabindex="0" role="img" aria-label="${`Turnable surfaces of ${surfaces.map(({ name }) => name).join(", ")} of case ${caseName}`}"></canvas></div>
 <fieldset id="surface-labels"><legend>Shown</legend>${surfaces.map(
     ({ label, name, color }) =>

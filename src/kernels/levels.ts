@@ -54,6 +54,7 @@ export function levelsOfPlane(slice: Float32Array, rows: number, columns: number
 
 /** Levels that a word of the output holds: those of four slices of the source. */
 const PER_WORD = 4;
+type FourSlices = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
 
 /**
  * Levels of the source voxels nearest to the output's, for the last pass along the first axis. They are kept where the
@@ -85,7 +86,7 @@ export class OutputLevels {
     const plane = n1 * n2;
     const { places, sources } = pendingPlaces(shape, newShape, pending);
     const maker = new SliceLevels(n1, n2, largest);
-    const four = Array.from({ length: PER_WORD }, () => new Uint8Array(plane).fill(255));
+    const four = [new Uint8Array(plane), new Uint8Array(plane), new Uint8Array(plane), new Uint8Array(plane)] as const;
     for (let group = 0; group < groups; group++) {
       for (let i = 0; i < PER_WORD; i++) {
         const i0 = group * PER_WORD + i;
@@ -98,9 +99,8 @@ export class OutputLevels {
     this.#spreadBack(groups, places);
   }
 
-  #gather(first: number, [a, b, c, d]: readonly Uint8Array[], places: Int32Array, sources: Int32Array): void {
+  #gather(first: number, [a, b, c, d]: FourSlices, places: Int32Array, sources: Int32Array): void {
     const words = this.#words;
-    if (a === undefined || b === undefined || c === undefined || d === undefined) return;
     for (let j = 0; j < places.length; j++) {
       const at = sources[j] as number;
       words[first + (places[j] as number)] =

@@ -162,6 +162,7 @@ export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, parseNiftiChannels, readNiftiHeader } from "./io/nifti.js";
 export { type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
+export { formatPng } from "./io/png.js";
 export { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./io/scan-file.js";
 export { resizeCubic, resizeCubicSlices } from "./kernels/cubic.js";
 export { resizeCubicFast } from "./kernels/cubic-fast.js";
@@ -286,7 +287,6 @@ export {
 export { formatObj, formatPly, formatStl, type NamedSurface } from "./view/mesh-files.js";
 export { type OverviewOptions, renderOverview } from "./view/overview.js";
 export type { Color, Picture } from "./view/picture.js";
-export { formatPng } from "./view/png.js";
 export { reduceSurface } from "./view/reduce.js";
 export {
   formatHtmlReport,

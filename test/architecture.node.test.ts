@@ -40,7 +40,6 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "@itk-wasm/dicom": /^src\/io\/dicom-decoder-(node|web)\.ts$/,
   fflate: /^src\/io\//,
   "meshoptimizer/simplifier": /^src\/view\/reduce\.ts$/,
-  "fast-png": /^src\/view\/png\.ts$/,
   valibot: /^src\/documents\//,
   commander: /^src\/cli\//,
   "cli-progress": /^src\/cli\/progress\.ts$/,

@@ -97,6 +97,11 @@ export function deflateGzip(
   });
 }
 
+/** Compresses the bytes into one zlib stream at once, for what is a few MB. `level` 1 (fast) to 9. */
+export function deflateZlib(bytes: Uint8Array, level: number): Uint8Array {
+  return zlib.deflateSync(bytes, { level });
+}
+
 /** Bytes that are compressed on their own, so that several threads work on one array; fixed, whatever the threads. */
 const BLOCK_BYTES = 1 << 20;
 /** Blocks at work at the same time: zlib's threads are four unless the user says otherwise. */

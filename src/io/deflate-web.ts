@@ -1,4 +1,4 @@
-import { Deflate, Gzip, Zlib } from "fflate";
+import { Deflate, Gzip, Zlib, zlibSync } from "fflate";
 import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
 
 export { crc32 } from "./crc32.js";
@@ -105,6 +105,11 @@ export async function deflateGzip(
   for (const slice of slices(chunks)) gzip.push(slice);
   gzip.push(new Uint8Array(0), true);
   return parts;
+}
+
+/** Compresses the bytes into one zlib stream at once, for what is a few MB. `level` 1 (fast) to 9. */
+export function deflateZlib(bytes: Uint8Array, level: number): Uint8Array {
+  return zlibSync(bytes, { level: level as 1 });
 }
 
 /**

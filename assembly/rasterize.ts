@@ -11,9 +11,25 @@ function packNormal(x: f32, y: f32, z: f32): u32 {
   return (<u32>(<i32>nearest(x * scale)) & 0xffff) | ((<u32>(<i32>nearest(y * scale))) << 16);
 }
 
+/** As `packNormal`, four at once. */
+function packNormals(x: v128, y: v128, z: v128): v128 {
+  const size = f32x4.sqrt(f32x4.add(f32x4.add(f32x4.mul(x, x), f32x4.mul(y, y)), f32x4.mul(z, z)));
+  const inverse = f32x4.div(f32x4.splat(NORMAL_SCALE), size);
+  const scale = v128.and(inverse, f32x4.gt(size, f32x4.splat(0)));
+  const right = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, scale)));
+  const down = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(y, scale)));
+  return v128.or(v128.and(right, i32x4.splat(0xffff)), i32x4.shl(down, 16));
+}
+
+/** The mean of a float32 at three addresses by its weights in four pixels. */
+function mix(u: v128, v: v128, w: v128, a: usize, b: usize, c: usize): v128 {
+  const first = f32x4.add(f32x4.mul(u, v128.load_splat<f32>(a)), f32x4.mul(v, v128.load_splat<f32>(b)));
+  return f32x4.add(first, f32x4.mul(w, v128.load_splat<f32>(c)));
+}
+
 /**
- * Draws triangles that turn towards the viewer (whose corners run clockwise in a picture with rows from the top).
- * `top` is the row that the buffers begin with, `bottom` the one after their last.
+ * Draws triangles that turn towards the viewer (whose corners run clockwise in a picture with rows from the top), four
+ * pixels of a row at a time. `top` is the row that the buffers begin with, `bottom` the one after their last.
  */
 export function drawTriangles(
   triangles: usize,
@@ -29,6 +45,8 @@ export function drawTriangles(
   directions: usize,
   labels: usize,
 ): void {
+  const zero = f32x4.splat(0);
+  const fourLabels = <u32>label * 0x01010101;
   for (let i = 0; i < count; i++, triangles += 12) {
     const ia = (<usize>(load<u32>(triangles, 0) - first)) << 4;
     const ib = (<usize>(load<u32>(triangles, 4) - first)) << 4;
@@ -47,27 +65,43 @@ export function drawTriangles(
     const upper = max(top, <i32>ceil(min(ay, min(by, cy)) - 0.5));
     const lower = min(bottom - 1, <i32>floor(max(ay, max(by, cy)) - 0.5));
     if (left > right || upper > lower) continue;
-    const inverse: f32 = 1 / area;
-    const az = load<f32>(vertices + ia, 8);
-    const bz = load<f32>(vertices + ib, 8);
-    const cz = load<f32>(vertices + ic, 8);
+    const inverse = f32x4.splat(1 / area);
+    const fromB = f32x4.splat(bx);
+    const fromC = f32x4.splat(cx);
+    const riseB = f32x4.splat(cy - by);
+    const riseC = f32x4.splat(ay - cy);
     for (let y = upper; y <= lower; y++) {
       const py = <f32>y + 0.5;
-      for (let x = left; x <= right; x++) {
-        const px = <f32>x + 0.5;
-        const u = ((cx - bx) * (py - by) - (cy - by) * (px - bx)) * inverse;
-        const v = ((ax - cx) * (py - cy) - (ay - cy) * (px - cx)) * inverse;
-        const w: f32 = 1 - u - v;
-        if (u < 0 || v < 0 || w < 0) continue;
-        const depth = u * az + v * bz + w * cz;
+      const runB = f32x4.splat((cx - bx) * (py - by));
+      const runC = f32x4.splat((ax - cx) * (py - cy));
+      for (let x = left; x <= right; x += 4) {
+        const px = f32x4.add(f32x4.splat(<f32>x), f32x4(0.5, 1.5, 2.5, 3.5));
+        const u = f32x4.mul(f32x4.sub(runB, f32x4.mul(riseB, f32x4.sub(px, fromB))), inverse);
+        const v = f32x4.mul(f32x4.sub(runC, f32x4.mul(riseC, f32x4.sub(px, fromC))), inverse);
+        const w = f32x4.sub(f32x4.sub(f32x4.splat(1), u), v);
+        const inside = v128.and(v128.and(f32x4.ge(u, zero), f32x4.ge(v, zero)), f32x4.ge(w, zero));
+        if (!v128.any_true(inside)) continue;
         const at = <usize>((y - top) * width + x);
-        if (!(depth > load<f32>(depths + (at << 2)))) continue;
-        store<f32>(depths + (at << 2), depth);
-        store<u8>(labels + at, <u8>label);
-        const nx = u * load<f32>(normals + ia, 0) + v * load<f32>(normals + ib, 0) + w * load<f32>(normals + ic, 0);
-        const ny = u * load<f32>(normals + ia, 4) + v * load<f32>(normals + ib, 4) + w * load<f32>(normals + ic, 4);
-        const nz = u * load<f32>(normals + ia, 8) + v * load<f32>(normals + ib, 8) + w * load<f32>(normals + ic, 8);
-        store<u32>(directions + (at << 2), packNormal(nx, ny, nz));
+        const place = depths + (at << 2);
+        const depth = mix(u, v, w, vertices + ia + 8, vertices + ib + 8, vertices + ic + 8);
+        const before = v128.load(place);
+        const inRow = i32x4.le_s(i32x4(0, 1, 2, 3), i32x4.splat(right - x));
+        const seen = v128.and(v128.and(inside, inRow), f32x4.gt(depth, before));
+        if (!v128.any_true(seen)) continue;
+        v128.store(place, v128.bitselect(depth, before, seen));
+        // The lowest byte of each lane: 255 where the pixel is seen.
+        const bytes = i32x4.extract_lane(
+          v128.shuffle<i8>(seen, seen, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12),
+          0,
+        );
+        store<u32>(labels + at, (load<u32>(labels + at) & ~bytes) | (fourLabels & bytes));
+        const normal = packNormals(
+          mix(u, v, w, normals + ia, normals + ib, normals + ic),
+          mix(u, v, w, normals + ia + 4, normals + ib + 4, normals + ic + 4),
+          mix(u, v, w, normals + ia + 8, normals + ib + 8, normals + ic + 8),
+        );
+        const direction = directions + (at << 2);
+        v128.store(direction, v128.bitselect(normal, v128.load(direction), seen));
       }
     }
   }
@@ -125,10 +159,70 @@ function normalZ(x: f32, y: f32): f32 {
   return rest > 0 ? sqrt(rest) : 0;
 }
 
+/** How much of the light a neighbour at (dx, dy) that rises by `rise` takes from a pixel with this normal. */
+function hiddenBy(nx: f32, ny: f32, nz: f32, dx: f32, dy: f32, inverse: f32, weight: f32, rise: f32): f32 {
+  const far = rise * inverse;
+  // What stands far in front hides nothing of what lies around this point.
+  if (!(far > -4)) return 0;
+  const sine: f32 = ((nx * dx + ny * dy + nz * rise) * inverse) / sqrt<f32>(<f32>1 + far * far);
+  return sine > 0.06 ? (weight * (sine - <f32>0.06)) / (<f32>1 + <f32>0.35 * far * far) : 0;
+}
+
+/** Every second of eight 32-bit values. */
+function everySecond(at: usize): v128 {
+  return v128.shuffle<i32>(v128.load(at), v128.load(at, 16), 0, 2, 4, 6);
+}
+
+/** As `hiddenBy` summed over `count` neighbours, for four pixels that are two apart. */
+function hiddenInFour(
+  at: usize,
+  width: i32,
+  y: i32,
+  height: i32,
+  depths: usize,
+  directions: usize,
+  entry: usize,
+  count: i32,
+): v128 {
+  const depth = everySecond(depths + (at << 2));
+  const packed = everySecond(directions + (at << 2));
+  const unit = f32x4.splat(1 / NORMAL_SCALE);
+  const nx = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(packed, 16), 16)), unit);
+  const ny = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(packed, 16)), unit);
+  const one = f32x4.splat(1);
+  const zero = f32x4.splat(0);
+  const rest = f32x4.sub(f32x4.sub(one, f32x4.mul(nx, nx)), f32x4.mul(ny, ny));
+  const nz = f32x4.sqrt(f32x4.pmax(zero, rest));
+  let hidden = zero;
+  for (let i = 0; i < count; i++, entry += 16) {
+    const dx = load<f32>(entry, 0);
+    const dy = load<f32>(entry, 4);
+    if (<u32>(y + <i32>dy) >= <u32>height) continue;
+    const inverse = f32x4.splat(load<f32>(entry, 8));
+    const place = depths + ((at + <usize>(<i32>dy * width + <i32>dx)) << 2);
+    const rise = f32x4.sub(everySecond(place), depth);
+    const far = f32x4.mul(rise, inverse);
+    const across = f32x4.add(f32x4.mul(nx, f32x4.splat(dx)), f32x4.mul(ny, f32x4.splat(dy)));
+    const squared = f32x4.mul(far, far);
+    const sine = f32x4.div(
+      f32x4.mul(f32x4.add(across, f32x4.mul(nz, rise)), inverse),
+      f32x4.sqrt(f32x4.add(one, squared)),
+    );
+    const counts = v128.and(f32x4.gt(far, f32x4.splat(-4)), f32x4.gt(sine, f32x4.splat(0.06)));
+    if (!v128.any_true(counts)) continue;
+    const share = f32x4.div(
+      f32x4.mul(f32x4.splat(load<f32>(entry, 12)), f32x4.sub(sine, f32x4.splat(0.06))),
+      f32x4.add(one, f32x4.mul(f32x4.mul(f32x4.splat(0.35), far), far)),
+    );
+    hidden = f32x4.add(hidden, v128.and(share, counts));
+  }
+  return hidden;
+}
+
 /**
  * How open every pixel of the rows `fromRow` to `toRow` lies, 255 for not hidden at all: `count` neighbours, given as
- * (x, y, 1 / distance, weight) in float32, hide it by how far they rise over its own plane. Four sets of neighbours
- * take turns over blocks of two by two pixels, which are averaged later.
+ * (x, y, 1 / distance, weight) in float32 and at most `reach` columns away, hide it by how far they rise over its own
+ * plane. Four sets of neighbours take turns over blocks of two by two pixels, which are averaged later.
  */
 export function measureOpenness(
   depths: usize,
@@ -140,12 +234,27 @@ export function measureOpenness(
   toRow: i32,
   neighbours: usize,
   count: i32,
+  reach: i32,
   strength: f32,
   openness: usize,
 ): void {
+  const setBytes = (<usize>count) << 4;
   for (let y = fromRow; y < toRow; y++) {
-    for (let x = 0; x < width; x++) {
+    const sets = neighbours + <usize>((y & 1) << 1) * setBytes;
+    let x = 0;
+    while (x < width) {
       const at = <usize>(y * width + x);
+      if ((x & 1) === 0 && x >= reach && x + 8 + reach <= width) {
+        if (load<u64>(labels + at) !== 0) {
+          const even = hiddenInFour(at, width, y, height, depths, directions, sets, count);
+          const odd = hiddenInFour(at + 1, width, y, height, depths, directions, sets + setBytes, count);
+          storeOpenness(openness + at, even, strength);
+          storeOpenness(openness + at + 1, odd, strength);
+        }
+        x += 8;
+        continue;
+      }
+      x++;
       if (load<u8>(labels + at) === 0) continue;
       const depth = load<f32>(depths + (at << 2));
       const packed = load<u32>(directions + (at << 2));
@@ -153,26 +262,29 @@ export function measureOpenness(
       const ny = normalY(packed);
       const nz = normalZ(nx, ny);
       let hidden: f32 = 0;
-      let entry = neighbours + <usize>(((y & 1) << 1) | (x & 1)) * ((<usize>count) << 4);
+      let entry = sets + <usize>((x - 1) & 1) * setBytes;
       for (let i = 0; i < count; i++, entry += 16) {
         const dx = load<f32>(entry, 0);
         const dy = load<f32>(entry, 4);
-        const sx = x + <i32>dx;
+        const sx = x - 1 + <i32>dx;
         const sy = y + <i32>dy;
         if (<u32>sx >= <u32>width || <u32>sy >= <u32>height) continue;
         const rise = load<f32>(depths + ((<usize>(sy * width + sx)) << 2)) - depth;
-        const inverse = load<f32>(entry, 8);
-        const far = rise * inverse;
-        // What stands far in front hides nothing of what lies around this point.
-        if (!(far > -4)) continue;
-        const sine: f32 = ((nx * dx + ny * dy + nz * rise) * inverse) / sqrt<f32>(<f32>1 + far * far);
-        if (sine > 0.06) {
-          hidden += (load<f32>(entry, 12) * (sine - <f32>0.06)) / (<f32>1 + <f32>0.35 * far * far);
-        }
+        hidden += hiddenBy(nx, ny, nz, dx, dy, load<f32>(entry, 8), load<f32>(entry, 12), rise);
       }
       store<u8>(openness + at, <u8>(255 * max<f32>(0.25, 1 - strength * hidden)));
     }
   }
+}
+
+/** Openness of four pixels that are two apart. */
+function storeOpenness(to: usize, hidden: v128, strength: f32): void {
+  const left = f32x4.sub(f32x4.splat(1), f32x4.mul(f32x4.splat(strength), hidden));
+  const open = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.splat(255), f32x4.pmax(f32x4.splat(0.25), left)));
+  store<u8>(to, i32x4.extract_lane(open, 0), 0);
+  store<u8>(to, i32x4.extract_lane(open, 1), 2);
+  store<u8>(to, i32x4.extract_lane(open, 2), 4);
+  store<u8>(to, i32x4.extract_lane(open, 3), 6);
 }
 
 function toByte(value: f32): u32 {

@@ -38,6 +38,7 @@ interface RasterExports {
     toRow: number,
     neighbours: number,
     count: number,
+    reach: number,
     strength: number,
     openness: number,
   ): void;
@@ -62,6 +63,10 @@ const BAND_BYTES = 24 << 20;
 const BYTES_PER_PIXEL = 9;
 const POINTS = 1 << 17;
 const TRIANGLES = 1 << 17;
+/** Triangles, rows and pixels per call: an engine puts optimised code in place between calls, not within one. */
+const TRIANGLES_AT_ONCE = 1 << 12;
+const ROWS_AT_ONCE = 16;
+const PIXELS_AT_ONCE = 1 << 16;
 
 /** What is seen at each pixel. `depth` in pixels, larger is nearer. */
 export interface Buffers {
@@ -86,17 +91,6 @@ export function createBuffers(width: number, height: number): Buffers {
 export function clearBuffers({ depths, labels }: Buffers): void {
   depths.fill(Number.NEGATIVE_INFINITY);
   labels.fill(0);
-}
-
-/** Rows of the picture that vertices reach, with a margin. */
-function rowsOf(vertices: Float32Array, height: number, margin: number): [number, number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = 1; i < vertices.length; i += 4) {
-    const y = vertices[i] as number;
-    if (y < low) low = y;
-    if (y > high) high = y;
-  }
-  return [Math.max(0, Math.floor(low - margin)), Math.min(height, Math.ceil(high + margin))];
 }
 
 /** Calls `draw` with bands of the buffers in the window, and takes what it has drawn back. */
@@ -131,29 +125,52 @@ function drawInBands(
   }
 }
 
-/**
- * Draws a surface whose vertices are in pixels: x to the right, y down, depth towards the viewer. `normals` are unit
- * vectors in the same directions. `label` from 1 to 255.
- */
-export function drawMesh(buffers: Buffers, mesh: Mesh, normals: Float32Array, label: number): void {
+/** A surface in a picture: vertices in pixels, x to the right, y down, depth towards the viewer. */
+export interface DrawnMesh {
+  readonly mesh: Mesh;
+  /** Unit vectors in the same directions. */
+  readonly normals: Float32Array;
+  /** From 1 to 255. */
+  readonly label: number;
+}
+
+/** Draws surfaces. Several at a time are cheaper than one after the other: the buffers move into the window once. */
+export function drawMeshes(buffers: Buffers, meshes: readonly DrawnMesh[]): void {
   const { exports, window } = kernels<RasterExports>();
   let most = 0;
-  eachTriangles(mesh, (_, from, to) => {
-    most = Math.max(most, to - from);
-  });
-  if (most === 0) return;
-  const rows = rowsOf(mesh.vertices, buffers.height, 1);
-  drawInBands(buffers, rows, [12 * TRIANGLES, 16 * most, 16 * most], (top, bottom, band, other) => {
-    const [trianglesAt, verticesAt, normalsAt] = other as [number, number, number];
-    eachTriangles(mesh, (part, from, to) => {
-      window.u32(trianglesAt, part.length).set(part);
-      window.f32(verticesAt, 4 * (to - from)).set(mesh.vertices.subarray(4 * from, 4 * to));
-      window.f32(normalsAt, 4 * (to - from)).set(normals.subarray(4 * from, 4 * to));
-      const { width } = buffers;
-      const count = part.length / 3;
-      exports.drawTriangles(trianglesAt, count, from, verticesAt, normalsAt, label, width, top, bottom, ...band);
+  for (const { mesh } of meshes) {
+    eachTriangles(mesh, (_, from, to) => {
+      most = Math.max(most, to - from);
     });
+  }
+  if (most === 0) return;
+  const { width, height } = buffers;
+  drawInBands(buffers, [0, height], [12 * TRIANGLES, 16 * most, 16 * most], (top, bottom, band, other) => {
+    const [trianglesAt, verticesAt, normalsAt] = other as [number, number, number];
+    for (const { mesh, normals, label } of meshes) {
+      eachTriangles(mesh, (part, from, to) => {
+        window.u32(trianglesAt, part.length).set(part);
+        window.f32(verticesAt, 4 * (to - from)).set(mesh.vertices.subarray(4 * from, 4 * to));
+        window.f32(normalsAt, 4 * (to - from)).set(normals.subarray(4 * from, 4 * to));
+        for (let first = 0; first < part.length / 3; first += TRIANGLES_AT_ONCE) {
+          const count = Math.min(TRIANGLES_AT_ONCE, part.length / 3 - first);
+          const at = trianglesAt + 12 * first;
+          exports.drawTriangles(at, count, from, verticesAt, normalsAt, label, width, top, bottom, ...band);
+        }
+      });
+    }
   });
+}
+
+/** Rows of the picture that points reach, with a margin. */
+function rowsOf(points: Float32Array, height: number, margin: number): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 1; i < points.length; i += 4) {
+    const y = points[i] as number;
+    if (y < low) low = y;
+    if (y > high) high = y;
+  }
+  return [Math.max(0, Math.floor(low - margin)), Math.min(height, Math.ceil(high + margin))];
 }
 
 /** Draws points (x, y, depth, 1), in pixels, as balls. */
@@ -202,6 +219,7 @@ export function measureOpenness(buffers: Buffers, radius: number, strength: numb
   const { width, height, depths, directions, labels } = buffers;
   const result = new Uint8Array(width * height);
   const halo = Math.ceil(radius) + 1;
+  const reach = Math.min(width, halo);
   const table = neighbourTable(radius);
   // Even, because neighbours differ between even and odd rows.
   const bandRows = Math.max(2, 2 * Math.floor(BAND_BYTES / (2 * BYTES_PER_PIXEL * width)));
@@ -222,10 +240,12 @@ export function measureOpenness(buffers: Buffers, radius: number, strength: numb
     window.f32(depthsAt, last - first).set(depths.subarray(first, last));
     window.u32(directionsAt, last - first).set(directions.subarray(first, last));
     window.u8(labelsAt, last - first).set(labels.subarray(first, last));
-    const rows = [top - low, bottom - low] as const;
     const buffersAt = [depthsAt, directionsAt, labelsAt] as const;
-    exports.measureOpenness(...buffersAt, width, high - low, ...rows, tableAt, NEIGHBOURS, strength, out);
-    result.set(window.u8(out + rows[0] * width, (bottom - top) * width), top * width);
+    for (let row = top; row < bottom; row += ROWS_AT_ONCE) {
+      const rows = [row - low, Math.min(row + ROWS_AT_ONCE, bottom) - low] as const;
+      exports.measureOpenness(...buffersAt, width, high - low, ...rows, tableAt, NEIGHBOURS, reach, strength, out);
+    }
+    result.set(window.u8(out + (top - low) * width, (bottom - top) * width), top * width);
   }
   return result;
 }
@@ -250,7 +270,7 @@ export function shadePixels(buffers: Buffers, shading: Shading, pixels: Uint32Ar
   const { exports, window } = kernels<RasterExports>();
   const { depths, directions, labels } = buffers;
   const { colors, opacity, openness, covering, nearestDepth, depthScale } = shading;
-  const step = Math.floor(BAND_BYTES / 20);
+  const step = PIXELS_AT_ONCE;
   const most = Math.min(step, depths.length);
   const [depthsAt, directionsAt, labelsAt, openAt, coveringAt, pixelsAt, colorsAt] = window.reserve(
     4 * most,

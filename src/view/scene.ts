@@ -6,7 +6,8 @@ import {
   type Buffers,
   clearBuffers,
   createBuffers,
-  drawMesh,
+  type DrawnMesh,
+  drawMeshes,
   drawPoints,
   halvePixels,
   measureOpenness,
@@ -321,7 +322,10 @@ export function renderLabelGrid(
     const contacts = countContacts(grid.bytes, grid.shape);
     const covers = options.glass === undefined ? findCovers(grid, contacts) : new Set(options.glass);
     const workFor = smoothingWork(grid, contacts);
-    const surfaceOf = (extent: LabelExtent) => surfaceInView(grid, extent, view, workFor(extent));
+    const surfaceOf = (extent: LabelExtent, label: number) => ({
+      ...surfaceInView(grid, extent, view, workFor(extent)),
+      label,
+    });
     drawOpaque(grid, surfaceOf, buffers, covers);
     const openness = measureOpenness(buffers, Math.min(width, height) * FINE * 0.03, 1.9);
     shadePixels(buffers, { ...shading, opacity: 1, openness }, pixels);
@@ -335,14 +339,25 @@ export function renderLabelGrid(
   return picture;
 }
 
-type SurfaceOf = (extent: LabelExtent) => { mesh: Mesh; normals: Float32Array };
+type SurfaceOf = (extent: LabelExtent, label: number) => DrawnMesh;
+
+/** Vertices of surfaces that are drawn together. */
+const DRAWN_VERTICES = 1 << 19;
 
 function drawOpaque(grid: LabelGrid, surfaceOf: SurfaceOf, buffers: Buffers, covers: ReadonlySet<number>): void {
+  let waiting: DrawnMesh[] = [];
+  let vertices = 0;
   for (const [i, extent] of grid.extents.entries()) {
     if (covers.has(extent.label)) continue;
-    const { mesh, normals } = surfaceOf(extent);
-    drawMesh(buffers, mesh, normals, i + 1);
+    const drawn = surfaceOf(extent, i + 1);
+    waiting.push(drawn);
+    vertices += drawn.mesh.vertices.length / 4;
+    if (vertices < DRAWN_VERTICES) continue;
+    drawMeshes(buffers, waiting);
+    waiting = [];
+    vertices = 0;
   }
+  drawMeshes(buffers, waiting);
 }
 
 /** Lays the labels that enclose others over the picture, the one that begins farthest away first. */
@@ -355,22 +370,22 @@ function drawGlass(
   pixels: Uint32Array,
 ): void {
   const layers = grid.extents
-    .map((extent, i) => ({ extent, number: i + 1 }))
+    .map((extent, i) => ({ extent, label: i + 1 }))
     .filter(({ extent }) => covers.has(extent.label))
-    .map(({ extent, number }) => {
-      const drawn = surfaceOf(extent);
+    .map(({ extent, label }) => {
+      const drawn = surfaceOf(extent, label);
       let nearest = Number.NEGATIVE_INFINITY;
       for (let i = 2; i < drawn.mesh.vertices.length; i += 4) {
         nearest = Math.max(nearest, drawn.mesh.vertices[i] as number);
       }
-      return { ...drawn, number, nearest };
+      return { drawn, nearest };
     })
     .sort((a, b) => a.nearest - b.nearest);
   if (layers.length === 0) return;
   const layer = createBuffers(width, height);
-  for (const { mesh, normals, number } of layers) {
+  for (const { drawn } of layers) {
     clearBuffers(layer);
-    drawMesh(layer, mesh, normals, number);
+    drawMeshes(layer, [drawn]);
     shadePixels(layer, { ...shading, opacity: GLASS_OPACITY, covering }, pixels);
   }
 }

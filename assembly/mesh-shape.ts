@@ -7,19 +7,19 @@ function at(triangles: usize, corner: usize, first: u32, base: usize): usize {
   return base + ((<usize>(load<u32>(triangles + (corner << 2)) - first)) << 4);
 }
 
-/** Adds to the sum of every corner its two neighbours: over a closed mesh each neighbour comes twice. */
+/**
+ * Adds to the sum of every corner the corner after it: over a closed mesh, whose edges are walked once each way, every
+ * neighbour comes once.
+ */
 export function addNeighbours(triangles: usize, count: i32, first: u32, vertices: usize, sums: usize): void {
   const shift = sums - vertices;
   for (let i = 0; i < count; i++, triangles += 12) {
     const a = at(triangles, 0, first, vertices);
     const b = at(triangles, 1, first, vertices);
     const c = at(triangles, 2, first, vertices);
-    const p = v128.load(a);
-    const q = v128.load(b);
-    const r = v128.load(c);
-    v128.store(a + shift, f32x4.add(v128.load(a + shift), f32x4.add(q, r)));
-    v128.store(b + shift, f32x4.add(v128.load(b + shift), f32x4.add(p, r)));
-    v128.store(c + shift, f32x4.add(v128.load(c + shift), f32x4.add(p, q)));
+    v128.store(a + shift, f32x4.add(v128.load(a + shift), v128.load(b)));
+    v128.store(b + shift, f32x4.add(v128.load(b + shift), v128.load(c)));
+    v128.store(c + shift, f32x4.add(v128.load(c + shift), v128.load(a)));
   }
 }
 
@@ -51,9 +51,9 @@ export function blendNormals(normals: usize, sums: usize, count: i32): void {
   for (let i = 0; i < count; i++) {
     const n = v128.load(normals);
     const sum = v128.load(sums);
-    const x = f32x4.extract_lane(sum, 0) * 0.5 + f32x4.extract_lane(n, 0) * 2;
-    const y = f32x4.extract_lane(sum, 1) * 0.5 + f32x4.extract_lane(n, 1) * 2;
-    const z = f32x4.extract_lane(sum, 2) * 0.5 + f32x4.extract_lane(n, 2) * 2;
+    const x = f32x4.extract_lane(sum, 0) + f32x4.extract_lane(n, 0) * 2;
+    const y = f32x4.extract_lane(sum, 1) + f32x4.extract_lane(n, 1) * 2;
+    const z = f32x4.extract_lane(sum, 2) + f32x4.extract_lane(n, 2) * 2;
     storeUnit(normals, x, y, z);
     v128.store(sums, f32x4.splat(0));
     normals += 16;

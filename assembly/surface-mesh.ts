@@ -3,7 +3,8 @@
  * that two cubes agree on the face between them and the surface is closed: every edge belongs to two triangles.
  *
  * The label comes as two planes of one byte per voxel (1 inside, 0 outside), with a border of zeros all around; `pitch`
- * bytes lie between rows. A vertex stands half way between a voxel inside and one outside, as (x, y, z, 1) in float32.
+ * bytes lie between rows. A vertex stands half way between a voxel inside and one outside, as (x, y, z, 1) in float32;
+ * `x0` and `y0` are the coordinates of the first voxel within the border.
  */
 const FLOATS: usize = 16;
 
@@ -48,6 +49,8 @@ export function planeVertices(
   toRow: i32,
   rows: i32,
   pitch: i32,
+  x0: i32,
+  y0: i32,
   z: f32,
   firstId: u32,
   xs: usize,
@@ -73,11 +76,11 @@ export function planeVertices(
         const place = (start + <usize>(x + k)) << 2;
         if ((across >>> k) & 1) {
           store<u32>(xs + place, firstId + count);
-          addVertex(vertices, count++, <f32>(x + k) - 0.5, <f32>(row - 1), z);
+          addVertex(vertices, count++, <f32>(x0 + x + k) - 0.5, <f32>(y0 + row - 1), z);
         }
         if ((down >>> k) & 1) {
           store<u32>(ys + place, firstId + count);
-          addVertex(vertices, count++, <f32>(x + k - 1), <f32>row - 0.5, z);
+          addVertex(vertices, count++, <f32>(x0 + x + k - 1), <f32>(y0 + row) - 0.5, z);
         }
       }
     }
@@ -92,6 +95,8 @@ export function crossVertices(
   fromRow: i32,
   toRow: i32,
   pitch: i32,
+  x0: i32,
+  y0: i32,
   z: f32,
   firstId: u32,
   zs: usize,
@@ -108,7 +113,7 @@ export function crossVertices(
         const k = ctz(any);
         any &= any - 1;
         store<u32>(zs + ((at + <usize>k) << 2), firstId + count);
-        addVertex(vertices, count++, <f32>(x + k - 1), <f32>(row - 1), z);
+        addVertex(vertices, count++, <f32>(x0 + x + k - 1), <f32>(y0 + row - 1), z);
       }
     }
   }

@@ -21,6 +21,8 @@ interface SurfaceExports {
     toRow: number,
     rows: number,
     pitch: number,
+    x0: number,
+    y0: number,
     z: number,
     firstId: number,
     xs: number,
@@ -33,6 +35,8 @@ interface SurfaceExports {
     fromRow: number,
     toRow: number,
     pitch: number,
+    x0: number,
+    y0: number,
     z: number,
     firstId: number,
     zs: number,
@@ -68,6 +72,7 @@ const MOST_TRIANGLES = () => {
  *
  * @param bytes one byte per voxel, C order
  * @param box where to look; should hold all voxels of the label
+ * @param expected vertices that the mesh will have, roughly: room is made for them at once
  * @param limit vertices that the mesh may have
  * @returns vertices as (x, y, z, 1): indices of voxels, fastest axis first, the first voxel's centre at 0; triangles
  * counter-clockwise seen from outside where x, y, z are right-handed
@@ -78,6 +83,7 @@ export function extractMesh(
   shape: Shape3,
   label: number,
   box: Box3,
+  expected = 0,
   limit: number = MOST_VERTICES,
 ): Mesh {
   checkLength("label", bytes, shape);
@@ -88,7 +94,7 @@ export function extractMesh(
   const area = planeRows * pitch;
   const rowsAtOnce = Math.max(1, Math.min(planeRows, Math.floor(BATCH_BYTES / (12 * MOST_TRIANGLES() * pitch))));
   const [source, planeA, planeB, ids, cubes, offsets, vertexBatch, triangleBatch] = window.reserve(
-    rows * length,
+    rows * shape[2],
     area,
     area,
     20 * area,
@@ -100,19 +106,20 @@ export function extractMesh(
   window.u8(cubes, 256 * CUBE_ENTRY).set(cubeTable());
   window.u8(planeA, area).fill(0);
   window.u8(planeB, area).fill(0);
-  const vertices = new Growing<Float32Array>(new Float32Array(0));
-  const triangles = new Growing<Uint32Array>(new Uint32Array(0));
-  const sourceView = window.u8(source, rows * length);
+  const vertices = new Growing<Float32Array>(new Float32Array(4 * expected));
+  const triangles = new Growing<Uint32Array>(new Uint32Array(6 * expected));
+  const [z0, y0, x0] = [box[0][0], box[1][0], box[2][0]];
+  // Whole rows of the volume, from the box's first voxel to its last: one copy per slice.
+  const spanned = (rows - 1) * shape[2] + length;
+  const sourceView = window.u8(source, spanned);
   const loadPlane = (plane: number, slice: number): void => {
     if (slice < 0 || slice >= slices) {
       window.u8(plane, area).fill(0);
       return;
     }
-    for (let row = 0; row < rows; row++) {
-      const from = ((box[0][0] + slice) * shape[1] + box[1][0] + row) * shape[2] + box[2][0];
-      sourceView.set(bytes.subarray(from, from + length), row * length);
-    }
-    exports.markPlane(source, rows, length, length, label, plane, pitch);
+    const from = ((z0 + slice) * shape[1] + y0) * shape[2] + x0;
+    sourceView.set(bytes.subarray(from, from + spanned));
+    exports.markPlane(source, rows, shape[2], length, label, plane, pitch);
   };
   const inBatches = (end: number, work: (fromRow: number, toRow: number) => void): void => {
     for (let row = 0; row < end; row += rowsAtOnce) work(row, Math.min(end, row + rowsAtOnce));
@@ -121,12 +128,13 @@ export function extractMesh(
     vertices.append(window.f32(vertexBatch, 4 * (count >>> 0)));
     if (vertices.length / 4 > limit) throw tooManyVertices(label, limit);
   };
-  const enterPlane = (plane: number, z: number, swapped: boolean): void => {
+  const enterPlane = (plane: number, slice: number, swapped: boolean): void => {
     const xs = ids + (swapped ? 12 * area : 0);
     inBatches(planeRows, (from, to) => {
       const firstId = vertices.length / 4;
       const ys = xs + 4 * area;
-      keepVertices(exports.planeVertices(plane, from, to, planeRows, pitch, z, firstId, xs, ys, vertexBatch));
+      const start = [x0, y0, z0 + slice] as const;
+      keepVertices(exports.planeVertices(plane, from, to, planeRows, pitch, ...start, firstId, xs, ys, vertexBatch));
     });
   };
   let [lower, upper] = [planeA, planeB];
@@ -137,7 +145,8 @@ export function extractMesh(
     inBatches(planeRows, (from, to) => {
       const firstId = vertices.length / 4;
       const zs = ids + 8 * area;
-      keepVertices(exports.crossVertices(lower, upper, from, to, pitch, slice + 0.5, firstId, zs, vertexBatch));
+      const start = [x0, y0, z0 + slice + 0.5] as const;
+      keepVertices(exports.crossVertices(lower, upper, from, to, pitch, ...start, firstId, zs, vertexBatch));
     });
     enterPlane(upper, slice + 1, !swapped);
     window.u32(offsets, 12).set(edgeOffsets(pitch, area, swapped));
@@ -147,14 +156,7 @@ export function extractMesh(
     });
     [lower, upper, swapped] = [upper, lower, !swapped];
   }
-  const found = vertices.values;
-  const [z0, y0, x0] = [box[0][0], box[1][0], box[2][0]];
-  for (let i = 0; i < found.length; i += 4) {
-    (found[i] as number) += x0;
-    (found[i + 1] as number) += y0;
-    (found[i + 2] as number) += z0;
-  }
-  return { vertices: found, triangles: triangles.values };
+  return { vertices: vertices.values, triangles: triangles.values };
 }
 
 function tooManyVertices(label: number, limit: number): NnprepError {

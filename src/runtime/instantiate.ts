@@ -1,4 +1,4 @@
-import { instantiate } from "@assemblyscript/loader";
+import { demangle } from "@assemblyscript/loader";
 import { loadKernelBytes } from "#wasm";
 import { NnprepError } from "../core/errors.js";
 import { Window } from "./window.js";
@@ -22,8 +22,9 @@ async function start(options: InitOptions): Promise<void> {
   const source = options.wasm ?? (await loadKernelBytes());
   const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source as BufferSource);
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-  const { exports } = await instantiate(module, { env: { memory } });
-  const raw = exports as unknown as Record<string, unknown>;
+  // The loader's own `instantiate` asks what a Response is, for which Node loads its whole HTTP client.
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  const raw = demangle<Record<string, unknown>>(exports);
   const base = (raw.windowBase as () => number)();
   machine = { exports: raw, window: new Window(memory, base), module };
 }

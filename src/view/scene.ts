@@ -27,7 +27,7 @@ import {
   TEXT_COLOR,
 } from "./picture.js";
 import { drawScale } from "./slice.js";
-import { smoothSurface, stepMatrix } from "./surface.js";
+import { type SmoothingBounds, smoothSurface, stepMatrix } from "./surface.js";
 import { drawText } from "./text.js";
 
 export interface SceneOptions {
@@ -180,14 +180,14 @@ function findCovers({ extents }: LabelGrid, contacts: Uint32Array): Set<number> 
   return covers;
 }
 
-/** Vertices times rounds of smoothing that one label may cost; each face between labels becomes a vertex of both. */
-function smoothingWork({ extents }: LabelGrid, contacts: Uint32Array): (extent: LabelExtent) => number {
+/** What the smoothing of one label may cost; each face between labels becomes a vertex of both. */
+function smoothingBounds({ extents }: LabelGrid, contacts: Uint32Array): (extent: LabelExtent) => SmoothingBounds {
   const facesOf = (row: Uint32Array) => row.reduce((sum, n) => sum + n, 0);
   const faces = extents.map((_, i) => facesOf(contacts.subarray(256 * (i + 1), 256 * (i + 2))));
   const all = faces.reduce((sum, n) => sum + n, 0);
   return (extent) => {
     const own = faces[extents.indexOf(extent)] as number;
-    return Math.min(SMOOTHING_WORK, (ALL_SMOOTHING_WORK * own) / Math.max(1, all));
+    return { work: Math.min(SMOOTHING_WORK, (ALL_SMOOTHING_WORK * own) / Math.max(1, all)), vertices: own };
   };
 }
 
@@ -196,9 +196,9 @@ function surfaceInView(
   grid: LabelGrid,
   extent: LabelExtent,
   view: View,
-  work: number,
+  bounds: SmoothingBounds,
 ): { mesh: Mesh; normals: Float32Array } {
-  const mesh = smoothSurface(grid, extent, undefined, work);
+  const mesh = smoothSurface(grid, extent, undefined, bounds);
   transformMesh(mesh, stepMatrix(grid, [0, 0, 0]));
   const normals = meshNormals(mesh, 2);
   transformMesh(mesh, view.matrix);
@@ -321,9 +321,9 @@ export function renderLabelGrid(
   } else {
     const contacts = countContacts(grid.bytes, grid.shape);
     const covers = options.glass === undefined ? findCovers(grid, contacts) : new Set(options.glass);
-    const workFor = smoothingWork(grid, contacts);
+    const boundsFor = smoothingBounds(grid, contacts);
     const surfaceOf = (extent: LabelExtent, label: number) => ({
-      ...surfaceInView(grid, extent, view, workFor(extent)),
+      ...surfaceInView(grid, extent, view, boundsFor(extent)),
       label,
     });
     drawOpaque(grid, surfaceOf, buffers, covers);

@@ -56,12 +56,20 @@ function roundsFor({ spacingMm }: LabelGrid): number {
   return Math.min(MOST_ROUNDS, Math.round(ROUNDS * Math.max(1, ratio / 1.5)));
 }
 
-/** Smoothed surface of one label in voxel indices of its grid. `most` bounds the work on large surfaces. */
-export function smoothSurface(grid: LabelGrid, extent: LabelExtent, rounds?: number, most?: number): Mesh {
+export interface SmoothingBounds {
+  /** Vertices times rounds that may be spent. */
+  readonly work: number;
+  /** Vertices that the surface will have, roughly. */
+  readonly vertices: number;
+}
+
+/** Smoothed surface of one label in voxel indices of its grid. `bounds` limits the work on large surfaces. */
+export function smoothSurface(grid: LabelGrid, extent: LabelExtent, rounds?: number, bounds?: SmoothingBounds): Mesh {
   const byte = grid.extents.indexOf(extent) + 1;
-  const mesh = extractMesh(grid.bytes, grid.shape, byte, extent.box);
+  const mesh = extractMesh(grid.bytes, grid.shape, byte, extent.box, bounds?.vertices);
   const wanted = rounds ?? roundsFor(grid);
-  const affordable = most === undefined ? wanted : Math.max(4, Math.floor(most / (mesh.vertices.length / 4)));
+  const most = bounds === undefined ? wanted : Math.floor(bounds.work / (mesh.vertices.length / 4));
+  const affordable = Math.max(4, most);
   smoothMesh(mesh, Math.min(wanted, affordable), REACH);
   return mesh;
 }

@@ -7,6 +7,7 @@ export * from "./envelope";
 export * from "./extent";
 export * from "./fill-holes";
 export * from "./half";
+export * from "./halve-labels";
 export * from "./label";
 export * from "./label-pairs";
 export * from "./label-survey";

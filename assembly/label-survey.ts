@@ -5,19 +5,60 @@
 const BOX_BYTES: usize = 24;
 const HIGHEST: i32 = 65535;
 
-/** Elements of value zero that begin at `at`, up to `end`; exact. */
+/** The first element from `at` on that is not zero, or `end`. */
 function skipZeros<T>(at: usize, end: usize): usize {
-  while (at + 16 <= end && !v128.any_true(v128.load(at))) at += 16;
-  while (at < end && load<T>(at) === <T>0) at += sizeof<T>();
+  while (at < end) {
+    if (at + 16 <= end) {
+      const zeros = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0)));
+      if (zeros === 0xffff) {
+        at += 16;
+        continue;
+      }
+      at += <usize>ctz(~zeros) & ~(sizeof<T>() - 1);
+    }
+    // A negative zero has a bit, and is zero all the same.
+    if (load<T>(at) !== <T>0) return at;
+    at += sizeof<T>();
+  }
+  return end;
+}
+
+/** The element at `at` in all lanes. */
+function everyLane<T>(at: usize): v128 {
+  if (sizeof<T>() === 1) return v128.load_splat<u8>(at);
+  if (sizeof<T>() === 2) return v128.load_splat<u16>(at);
+  if (sizeof<T>() === 4) return v128.load_splat<u32>(at);
+  return v128.load_splat<u64>(at);
+}
+
+/** Where the run of elements with the bits of the one at `at` ends. */
+function runEnd<T>(at: usize, end: usize): usize {
+  const value = load<T>(at);
+  const lanes = everyLane<T>(at);
+  while (at + 16 <= end) {
+    const same = i8x16.bitmask(i8x16.eq(v128.load(at), lanes));
+    if (same !== 0xffff) return at + (<usize>ctz(~same) & ~(sizeof<T>() - 1));
+    at += 16;
+  }
+  while (at < end && load<T>(at) === value) at += sizeof<T>();
   return at;
 }
 
-/** Bytes that hold the same value as the element at `at`, itself included. */
-function runEnd<T>(at: usize, end: usize): usize {
-  const value = load<T>(at);
-  do at += sizeof<T>();
-  while (at < end && load<T>(at) === value);
-  return at;
+/** `length` bytes of one value. */
+function fillRun(to: usize, byte: u8, length: usize): void {
+  if (length >= 16) {
+    const lanes = i8x16.splat(<i8>byte);
+    const last = to + length - 16;
+    for (; to < last; to += 16) v128.store(to, lanes);
+    v128.store(last, lanes);
+  } else if (length >= 4) {
+    const four = <u32>byte * 0x01010101;
+    const last = to + length - 4;
+    for (; to < last; to += 4) store<u32>(to, four);
+    store<u32>(last, four);
+  } else {
+    for (const end = to + length; to < end; to++) store<u8>(to, byte);
+  }
 }
 
 /** Adds up the voxels of every label and widens its box (three pairs of i32). Returns 0, or 1 + the place of a voxel that is no label. */
@@ -54,8 +95,10 @@ function survey<T>(values: usize, slice: i32, rows: i32, length: i32, counts: us
 }
 
 /**
- * The box's part of a slice as bytes: `table` says what a label becomes (one byte per label, 0 for none). Adds
- * `weights[byte]` for every voxel to the sums of its row and of its column; returns their sum over the slice.
+ * The box's part of a slice as bytes, which are zero before: `table` says what a label becomes (one byte per label, 0
+ * for none). Rows lie `rowStep` bytes apart and begin at `bytes`; where `mirrored` is 1 each runs from its end to its
+ * beginning. Adds `weights[byte]` for every voxel to the sum of its row; returns the sum over the slice. `changes` has
+ * a row of i32 per byte, one longer than the box: 1 is added where a run of that byte begins, and taken where it ends.
  */
 function compact<T>(
   values: usize,
@@ -67,12 +110,13 @@ function compact<T>(
   table: usize,
   weights: usize,
   rowSums: usize,
-  columnSums: usize,
+  changes: usize,
   bytes: usize,
+  rowStep: i32,
+  mirrored: i32,
 ): f64 {
   const width = <usize>(toColumn - fromColumn);
   let total: f64 = 0;
-  memory.fill(bytes, 0, <usize>(toRow - fromRow) * width);
   for (let row = fromRow; row < toRow; row++) {
     const start = values + <usize>(row * length + fromColumn) * sizeof<T>();
     const end = start + width * sizeof<T>();
@@ -85,20 +129,20 @@ function compact<T>(
       if (byte !== 0) {
         const from = (at - start) / sizeof<T>();
         const to = (next - start) / sizeof<T>();
-        memory.fill(bytes + from, byte, to - from);
-        const weight = load<f64>(weights + ((<usize>byte) << 3));
-        sum += weight * <f64>(to - from);
-        for (let x = from; x < to; x++) {
-          const place = columnSums + (x << 3);
-          store<f64>(place, load<f64>(place) + weight);
-        }
+        fillRun(bytes + (mirrored === 1 ? width - to : from), byte, to - from);
+        sum += load<f64>(weights + ((<usize>byte) << 3)) * <f64>(to - from);
+        const change = changes + ((<usize>byte * (width + 1)) << 2);
+        const begins = change + (from << 2);
+        const ends = change + (to << 2);
+        store<i32>(begins, load<i32>(begins) + 1);
+        store<i32>(ends, load<i32>(ends) - 1);
       }
       at = skipZeros<T>(next, end);
     }
     const place = rowSums + ((<usize>(row - fromRow)) << 3);
     store<f64>(place, load<f64>(place) + sum);
     total += sum;
-    bytes += width;
+    bytes += <usize>rowStep;
   }
   return total;
 }
@@ -135,8 +179,10 @@ export function compactLabels(
   table: usize,
   weights: usize,
   rowSums: usize,
-  columnSums: usize,
+  changes: usize,
   bytes: usize,
+  rowStep: i32,
+  mirrored: i32,
 ): f64 {
   if (kind === 0)
     return compact<i8>(
@@ -149,8 +195,10 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
   if (kind === 1)
     return compact<u8>(
@@ -163,8 +211,10 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
   if (kind === 2)
     return compact<i16>(
@@ -177,8 +227,10 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
   if (kind === 3)
     return compact<u16>(
@@ -191,8 +243,10 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
   if (kind === 4)
     return compact<i32>(
@@ -205,8 +259,10 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
   if (kind === 5)
     return compact<u32>(
@@ -219,8 +275,10 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
   if (kind === 6)
     return compact<f32>(
@@ -233,124 +291,61 @@ export function compactLabels(
       table,
       weights,
       rowSums,
-      columnSums,
+      changes,
       bytes,
+      rowStep,
+      mirrored,
     );
-  return compact<f64>(values, length, fromRow, toRow, fromColumn, toColumn, table, weights, rowSums, columnSums, bytes);
+  return compact<f64>(
+    values,
+    length,
+    fromRow,
+    toRow,
+    fromColumn,
+    toColumn,
+    table,
+    weights,
+    rowSums,
+    changes,
+    bytes,
+    rowStep,
+    mirrored,
+  );
 }
 
 function touch(a: u8, b: u8, contacts: usize): void {
-  if (a === b) return;
-  const there = contacts + ((((<usize>a) << 8) + <usize>b) << 2);
-  const back = contacts + ((((<usize>b) << 8) + <usize>a) << 2);
-  store<u32>(there, load<u32>(there) + 1);
-  store<u32>(back, load<u32>(back) + 1);
+  const pair = contacts + ((((<usize>a) << 8) + <usize>b) << 2);
+  store<u32>(pair, load<u32>(pair) + 1);
+}
+
+/** `touch` for the bytes at `a` and `b` and the 15 after each whose bit is set. */
+function touchMarked(marks: i32, a: usize, b: usize, contacts: usize): void {
+  while (marks !== 0) {
+    const k = <usize>ctz(marks);
+    marks &= marks - 1;
+    touch(load<u8>(a + k), load<u8>(b + k), contacts);
+  }
 }
 
 /**
- * Counts faces between voxels of different bytes, in a 256 x 256 table of u32, both ways round: within `here`, and
- * between `here` and the slice `next`.
+ * Counts faces between voxels of different bytes, in a 256 x 256 table of u32, as (lower neighbour, higher neighbour):
+ * within `here`, and between `here` and the slice `next`.
  */
 export function countContacts(here: usize, next: usize, rows: i32, length: i32, contacts: usize): void {
-  const width = <usize>length;
   for (let row = 0; row < rows; row++) {
-    const last = row === rows - 1;
-    let x: usize = 0;
-    while (x < width) {
-      const at = here + x;
-      const beside = at + 1;
-      const below = last ? at : at + width;
-      const behind = next + x;
-      if (x + 17 <= width) {
-        const v = v128.load(at);
-        const different = v128.or(
-          v128.or(v128.xor(v, v128.load(beside)), v128.xor(v, v128.load(below))),
-          v128.xor(v, v128.load(behind)),
-        );
-        if (!v128.any_true(different)) {
-          x += 16;
-          continue;
-        }
-      }
-      const stop = min(x + 16, width);
-      for (; x < stop; x++) {
-        const label = load<u8>(here + x);
-        if (x + 1 < width) touch(label, load<u8>(here + x + 1), contacts);
-        if (!last) touch(label, load<u8>(here + x + width), contacts);
-        touch(label, load<u8>(next + x), contacts);
-      }
+    const below: usize = row === rows - 1 ? 0 : <usize>length;
+    for (let x = 0; x < length; x += 16) {
+      const at = here + <usize>x;
+      const behind = next + <usize>x;
+      const v = v128.load(at);
+      // Vectors may run into the next row or the slack, but bits there are masked away.
+      const inRow = length - x >= 16 ? 0xffff : (1 << (length - x)) - 1;
+      const acrossMask = length - 1 - x >= 16 ? 0xffff : (1 << (length - 1 - x)) - 1;
+      touchMarked(i8x16.bitmask(i8x16.ne(v, v128.load(at + 1))) & acrossMask, at, at + 1, contacts);
+      touchMarked(i8x16.bitmask(i8x16.ne(v, v128.load(at + below))) & inRow, at, at + below, contacts);
+      touchMarked(i8x16.bitmask(i8x16.ne(v, v128.load(behind))) & inRow, at, behind, contacts);
     }
-    here += width;
-    next += width;
-  }
-}
-
-/**
- * One row of a label volume at half its size along some axes. The new voxel stands for up to eight: four rows, `next`
- * bytes apart where the slowest and the middle axis are halved (else 0), and pairs along the row where `pairs` is 1.
- * It gets the label that most of them have, the first of equals; two of eight are enough against background, so that
- * what is thin does not tear.
- */
-export function halveLabels(
-  first: usize,
-  nextRow: usize,
-  nextSlice: usize,
-  length: i32,
-  pairs: i32,
-  result: usize,
-): void {
-  const step: usize = pairs === 1 ? 2 : 1;
-  const count = (<usize>length + step - 1) / step;
-  for (let i: usize = 0; i < count; i++) {
-    const x = i * step;
-    const beside: usize = step === 2 && x + 1 < <usize>length ? 1 : 0;
-    const p = first + x;
-    const a = load<u8>(p);
-    const b = load<u8>(p + beside);
-    const c = load<u8>(p + nextRow);
-    const d = load<u8>(p + nextRow + beside);
-    const e = load<u8>(p + nextSlice);
-    const f = load<u8>(p + nextSlice + beside);
-    const g = load<u8>(p + nextSlice + nextRow);
-    const h = load<u8>(p + nextSlice + nextRow + beside);
-    const all =
-      <u64>a |
-      ((<u64>b) << 8) |
-      ((<u64>c) << 16) |
-      ((<u64>d) << 24) |
-      ((<u64>e) << 32) |
-      ((<u64>f) << 40) |
-      ((<u64>g) << 48) |
-      ((<u64>h) << 56);
-    let best = a;
-    if (rotl<u64>(all, 8) !== all) {
-      let most = 0;
-      for (let j: u64 = 0; j < 64; j += 8) {
-        const label = <u8>(all >> j);
-        const weight = label !== 0 ? 7 : 2;
-        let same = 0;
-        for (let k: u64 = 0; k < 64; k += 8) if (<u8>(all >> k) === label) same += weight;
-        if (same > most) {
-          most = same;
-          best = label;
-        }
-      }
-    }
-    store<u8>(result + i, best);
-  }
-}
-
-/** Rows of bytes turned round, end to beginning. */
-export function reverseRows(rows: usize, count: i32, length: i32, result: usize): void {
-  const width = <usize>length;
-  for (let row = 0; row < count; row++, rows += width) {
-    let from = rows + width;
-    const end = result + width;
-    for (; result + 16 <= end; result += 16) {
-      from -= 16;
-      const v = v128.load(from);
-      v128.store(result, v128.shuffle<i8>(v, v, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
-    }
-    for (; result < end; result++) store<u8>(result, load<u8>(--from));
+    here += <usize>length;
+    next += <usize>length;
   }
 }

@@ -23,12 +23,12 @@ interface SurveyExports {
     table: number,
     weights: number,
     rowSums: number,
-    columnSums: number,
+    changes: number,
     bytes: number,
+    rowStep: number,
+    mirrored: number,
   ): number;
   countContacts(here: number, next: number, rows: number, length: number, contacts: number): void;
-  reverseRows(rows: number, count: number, length: number, result: number): void;
-  halveLabels(first: number, nextRow: number, nextSlice: number, length: number, pairs: number, result: number): void;
 }
 
 const KINDS = [
@@ -115,7 +115,8 @@ export interface CompactLabels {
 }
 
 /**
- * Cuts a label volume to a box and numbers the given labels from 1 on; others become 0.
+ * Cuts a label volume to a box and numbers the given labels from 1 on; others become 0. The bytes of the axes that
+ * `turned` marks run from the box's end to its beginning; the shares do not.
  *
  * @param extents at most 255
  */
@@ -124,18 +125,21 @@ export function compactLabels(
   shape: Shape3,
   extents: readonly LabelExtent[],
   box: Box3,
+  turned: readonly [boolean, boolean, boolean],
 ): CompactLabels {
   const { exports, window } = kernels<SurveyExports>();
-  const area = shape[1] * shape[2];
   const itemBytes = data.BYTES_PER_ELEMENT;
   const [slices, rows, length] = box.map(([low, high]) => high - low) as [number, number, number];
-  const [at, tableAt, weightsAt, rowSumsAt, columnSumsAt, bytesAt] = window.reserve(
-    itemBytes * area,
+  const [fromRow, toRow] = box[1];
+  const area = rows * length;
+  const changeCount = (extents.length + 1) * (length + 1);
+  const [at, tableAt, weightsAt, rowSumsAt, changesAt, bytesAt] = window.reserve(
+    itemBytes * rows * shape[2],
     HIGHEST + 1,
     8 * 256,
     8 * rows,
-    8 * length,
-    rows * length,
+    4 * changeCount,
+    area,
   ) as [number, number, number, number, number, number];
   const table = window.u8(tableAt, HIGHEST + 1).fill(0);
   const weights = window.f64(weightsAt, 256).fill(0);
@@ -144,32 +148,48 @@ export function compactLabels(
     weights[i + 1] = 1 / Math.sqrt(voxels);
   }
   const rowSums = window.f64(rowSumsAt, rows).fill(0);
-  const columnSums = window.f64(columnSumsAt, length).fill(0);
+  const changes = window.i32(changesAt, changeCount).fill(0);
   const sliceSums = new Float64Array(slices);
-  const source = window.u8(at, itemBytes * area);
-  const bytes = new Uint8Array(slices * rows * length);
-  const view = window.u8(bytesAt, rows * length);
+  const source = window.u8(at, itemBytes * rows * shape[2]);
+  const bytes = new Uint8Array(slices * area);
+  const view = window.u8(bytesAt, area);
+  const [firstByte, rowStep] = turned[1] ? [bytesAt + area - length, -length] : [bytesAt, length];
   for (let slice = 0; slice < slices; slice++) {
-    const from = data.byteOffset + (box[0][0] + slice) * itemBytes * area;
-    source.set(new Uint8Array(data.buffer, from, itemBytes * area));
-    const [fromRow, toRow, fromColumn, toColumn] = [...box[1], ...box[2]];
-    const sums = [rowSumsAt, columnSumsAt] as const;
+    const row = (box[0][0] + slice) * shape[1] + fromRow;
+    source.set(new Uint8Array(data.buffer, data.byteOffset + row * shape[2] * itemBytes, source.length));
+    view.fill(0);
     sliceSums[slice] = exports.compactLabels(
       at,
       kindOf(data),
       shape[2],
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
+      0,
+      toRow - fromRow,
+      ...box[2],
       tableAt,
       weightsAt,
-      ...sums,
-      bytesAt,
+      rowSumsAt,
+      changesAt,
+      firstByte,
+      rowStep,
+      turned[2] ? 1 : 0,
     );
-    bytes.set(view, slice * rows * length);
+    bytes.set(view, (turned[0] ? slices - 1 - slice : slice) * area);
   }
-  return { bytes, shape: [slices, rows, length], shares: [sliceSums, rowSums.slice(), columnSums.slice()] };
+  const columnSums = sumColumns(changes, weights, length);
+  return { bytes, shape: [slices, rows, length], shares: [sliceSums, rowSums.slice(), columnSums] };
+}
+
+/** Sums of weights per column from where the runs of each byte begin and end. */
+function sumColumns(changes: Int32Array, weights: Float64Array, length: number): Float64Array {
+  const sums = new Float64Array(length);
+  for (let at = length + 1, byte = 1; at < changes.length; at += length + 1, byte++) {
+    let voxels = 0;
+    for (let x = 0; x < length; x++) {
+      voxels += changes[at + x] as number;
+      (sums[x] as number) += voxels * (weights[byte] as number);
+    }
+  }
+  return sums;
 }
 
 /** Faces between voxels of different bytes: entry `256 * a + b` counts those between a and b. */
@@ -189,51 +209,11 @@ export function countContacts(bytes: Uint8Array, shape: Shape3): Uint32Array {
     exports.countContacts(here, next, rows, length, contactsAt);
     [here, next] = [next, here];
   }
-  return contacts.slice();
-}
-
-/**
- * A label volume at half its size along the axes that `halved` marks: each new voxel has the label of most of those it
- * stands for. For pictures, where voxels are smaller than what can be seen.
- */
-export function halveLabels(
-  bytes: Uint8Array,
-  shape: Shape3,
-  halved: readonly [boolean, boolean, boolean],
-): { bytes: Uint8Array; shape: Shape3 } {
-  checkLength("label", bytes, shape);
-  const { exports, window } = kernels<SurveyExports>();
-  const [slices, rows, length] = shape;
-  const area = rows * length;
-  const [sliceStep, rowStep] = [halved[0] ? 2 : 1, halved[1] ? 2 : 1];
-  const newShape = shape.map((n, axis) => (halved[axis] ? Math.ceil(n / 2) : n)) as unknown as Shape3;
-  const newArea = newShape[1] * newShape[2];
-  const [source, out] = window.reserve(2 * area, newArea) as [number, number];
-  const view = window.u8(out, newArea);
-  const result = new Uint8Array(newShape[0] * newArea);
-  for (let slice = 0; slice < newShape[0]; slice++) {
-    const start = slice * sliceStep * area;
-    const two = sliceStep === 2 && slice * 2 + 1 < slices;
-    const some = two ? 2 * area : area;
-    window.u8(source, some).set(bytes.subarray(start, start + some));
-    for (let row = 0; row < newShape[1]; row++) {
-      const from = row * rowStep;
-      const nextRow = rowStep === 2 && from + 1 < rows ? length : 0;
-      const to = out + row * newShape[2];
-      exports.halveLabels(source + from * length, nextRow, two ? area : 0, length, halved[2] ? 1 : 0, to);
+  const both = new Uint32Array(65536);
+  for (let a = 0; a < 256; a++) {
+    for (let b = 0; b < 256; b++) {
+      if (a !== b) both[256 * a + b] = (contacts[256 * a + b] as number) + (contacts[256 * b + a] as number);
     }
-    result.set(view, slice * newArea);
   }
-  return { bytes: result, shape: newShape };
-}
-
-/** Turns every row of `length` bytes round, in place, one slice of `area` bytes at a time. */
-export function reverseRows(bytes: Uint8Array, area: number, length: number): void {
-  const { exports, window } = kernels<SurveyExports>();
-  const [source, out] = window.reserve(area, area) as [number, number];
-  for (let from = 0; from < bytes.length; from += area) {
-    window.u8(source, area).set(bytes.subarray(from, from + area));
-    exports.reverseRows(source, area / length, length, out);
-    bytes.set(window.u8(out, area), from);
-  }
+  return both;
 }

@@ -1,6 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import type { Box3, Shape3, Vec3, Volume } from "../core/volume.js";
-import { compactLabels, halveLabels, type LabelExtent, reverseRows, surveyLabels } from "../kernels/label-survey.js";
+import { halveLabels } from "../kernels/halve-labels.js";
+import { compactLabels, type LabelExtent, surveyLabels } from "../kernels/label-survey.js";
 import { type ArrayAxis, patientAxes } from "./orientation.js";
 
 /** Labels of one picture or surface: as many as a byte tells apart. */
@@ -55,9 +56,10 @@ export function readLabelGrid(
     );
   }
   const box = unite(extents.map((extent) => extent.box));
-  const compact = compactLabels(volume.data, volume.shape, extents, box);
   const [left, posterior, superior] = patientAxes(volume.geometry);
   const axes = [superior, posterior, left] as const;
+  const turned = [0, 1, 2].map((i) => axes.some(({ axis, ascending }) => axis === i && !ascending));
+  const compact = compactLabels(volume.data, volume.shape, extents, box, turned as [boolean, boolean, boolean]);
   const { spacingMm, direction, originMm } = volume.geometry;
   const steps = [left, posterior, superior].map(({ axis, ascending }) =>
     [0, 1, 2].map((row) => (direction[3 * row + 2 - axis] as number) * spacingMm[axis] * (ascending ? 1 : -1)),
@@ -69,7 +71,7 @@ export function readLabelGrid(
     }, start),
   );
   return {
-    bytes: turn(compact.bytes, compact.shape, axes),
+    bytes: transpose(compact.bytes, compact.shape, axes),
     shape: axes.map(({ axis }) => compact.shape[axis]) as unknown as Shape3,
     spacingMm: axes.map(({ axis }) => spacingMm[axis]) as unknown as Vec3,
     extents: extents.map((extent) => ({ ...extent, box: turnBox(extent.box, box, axes) })),
@@ -92,25 +94,18 @@ function turnBox(box: Box3, whole: Box3, axes: readonly ArrayAxis[]): Box3 {
   }) as unknown as Box3;
 }
 
-/** The bytes with axes in the given order, those that descend turned round. */
-function turn(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, ArrayAxis, ArrayAxis]): Uint8Array {
-  if (axes.every(({ axis, ascending }, i) => axis === i && ascending)) return bytes;
+/** The bytes with axes in the given order. */
+function transpose(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, ArrayAxis, ArrayAxis]): Uint8Array {
+  if (axes.every(({ axis }, i) => axis === i)) return bytes;
   const strides = [shape[1] * shape[2], shape[2], 1] as const;
-  let start = 0;
-  const [s0, s1, s2] = axes.map(({ axis, ascending }) => {
-    if (ascending) return strides[axis];
-    start += (shape[axis] - 1) * strides[axis];
-    return -strides[axis];
-  }) as [number, number, number];
+  const [s0, s1, s2] = axes.map(({ axis }) => strides[axis]) as [number, number, number];
   const [n0, n1, n2] = axes.map(({ axis }) => shape[axis]) as [number, number, number];
   const result = new Uint8Array(bytes.length);
   let out = 0;
-  // Rows that run backwards are moved as they are and turned round afterwards.
-  if (s2 === -1) start -= n2 - 1;
   for (let i = 0; i < n0; i++) {
     for (let j = 0; j < n1; j++) {
-      let from = start + i * s0 + j * s1;
-      if (s2 === 1 || s2 === -1) {
+      let from = i * s0 + j * s1;
+      if (s2 === 1) {
         result.set(bytes.subarray(from, from + n2), out);
         out += n2;
       } else {
@@ -118,7 +113,6 @@ function turn(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, Array
       }
     }
   }
-  if (s2 === -1) reverseRows(result, n1 * n2, n2);
   return result;
 }
 

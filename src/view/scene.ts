@@ -8,7 +8,6 @@ import {
   createBuffers,
   type DrawnMesh,
   drawMeshes,
-  drawPoints,
   halvePixels,
   measureOpenness,
   shadePixels,
@@ -26,6 +25,7 @@ import {
   type Picture,
   TEXT_COLOR,
 } from "./picture.js";
+import { drawScatter } from "./scatter.js";
 import { drawScale } from "./slice.js";
 import { type SmoothingBounds, smoothSurface, stepMatrix } from "./surface.js";
 import { drawText } from "./text.js";
@@ -207,71 +207,6 @@ function surfaceInView(
   return { mesh, normals };
 }
 
-/** Points drawn at a time. */
-const POINTS = 1 << 16;
-
-/** Draws the voxels at the surface of every label. */
-function scatter(grid: LabelGrid, view: View, buffers: Buffers): void {
-  const toMm = stepMatrix(grid, [0, 0, 0]);
-  const voxelPixels = Math.min(...grid.spacingMm) * view.pixelsPerMm * FINE;
-  const radius = Math.max(1.2 * FINE, Math.min(3 * FINE, 0.42 * voxelPixels));
-  const points = new Float32Array(4 * POINTS);
-  for (const [i, { box }] of grid.extents.entries()) {
-    let length = 0;
-    const draw = () => {
-      const mesh = { vertices: points.slice(0, length), triangles: new Uint32Array(0) };
-      transformMesh(mesh, toMm);
-      transformMesh(mesh, view.matrix);
-      drawPoints(buffers, mesh.vertices, i + 1, radius);
-      length = 0;
-    };
-    for (let z = box[0][0]; z < box[0][1]; z++) {
-      for (let y = box[1][0]; y < box[1][1]; y++) {
-        length = collectRow(grid, i + 1, [z, y], points, length);
-        if (length + 4 * grid.shape[2] > points.length) draw();
-      }
-    }
-    if (length > 0) draw();
-  }
-}
-
-/** Adds the voxels of one row that lie at the surface of their label (x, y, z, 1); returns the new length. */
-function collectRow(
-  { bytes, shape, extents }: LabelGrid,
-  byte: number,
-  [z, y]: readonly [number, number],
-  points: Float32Array,
-  start: number,
-): number {
-  const [slices, rows, columns] = shape;
-  const area = rows * columns;
-  const row = z * area + y * columns;
-  const isBorder = z === 0 || z === slices - 1 || y === 0 || y === rows - 1;
-  const [from, to] = (extents[byte - 1] as LabelExtent).box[2];
-  let length = start;
-  for (let x = from; x < to; x++) {
-    const at = row + x;
-    if (bytes[at] !== byte) continue;
-    const inside =
-      !isBorder &&
-      x > 0 &&
-      x < columns - 1 &&
-      bytes[at + 1] === byte &&
-      bytes[at - 1] === byte &&
-      bytes[at + columns] === byte &&
-      bytes[at - columns] === byte &&
-      bytes[at + area] === byte &&
-      bytes[at - area] === byte;
-    if (inside) continue;
-    points[length] = x;
-    points[length + 1] = y;
-    points[length + 2] = z;
-    points[length + 3] = 1;
-    length += 4;
-  }
-  return length;
-}
-
 /** Red, green, blue and full opacity as a canvas keeps them. */
 function pixelOf([r, g, b]: Color): number {
   return new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0] as number;
@@ -316,7 +251,9 @@ export function renderLabelGrid(
   const depthScale = 1 / (view.nearest - view.farthest);
   const shading = { colors, nearestDepth: view.nearest, depthScale };
   if (style === "points") {
-    scatter(grid, view, buffers);
+    const voxelPixels = Math.min(...grid.spacingMm) * view.pixelsPerMm * FINE;
+    const radius = Math.max(1.2 * FINE, Math.min(3 * FINE, 0.42 * voxelPixels));
+    drawScatter(grid, view.matrix, radius, buffers);
     shadePixels(buffers, { ...shading, opacity: 1 }, pixels);
   } else {
     const contacts = countContacts(grid.bytes, grid.shape);

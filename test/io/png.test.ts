@@ -15,15 +15,21 @@ function pixels(width: number, height: number, seed: number, opaque: boolean) {
 
 test("what is written is read again, with opacity and without", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), fc.nat(), fc.boolean(), (w, h, s, o) => {
-      const picture = pixels(w, h, s, o);
-      const found = decode(formatPng(picture), { checkCrc: true });
-      expect([found.width, found.height, found.depth]).toEqual([w, h, 8]);
-      const kept = o ? picture.data.filter((_, i) => i % 4 !== 3) : picture.data;
-      // One pixel that happens to be opaque needs no opacity either.
-      if (found.channels === (o ? 3 : 4)) expect([...found.data]).toEqual([...kept]);
-      else expect(picture.data.every((value, i) => i % 4 !== 3 || value === 255)).toBe(true);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.nat(),
+      fc.boolean(),
+      (w, h, s, o) => {
+        const picture = pixels(w, h, s, o);
+        const found = decode(formatPng(picture), { checkCrc: true });
+        expect([found.width, found.height, found.depth]).toEqual([w, h, 8]);
+        const kept = o ? picture.data.filter((_, i) => i % 4 !== 3) : picture.data;
+        // One pixel that happens to be opaque needs no opacity either.
+        if (found.channels === (o ? 3 : 4)) expect([...found.data]).toEqual([...kept]);
+        else expect(picture.data.every((value, i) => i % 4 !== 3 || value === 255)).toBe(true);
+      },
+    ),
     { seed: 5, numRuns: 60 },
   );
 });

@@ -16,6 +16,9 @@ export function inverseAxes(axes: Axes3): Axes3 {
   return [axes.indexOf(0), axes.indexOf(1), axes.indexOf(2)];
 }
 
+/** Voxels along the sides of what is transposed at a time. */
+const TILE = 64;
+
 /**
  * NumPy's `transpose(axes)` made contiguous: `result.shape[i] = shape[axes[i]]`.
  * Returns `data` itself for the identity.
@@ -26,15 +29,37 @@ export function transpose<T extends VoxelArray>(data: T, shape: Shape3, axes: Ax
   const [n0, n1, n2] = permute(shape, axes);
   const [s0, s1, s2] = permute(strides as unknown as [number, number, number], axes);
   const result = sameKind(data, data.length);
-  let out = 0;
-  for (let i = 0; i < n0; i++) {
-    for (let j = 0; j < n1; j++) {
-      const start = i * s0 + j * s1;
-      if (s2 === 1) {
+  if (s2 === 1) {
+    let out = 0;
+    for (let i = 0; i < n0; i++) {
+      for (let j = 0; j < n1; j++, out += n2) {
+        const start = i * s0 + j * s1;
         result.set(data.subarray(start, start + n2) as never, out);
-        out += n2;
-      } else {
-        for (let k = 0, from = start; k < n2; k++, from += s2) result[out++] = data[from] as number;
+      }
+    }
+    return result;
+  }
+  // Planes of the axis that was contiguous and the one that becomes so, in tiles that the cache holds.
+  const [wasLast, other] =
+    s0 === 1
+      ? [
+          { count: n0, step: n1 * n2 },
+          { count: n1, from: s1, step: n2 },
+        ]
+      : [
+          { count: n1, step: n2 },
+          { count: n0, from: s0, step: n1 * n2 },
+        ];
+  for (let i = 0; i < other.count; i++) {
+    for (let low = 0; low < wasLast.count; low += TILE) {
+      const high = Math.min(wasLast.count, low + TILE);
+      for (let first = 0; first < n2; first += TILE) {
+        const length = Math.min(TILE, n2 - first);
+        for (let j = low; j < high; j++) {
+          let from = i * other.from + first * s2 + j;
+          let to = i * other.step + j * wasLast.step + first;
+          for (const end = to + length; to < end; to++, from += s2) result[to] = data[from] as number;
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+import { transpose } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import type { Box3, Shape3, Vec3, Volume } from "../core/volume.js";
 import { halveLabels } from "../kernels/halve-labels.js";
@@ -71,7 +72,7 @@ export function readLabelGrid(
     }, start),
   );
   return {
-    bytes: transpose(compact.bytes, compact.shape, axes),
+    bytes: transpose(compact.bytes, compact.shape, [superior.axis, posterior.axis, left.axis]),
     shape: axes.map(({ axis }) => compact.shape[axis]) as unknown as Shape3,
     spacingMm: axes.map(({ axis }) => spacingMm[axis]) as unknown as Vec3,
     extents: extents.map((extent) => ({ ...extent, box: turnBox(extent.box, box, axes) })),
@@ -92,28 +93,6 @@ function turnBox(box: Box3, whole: Box3, axes: readonly ArrayAxis[]): Box3 {
     const [from, to] = whole[axis];
     return ascending ? [low - from, high - from] : [to - high, to - low];
   }) as unknown as Box3;
-}
-
-/** The bytes with axes in the given order. */
-function transpose(bytes: Uint8Array, shape: Shape3, axes: readonly [ArrayAxis, ArrayAxis, ArrayAxis]): Uint8Array {
-  if (axes.every(({ axis }, i) => axis === i)) return bytes;
-  const strides = [shape[1] * shape[2], shape[2], 1] as const;
-  const [s0, s1, s2] = axes.map(({ axis }) => strides[axis]) as [number, number, number];
-  const [n0, n1, n2] = axes.map(({ axis }) => shape[axis]) as [number, number, number];
-  const result = new Uint8Array(bytes.length);
-  let out = 0;
-  for (let i = 0; i < n0; i++) {
-    for (let j = 0; j < n1; j++) {
-      let from = i * s0 + j * s1;
-      if (s2 === 1) {
-        result.set(bytes.subarray(from, from + n2), out);
-        out += n2;
-      } else {
-        for (let k = 0; k < n2; k++, from += s2) result[out++] = bytes[from] as number;
-      }
-    }
-  }
-  return result;
 }
 
 /**

@@ -4,6 +4,8 @@ import { labelColor } from "./label-colors.js";
 import { type ArrayAxis, checkSameGrid, PATIENT_LETTERS, type PatientAxis, patientAxes } from "./orientation.js";
 import { type Color, checkPictureSize, createPicture, fillRectangle, type Picture, TEXT_COLOR } from "./picture.js";
 import { checkScanWindow, chooseScanWindow, type ScanWindow } from "./scan-window.js";
+import { type Section, type Taps, taps } from "./section.js";
+import { FINE, labelMap, paintLabels, readSection } from "./slice-labels.js";
 import { drawText } from "./text.js";
 
 /** Axial slices are seen from the feet, coronal ones from the front, sagittal ones from the patient's left. */
@@ -45,17 +47,6 @@ const PLANES: Readonly<Record<Plane, readonly [PatientAxis, PatientAxis, Patient
 };
 
 const BLACK: Color = [0, 0, 0];
-
-/** One slice as steps through the array. */
-interface Section {
-  readonly columns: number;
-  readonly rows: number;
-  readonly columnStep: number;
-  readonly rowStep: number;
-  readonly start: number;
-  readonly columnSpacing: number;
-  readonly rowSpacing: number;
-}
 
 /** Number of slices of a plane, and the spacing between them in mm. */
 export function sliceCount({ shape, geometry }: Volume, plane: Plane): { count: number; spacingMm: number } {
@@ -154,24 +145,6 @@ function fitInto(section: Section, width: number, height: number): Fit {
   return { scale, left: (width - w) / 2, top: (height - h) / 2, width: w, height: h };
 }
 
-/** For each pixel along one side: the two voxels it lies between and the weight of the second; -1 outside. */
-function taps(pixels: number, offset: number, scale: number, spacing: number, count: number) {
-  const low = new Int32Array(pixels).fill(-1);
-  const high = new Int32Array(pixels);
-  const weight = new Float64Array(pixels);
-  for (let i = 0; i < pixels; i++) {
-    const position = (i + 0.5 - offset) / (scale * spacing);
-    if (position < 0 || position >= count) continue;
-    const voxel = Math.max(0, Math.min(count - 1, position - 0.5));
-    low[i] = Math.floor(voxel);
-    high[i] = Math.min(count - 1, (low[i] as number) + 1);
-    weight[i] = voxel - (low[i] as number);
-  }
-  return { low, high, weight };
-}
-
-type Taps = ReturnType<typeof taps>;
-
 /** Paints the scan, linearly interpolated, into a picture. */
 function paintScan(picture: Picture, data: VoxelArray, section: Section, xs: Taps, ys: Taps, window: ScanWindow) {
   const factor = 255 / (window.high - window.low);
@@ -196,119 +169,6 @@ function paintScan(picture: Picture, data: VoxelArray, section: Section, xs: Tap
       picture.data[at] = grey;
       picture.data[at + 1] = grey;
       picture.data[at + 2] = grey;
-    }
-  }
-}
-
-/** The label at every point: of the four voxels around, the one with most weight, so that edges run smoothly. */
-function labelMap(data: VoxelArray, section: Section, xs: Taps, ys: Taps, isShown: (value: number) => boolean) {
-  const [width, height] = [xs.low.length, ys.low.length];
-  const map = new Int32Array(width * height);
-  const values = [0, 0, 0, 0];
-  const weights = [0, 0, 0, 0];
-  for (let y = 0; y < height; y++) {
-    if ((ys.low[y] as number) < 0) continue;
-    const upper = section.start + (ys.low[y] as number) * section.rowStep;
-    const lower = section.start + (ys.high[y] as number) * section.rowStep;
-    const v = ys.weight[y] as number;
-    for (let x = 0; x < width; x++) {
-      if ((xs.low[x] as number) < 0) continue;
-      const left = (xs.low[x] as number) * section.columnStep;
-      const right = (xs.high[x] as number) * section.columnStep;
-      const a = data[upper + left] as number;
-      const b = data[upper + right] as number;
-      const c = data[lower + left] as number;
-      const d = data[lower + right] as number;
-      if (a === b && a === c && a === d) {
-        if (a > 0 && isShown(a)) map[y * width + x] = a;
-        continue;
-      }
-      const u = xs.weight[x] as number;
-      values[0] = a;
-      values[1] = b;
-      values[2] = c;
-      values[3] = d;
-      weights[0] = (1 - u) * (1 - v);
-      weights[1] = u * (1 - v);
-      weights[2] = (1 - u) * v;
-      weights[3] = u * v;
-      const value = heaviest(values, weights);
-      if (value > 0 && isShown(value)) map[y * width + x] = value;
-    }
-  }
-  return map;
-}
-
-function heaviest(values: readonly number[], weights: readonly number[]): number {
-  let best = 0;
-  let most = -1;
-  for (let i = 0; i < 4; i++) {
-    let sum = 0;
-    for (let j = 0; j < 4; j++) if (values[j] === values[i]) sum += weights[j] as number;
-    if (sum > most) [best, most] = [values[i] as number, sum];
-  }
-  return best;
-}
-
-/** Sub-pixels per pixel and side for the labels. */
-const FINE = 2;
-
-/** Rows of the disc around a sub-pixel that must have its label where it is no edge: how far up or down, and across. */
-const DISC = [
-  [0, 2],
-  [-1, 2],
-  [1, 2],
-  [-2, 1],
-  [2, 1],
-] as const;
-
-/** Whether a sub-pixel has another label within two and a quarter sub-pixels, or lies at the border. */
-function edgeTest(map: Int32Array, width: number, height: number): (x: number, y: number, label: number) => boolean {
-  // How many sub-pixels from each one on have its label, up to five.
-  const runs = new Uint8Array(map.length);
-  for (let at = map.length - 1; at >= 0; at--) {
-    const goesOn = (at + 1) % width !== 0 && map[at] === map[at + 1];
-    runs[at] = goesOn ? Math.min(5, (runs[at + 1] as number) + 1) : 1;
-  }
-  return (x, y, label) => {
-    if (x < 2 || y < 2 || x >= width - 2 || y >= height - 2) return true;
-    for (let i = 0; i < DISC.length; i++) {
-      const [dy, across] = DISC[i] as (typeof DISC)[number];
-      const at = (y + dy) * width + x - across;
-      if (map[at] !== label || (runs[at] as number) <= 2 * across) return true;
-    }
-    return false;
-  };
-}
-
-/** Lays the labels over the picture: transparent inside, opaque along the outline. */
-function paintLabels(picture: Picture, map: Int32Array, opacity: number, colorOf: (label: number) => Color): void {
-  const [width, height] = [picture.width * FINE, picture.height * FINE];
-  const isEdge = edgeTest(map, width, height);
-  for (let y = 0; y < picture.height; y++) {
-    for (let x = 0; x < picture.width; x++) {
-      let r = 0;
-      let g = 0;
-      let b = 0;
-      let cover = 0;
-      for (let k = 0; k < FINE * FINE; k++) {
-        const fx = x * FINE + (k & 1);
-        const fy = y * FINE + (k >> 1);
-        const label = map[fy * width + fx] as number;
-        if (label === 0) continue;
-        const share = isEdge(fx, fy, label) ? 1 : opacity;
-        const color = colorOf(label);
-        r += share * color[0];
-        g += share * color[1];
-        b += share * color[2];
-        cover += share;
-      }
-      if (cover === 0) continue;
-      const at = 4 * (y * picture.width + x);
-      const left = 1 - cover / (FINE * FINE);
-      picture.data[at] = (picture.data[at] as number) * left + r / (FINE * FINE);
-      picture.data[at + 1] = (picture.data[at + 1] as number) * left + g / (FINE * FINE);
-      picture.data[at + 2] = (picture.data[at + 2] as number) * left + b / (FINE * FINE);
     }
   }
 }
@@ -375,7 +235,7 @@ export function renderSlice({ image, label }: SliceSource, options: SliceOptions
     paintScan(picture, image.data, section, ...tapsAt(1), window);
   }
   if (label !== undefined) {
-    const map = labelMap(label.data, section, ...tapsAt(FINE), isShown);
+    const map = labelMap(readSection(label.data, section, isShown), section.columns, ...tapsAt(FINE));
     const colorOf = (value: number) => options.colors?.get(value) ?? labelColor(value);
     paintLabels(picture, map, image === undefined ? Math.max(opacity, 0.6) : opacity, colorOf);
   }

@@ -120,24 +120,36 @@ function strokeGlyph(
   const reach = pen / 2 + 1;
   const [firstX, lastX] = [Math.floor(left - reach), Math.ceil(left + width * scale + reach)];
   const [firstY, lastY] = [Math.floor(top - 2 * scale - reach), Math.ceil(top + 19 * scale + reach)];
-  for (let y = firstY; y <= lastY; y++) {
-    for (let x = firstX; x <= lastX; x++) {
-      const distance = distanceTo(segments, (x + 0.5 - left) / scale, (y + 0.5 - top) / scale) * scale;
-      blendPixel(picture, x, y, color, opacity * Math.max(0, Math.min(1, pen / 2 + 0.5 - distance)));
-    }
-  }
-}
-
-function distanceTo(segments: readonly number[], x: number, y: number): number {
-  let nearest = Number.POSITIVE_INFINITY;
+  const columns = lastX - firstX + 1;
+  // Squares of the distances to the nearest segment, in the units of the glyphs, where the pen may reach.
+  const nearest = new Float64Array(columns * (lastY - firstY + 1)).fill(Number.POSITIVE_INFINITY);
   for (let i = 0; i < segments.length; i += 4) {
     const [x0, y0] = [segments[i] as number, segments[i + 1] as number];
-    const [dx, dy] = [(segments[i + 2] as number) - x0, (segments[i + 3] as number) - y0];
-    const [px, py] = [x - x0, y - y0];
+    const [x1, y1] = [segments[i + 2] as number, segments[i + 3] as number];
+    const fromX = Math.max(firstX, Math.floor(left + Math.min(x0, x1) * scale - reach));
+    const toX = Math.min(lastX, Math.ceil(left + Math.max(x0, x1) * scale + reach));
+    const fromY = Math.max(firstY, Math.floor(top + Math.min(y0, y1) * scale - reach));
+    const toY = Math.min(lastY, Math.ceil(top + Math.max(y0, y1) * scale + reach));
+    const [dx, dy] = [x1 - x0, y1 - y0];
     const squared = dx * dx + dy * dy;
-    const along = squared === 0 ? 0 : Math.max(0, Math.min(1, (px * dx + py * dy) / squared));
-    const [ex, ey] = [px - along * dx, py - along * dy];
-    nearest = Math.min(nearest, ex * ex + ey * ey);
+    for (let y = fromY; y <= toY; y++) {
+      const py = (y + 0.5 - top) / scale - y0;
+      for (let x = fromX; x <= toX; x++) {
+        const px = (x + 0.5 - left) / scale - x0;
+        const along = squared === 0 ? 0 : Math.max(0, Math.min(1, (px * dx + py * dy) / squared));
+        const [ex, ey] = [px - along * dx, py - along * dy];
+        const distance = ex * ex + ey * ey;
+        const at = (y - firstY) * columns + x - firstX;
+        if (distance < (nearest[at] as number)) nearest[at] = distance;
+      }
+    }
   }
-  return Math.sqrt(nearest);
+  for (let y = firstY, at = 0; y <= lastY; y++) {
+    for (let x = firstX; x <= lastX; x++, at++) {
+      const distance = nearest[at] as number;
+      if (distance === Number.POSITIVE_INFINITY) continue;
+      const cover = Math.max(0, Math.min(1, pen / 2 + 0.5 - Math.sqrt(distance) * scale));
+      blendPixel(picture, x, y, color, opacity * cover);
+    }
+  }
 }

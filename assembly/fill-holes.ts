@@ -1,15 +1,14 @@
-import { wordBytes, writeRowWords, writeRuns } from "./runs";
-import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious } from "./union-find";
+import { wordBytes, writeBlock, writeRuns } from "./runs";
+import { addNode, nodeValue, parentOf, setParent, uniteSlice } from "./union-find";
 
 /**
  * Hole filling on runs: the runs of unset voxels are united with their face neighbours, those at a face of the volume
  * with node 0, and the runs that do not end up there are holes. What the binary dilation from outside in
  * scipy.ndimage.binary_fill_holes reaches is exactly the set of node 0.
  *
- * Enters one slice of `rows` x `length` mask bytes. `words` receives the words of its rows and `rowIds` (u32,
- * `rows + 1`) the first id of each; `previousWords` and `previousIds` are those of the slice before, null for the
- * first. `runs` is scratch for the runs of a row. Ids start at `firstId`. `open` marks the volume's first and last
- * slice. Returns the next free id.
+ * Enters one slice of `rows` x `length` mask bytes. `block` receives the words of its rows (see runs.ts), `previous` is
+ * the block of the slice before, null for the first. `runs` is room for the runs of a row, and for 64 words. Ids start
+ * at `firstId`. `open` marks the volume's first and last slice. Returns the next free id.
  */
 export function enterBackground(
   mask: usize,
@@ -17,43 +16,28 @@ export function enterBackground(
   length: i32,
   open: bool,
   runs: usize,
-  words: usize,
-  rowIds: usize,
-  previousWords: usize,
-  previousIds: usize,
+  block: usize,
+  previous: usize,
   nodes: usize,
   firstId: u32,
 ): u32 {
   const bytes = wordBytes(length);
+  writeBlock(mask, rows, length, ~(<u64>0), block, firstId);
   let id = firstId;
-  let lastId = id;
+  let words = block + <usize>rows * bytes;
   let rowStart: u32 = 0;
   for (let row = 0; row < rows; row++) {
-    const rowId = id;
-    store<u32>(rowIds + ((<usize>row) << 2), rowId);
-    writeRowWords(mask, length, ~(<u64>0), words);
-    const out = writeRuns(words, length, runs);
+    const end = writeRuns(words, length, runs);
     const outside = open || row === 0 || row === rows - 1;
-    for (let run = runs; run < out; run += 8, id++) {
-      addNode(nodes, id, outside ? 0 : id, rowStart + load<u32>(run));
+    for (let run = runs; run < end; run += 8, id++) {
+      const start = load<u32>(run);
+      const free = outside || start === 0 || load<u32>(run, 4) === <u32>length;
+      addNode(nodes, id, free ? 0 : id, rowStart + start);
     }
-    if (id > rowId) {
-      if (!outside) {
-        if (load<u32>(runs) === 0) setParent(nodes, rowId, 0);
-        if (load<u32>(out - 4) === <u32>length) setParent(nodes, id - 1, 0);
-      }
-      const end = words + bytes;
-      if (rowId > lastId) uniteRows(nodes, words, end, rowId, words - bytes, lastId, 0);
-      if (previousWords !== 0) {
-        uniteWithPrevious(nodes, words, end, rowId, previousWords, previousIds, row, 0);
-      }
-    }
-    lastId = rowId;
-    mask += <usize>length;
     words += bytes;
     rowStart += <u32>length;
   }
-  store<u32>(rowIds + ((<usize>rows) << 2), id);
+  uniteSlice(nodes, rows, bytes, block, previous, 0, runs);
   return id;
 }
 

@@ -1,10 +1,10 @@
-import { wordBytes, writeRowWords, writeRuns } from "./runs";
-import { addNode, nodeValue, parentOf, setParent, uniteRows, uniteWithPrevious } from "./union-find";
+import { wordBytes, writeBlock, writeRuns } from "./runs";
+import { addNode, nodeValue, parentOf, setParent, uniteSlice } from "./union-find";
 
 /**
  * Enters the set runs of one slice of `rows` x `length` mask bytes; a node's value is the number of voxels of its run.
- * With `reach` 0 voxels touch over faces only, with 1 over edges and corners too. The other arguments are those of
- * `enterBackground`. Returns the next free id.
+ * With `reach` 0 voxels touch over faces only, with 1 over edges and corners too. `words` receives a copy of the changes
+ * of the rows. The other arguments are those of `enterBackground`. Returns the next free id.
  */
 export function enterForeground(
   mask: usize,
@@ -12,38 +12,21 @@ export function enterForeground(
   length: i32,
   reach: u32,
   runs: usize,
+  block: usize,
+  previous: usize,
   words: usize,
-  rowIds: usize,
-  previousWords: usize,
-  previousIds: usize,
   nodes: usize,
   firstId: u32,
 ): u32 {
   const bytes = wordBytes(length);
+  writeBlock(mask, rows, length, 0, block, firstId);
+  copyChanges(block, rows, bytes, words);
   let id = firstId;
-  let lastId = id;
-  for (let row = 0; row < rows; row++) {
-    const rowId = id;
-    store<u32>(rowIds + ((<usize>row) << 2), rowId);
-    writeRowWords(mask, length, 0, words);
-    const out = writeRuns(words, length, runs);
-    for (let run = runs; run < out; run += 8, id++) addNode(nodes, id, id, load<u32>(run, 4) - load<u32>(run));
-    if (id > rowId) {
-      const end = words + bytes;
-      if (rowId > lastId) uniteRows(nodes, words, end, rowId, words - bytes, lastId, reach);
-      if (previousWords !== 0) {
-        const from = reach !== 0 && row > 0 ? row - 1 : row;
-        const to = reach !== 0 && row < rows - 1 ? row + 1 : row;
-        for (let other = from; other <= to; other++) {
-          uniteWithPrevious(nodes, words, end, rowId, previousWords, previousIds, other, reach);
-        }
-      }
-    }
-    lastId = rowId;
-    mask += <usize>length;
-    words += bytes;
+  for (let row = 0; row < rows; row++, words += bytes) {
+    const end = writeRuns(words, length, runs);
+    for (let run = runs; run < end; run += 8, id++) addNode(nodes, id, id, load<u32>(run, 4) - load<u32>(run));
   }
-  store<u32>(rowIds + ((<usize>rows) << 2), id);
+  uniteSlice(nodes, rows, bytes, block, previous, reach, runs);
   return id;
 }
 
@@ -74,10 +57,15 @@ export function renumber(nodes: usize, from: u32, to: u32, table: usize): void {
   }
 }
 
-/** Writes the words of `rows` rows of mask bytes to `words`. */
-export function writeWords(mask: usize, rows: i32, length: i32, words: usize): void {
-  const bytes = wordBytes(length);
-  for (let row = 0; row < rows; row++, mask += <usize>length, words += bytes) writeRowWords(mask, length, 0, words);
+function copyChanges(block: usize, rows: i32, bytes: usize, words: usize): void {
+  const size = <usize>rows * bytes;
+  memory.copy(words, block + size, size);
+}
+
+/** Writes the words of `rows` rows of mask bytes to `words`; `block` is room for a block. */
+export function writeWords(mask: usize, rows: i32, length: i32, block: usize, words: usize): void {
+  writeBlock(mask, rows, length, 0, block, 0);
+  copyChanges(block, rows, wordBytes(length), words);
 }
 
 function store16(address: usize, four: v128): void {

@@ -42,59 +42,96 @@ function unite(nodes: usize, a: u32, b: u32): void {
 }
 
 /**
- * Unites the runs of row `a` with those of row `b` that share a voxel position (`reach` 0) or also lie one voxel
- * beside it (`reach` 1). Rows are words of 64 voxels up to `endA`; their runs have the ids from `firstA` and `firstB` on.
+ * Unites the runs of `count` words with those of `count` others that share a place with them (`reach` 0) or also lie
+ * one voxel beside it (`reach` 1). `a` and `b` are the first of these words in the blocks of their slices (see runs.ts);
+ * the last part of the block of `a` has a bit in every place where runs that meet are known to be united.
+ * `meetings` is room for 64 words.
  *
- * With reach, a run is taken one voxel longer: then two runs touch where they share a position. The first position
- * that they share is a start of one of them, so that every set bit of `meets` is one pair, and the number of starts up
- * to there tells which.
+ * With reach, a run is taken one voxel longer: then two runs touch where they share a place. The first place that they
+ * share is a start of one of them, so that every bit of `meets` is one pair, and the number of starts up to there tells
+ * which. Most words have none: those that do are found 64 at a time, without branches.
  */
-export function uniteRows(nodes: usize, a: usize, endA: usize, firstA: u32, b: usize, firstB: u32, reach: u32): void {
-  const longer = -(<u64>reach);
-  let carryA: u64 = 0;
-  let carryB: u64 = 0;
-  let lastA = firstA - 1;
-  let lastB = firstB - 1;
-  for (; a < endA; a += 8, b += 8) {
-    const bitsA = load<u64>(a);
-    const bitsB = load<u64>(b);
-    const besideA = (bitsA << 1) | carryA;
-    const besideB = (bitsB << 1) | carryB;
-    const startsA = bitsA & ~besideA;
-    const startsB = bitsB & ~besideB;
-    carryA = bitsA >> 63;
-    carryB = bitsB >> 63;
-    const starts = startsA | startsB;
-    if (starts === 0) continue;
-    let meets = starts & (bitsA | (besideA & longer)) & (bitsB | (besideB & longer));
-    while (meets !== 0) {
-      const upTo = meets ^ (meets - 1);
-      const parentA = parentOf(nodes, lastA + <u32>popcnt(startsA & upTo));
-      const parentB = parentOf(nodes, lastB + <u32>popcnt(startsB & upTo));
-      if (parentA !== parentB) unite(nodes, parentA, parentB);
-      meets &= meets - 1;
+function uniteWords(nodes: usize, count: i32, size: usize, a: usize, b: usize, reach: u32, meetings: usize): void {
+  const longer = i64x2.splat(-(<i64>reach));
+  const zero = i64x2.splat(0);
+  for (; count > 0; count -= 64, a += 512, b += 512) {
+    const some = (<usize>min(count, 64)) << 3;
+    let busy: u64 = 0;
+    for (let at: usize = 0; at < some; at += 16) {
+      const bitsA = v128.load(a + at);
+      const bitsB = v128.load(b + at);
+      const changesA = v128.load(a + size + at);
+      const changesB = v128.load(b + size + at);
+      const starts = v128.or(v128.and(bitsA, changesA), v128.and(bitsB, changesB));
+      const longA = v128.or(bitsA, v128.and(changesA, longer));
+      const longB = v128.or(bitsB, v128.and(changesB, longer));
+      const meets = v128.andnot(v128.and(starts, v128.and(longA, longB)), v128.load(a + 3 * size + at));
+      v128.store(meetings + at, meets);
+      busy |= (<u64>(i64x2.bitmask(i64x2.eq(meets, zero)) ^ 3)) << (<u64>(at >> 3));
     }
-    lastA += <u32>popcnt(startsA);
-    lastB += <u32>popcnt(startsB);
+    if (count < 64) busy &= ((<u64>1) << (<u64>count)) - 1;
+    for (; busy !== 0; busy &= busy - 1) {
+      const at = (<usize>ctz(busy)) << 3;
+      const startsA = load<u64>(a + at) & load<u64>(a + size + at);
+      const startsB = load<u64>(b + at) & load<u64>(b + size + at);
+      const lastA = load<u32>(a + 2 * size + at) - 1;
+      const lastB = load<u32>(b + 2 * size + at) - 1;
+      let meets = load<u64>(meetings + at);
+      do {
+        const upTo = meets ^ (meets - 1);
+        const parentA = parentOf(nodes, lastA + <u32>popcnt(startsA & upTo));
+        const parentB = parentOf(nodes, lastB + <u32>popcnt(startsB & upTo));
+        if (parentA !== parentB) unite(nodes, parentA, parentB);
+        meets &= meets - 1;
+      } while (meets !== 0);
+    }
   }
 }
 
 /**
- * Unites a row of words with row `row` of the slice before, whose words and first ids of every row (u32, one more than
- * rows) lie at `words` and `rowIds`.
+ * Marks in the last part of a block where runs of it are known to be united with what lies around them, once they are
+ * united with the row at the same place of the slice before. With reach: where that row has a run, for all runs
+ * around touch it. Without: where that row and the one before it in its slice have one, as these two touch, and
+ * each touches the one above it.
  */
-export function uniteWithPrevious(
+function markKnown(block: usize, previous: usize, size: usize, rowBytes: usize, reach: u32): void {
+  const known = block + 3 * size;
+  if (reach !== 0) {
+    for (let at: usize = 0; at < size; at += 8) {
+      store<u64>(known + at, load<u64>(previous + at) | load<u64>(previous + size + at));
+    }
+  } else {
+    for (let at = rowBytes; at < size; at += 8) {
+      store<u64>(known + at, load<u64>(previous + at) & load<u64>(previous + at - rowBytes));
+    }
+  }
+}
+
+/**
+ * Unites the runs of a slice of `rows` rows of `rowBytes` bytes of words among each other and with those of the slice before, whose block
+ * is `previous`, null for the first. Voxels touch over faces (`reach` 0) or over edges and corners too (`reach` 1).
+ * `meetings` is room for 64 words.
+ */
+export function uniteSlice(
   nodes: usize,
-  begin: usize,
-  end: usize,
-  rowId: u32,
-  words: usize,
-  rowIds: usize,
-  row: i32,
+  rows: i32,
+  rowBytes: usize,
+  block: usize,
+  previous: usize,
   reach: u32,
+  meetings: usize,
 ): void {
-  const entry = rowIds + ((<usize>row) << 2);
-  const id = load<u32>(entry);
-  if (id === load<u32>(entry, 4)) return;
-  uniteRows(nodes, begin, end, rowId, words + <usize>row * (end - begin), id, reach);
+  const size = <usize>rows * rowBytes;
+  const count = <i32>(size >> 3);
+  const less = <i32>((size - rowBytes) >> 3);
+  memory.fill(block + 3 * size, 0, size);
+  if (previous !== 0) {
+    uniteWords(nodes, count, size, block, previous, reach, meetings);
+    markKnown(block, previous, size, rowBytes, reach);
+    if (reach !== 0) {
+      uniteWords(nodes, less, size, block + rowBytes, previous, reach, meetings);
+      uniteWords(nodes, less, size, block, previous + rowBytes, reach, meetings);
+    }
+  }
+  uniteWords(nodes, less, size, block + rowBytes, block, reach, meetings);
 }

@@ -1,6 +1,7 @@
 import { checkLength, type Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { scanRuns } from "./run-scan.js";
+import { copierOf } from "./tile.js";
 
 interface FillHolesExports {
   enterBackground(
@@ -9,10 +10,8 @@ interface FillHolesExports {
     length: number,
     open: boolean,
     runs: number,
-    words: number,
-    rowIds: number,
-    previousWords: number,
-    previousIds: number,
+    block: number,
+    previous: number,
     nodes: number,
     firstId: number,
   ): number;
@@ -46,22 +45,11 @@ export function fillHoles(
   const voxels = rows * length;
   const { exports, window } = kernels<FillHolesExports>();
   const { firstIds, ...at } = scanRuns(window, mask, shape, 1, 0, (slice, firstId, to) => {
-    if (destination !== mask) destination.set(mask.subarray(slice * voxels, (slice + 1) * voxels), slice * voxels);
+    if (destination !== mask) copierOf(window.u8(to.mask, voxels))(destination, slice * voxels, voxels);
     const open = slice === 0 || slice === slices - 1;
     if (slice === 0) window.u32(to.nodes, 2).fill(0);
-    const next = exports.enterBackground(
-      to.mask,
-      rows,
-      length,
-      open,
-      to.runs,
-      to.words,
-      to.rowIds,
-      to.previousWords,
-      to.previousIds,
-      to.nodes,
-      firstId,
-    );
+    const { runs, block, previous, nodes } = to;
+    const next = exports.enterBackground(to.mask, rows, length, open, runs, block, previous, nodes, firstId);
     return next >>> 0;
   });
   for (let slice = 0; slice < slices; slice++) {

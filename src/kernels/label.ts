@@ -2,6 +2,7 @@ import { type Box3, checkLength, type Shape3, voxelCount } from "../core/volume.
 import { kernels } from "../runtime/instantiate.js";
 import type { Window } from "../runtime/window.js";
 import { type RunScan, scanRuns, wordBytes } from "./run-scan.js";
+import { copierOf } from "./tile.js";
 
 interface LabelExports {
   enterForeground(
@@ -10,17 +11,16 @@ interface LabelExports {
     length: number,
     reach: number,
     runs: number,
+    block: number,
+    previous: number,
     words: number,
-    rowIds: number,
-    previousWords: number,
-    previousIds: number,
     nodes: number,
     firstId: number,
   ): number;
   numberComponents(nodes: number, from: number, to: number, count: number): number;
   sumVoxels(nodes: number, from: number, to: number, sizes: number): void;
   renumber(nodes: number, from: number, to: number, table: number): void;
-  writeWords(mask: number, rows: number, length: number, words: number): void;
+  writeWords(mask: number, rows: number, length: number, block: number, words: number): void;
   paintLabels(
     words: number,
     rows: number,
@@ -57,7 +57,7 @@ interface LabelExports {
 export type Connectivity = 6 | 26;
 
 /** Voxels of labels painted at a time. */
-const PAINT_VOXELS = 16384;
+const PAINT_VOXELS = 4096;
 /** Nodes per call. */
 const NODES = 65536;
 /** Bytes of the window in which the words of a whole volume may stay: 134 million voxels. */
@@ -85,20 +85,8 @@ function findComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectiv
   const reach = connectivity === 26 ? 1 : 0;
   const bytes = wordBytes(length);
   const scan = scanRuns(window, mask, shape, 1, MOST_KEPT, (_, firstId, to) => {
-    const { runs, words, rowIds, previousWords, previousIds, nodes } = to;
-    const next = exports.enterForeground(
-      to.mask,
-      rows,
-      length,
-      reach,
-      runs,
-      words,
-      rowIds,
-      previousWords,
-      previousIds,
-      nodes,
-      firstId,
-    );
+    const { runs, block, previous, words, nodes } = to;
+    const next = exports.enterForeground(to.mask, rows, length, reach, runs, block, previous, words, nodes, firstId);
     return next >>> 0;
   });
   const fetchWords = (slice: number, row: number, some: number): number => {
@@ -106,7 +94,7 @@ function findComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectiv
     if (!scan.kept) {
       const start = (slice * rows + row) * length;
       window.u8(scan.mask, some * length).set(mask.subarray(start, start + some * length));
-      exports.writeWords(scan.mask, some, length, words);
+      exports.writeWords(scan.mask, some, length, scan.block, words);
     }
     return words;
   };
@@ -145,20 +133,14 @@ export function labelComponents(
   const [slices, rows, length] = shape;
   const rowsAtOnce = Math.max(1, Math.min(rows, Math.floor(PAINT_VOXELS / length)));
   const [labelsAt] = components.reserveMore(4 * rowsAtOnce * length) as [number];
-  const labelsView = window.i32(labelsAt, rowsAtOnce * length);
+  const copyOut = copierOf(window.i32(labelsAt, rowsAtOnce * length));
   for (let slice = 0; slice < slices; slice++) {
     let id = firstIds[slice] as number;
-    const last = firstIds[slice + 1] as number;
     for (let row = 0; row < rows; row += rowsAtOnce) {
-      const start = (slice * rows + row) * length;
       const some = Math.min(rowsAtOnce, rows - row);
-      if (id === last) {
-        destination.fill(0, start, (slice + 1) * rows * length);
-        break;
-      }
       const words = fetchWords(slice, row, some);
       id = exports.paintLabels(words, some, length, runs, nodes, id, labelsAt) >>> 0;
-      destination.set(some === rowsAtOnce ? labelsView : labelsView.subarray(0, some * length), start);
+      copyOut(destination, (slice * rows + row) * length, some * length);
     }
   }
   return { labels: destination, count, sizes };

@@ -23,12 +23,11 @@ const Z23: f64 = Z4 * Z4 * Z4 * Z4 * Z4 * Z * Z * Z;
 const CORRECTED: i32 = 10;
 
 /** Bytes of one coefficient of a tile of 16 lanes. */
-const ROW: usize = 128;
+export const ROW: usize = 128;
 /** Bytes of an entry of the table of taps: four weights, then the first tap's index relative to c[-2]. */
-const ENTRY: usize = 40;
+export const ENTRY: usize = 40;
 
-// @ts-expect-error: decorator
-function coefficient(scratch: usize, i: i32): usize {
+export function coefficient(scratch: usize, i: i32): usize {
   return scratch + <usize>(i + 2) * ROW;
 }
 
@@ -36,7 +35,7 @@ function coefficient(scratch: usize, i: i32): usize {
  * Turns x[0..n-1] in scratch (16 lanes a sample, from coefficient index 0) into c[-2..n+1].
  * Two runs over the tile: forwards with 8 independent chains, backwards with 8.
  */
-function filterTile(scratch: usize, n: i32): void {
+export function filterTile(scratch: usize, n: i32): void {
   const z = f64x2.splat(Z);
   const scaleStart = f64x2.splat(1.0 / (1.0 - Z));
   const first = coefficient(scratch, 0);
@@ -154,8 +153,7 @@ function filterTile(scratch: usize, n: i32): void {
   }
 }
 
-// @ts-expect-error: decorator
-function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
+export function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
   return f64x2.add(
     f64x2.add(f64x2.mul(w0, v128.load(tap)), f64x2.mul(w1, v128.load(tap, 128))),
     f64x2.add(f64x2.mul(w2, v128.load(tap, 256)), f64x2.mul(w3, v128.load(tap, 384))),
@@ -197,129 +195,6 @@ export function cubicColumns(
       out += outputStride;
     }
   }
-}
-
-// @ts-expect-error: decorator
-function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize): void {
-  let to = coefficient(scratch, 0);
-  for (let i = 0; i < n; i++) {
-    v128.store(to, v128.load(input, 0), 0);
-    v128.store(to, v128.load(input, 16), 16);
-    v128.store(to, v128.load(input, 32), 32);
-    v128.store(to, v128.load(input, 48), 48);
-    v128.store(to, v128.load(input, 64), 64);
-    v128.store(to, v128.load(input, 80), 80);
-    v128.store(to, v128.load(input, 96), 96);
-    v128.store(to, v128.load(input, 112), 112);
-    input += inputStride;
-    to += ROW;
-  }
-}
-
-/**
- * The last pass: rounds to float32 and clips to [low, high]. A value v within its tolerance t of a rounding tie
- * (float32(v - t) differs from float32(v + t), after the clip) is in doubt: its row k and lane are appended to `doubts`
- * as two i32, and its float64 value to `doubtValues`. Returns how many there are.
- *
- * Input: with `inputStride` n rows of that many bytes; with 0 groups of 16 lanes of `groupBytes` bytes as `cubicRows`
- * leaves them, which are filtered in place, unless `filtered` says that an earlier call has done so.
- * `tolerances` holds one f64 per (group of 16 lanes, block of the input axis); `blockOf` the block (i32) of each k.
- * Where that is too coarse (far tails of the spline), `levels` (u8 per input row and lane, 0 for none) sharpens it by the
- * tolerance of each level, `ofLevel` (256 f64); `planeOf` is the input row (i32) nearest to each k.
- */
-export function cubicColumnsRounded(
-  input: usize,
-  inputStride: usize,
-  groupBytes: usize,
-  filtered: bool,
-  n: i32,
-  lanes: i32,
-  table: usize,
-  m: i32,
-  scratch: usize,
-  output: usize,
-  outputStride: usize,
-  low: f32,
-  high: f32,
-  tolerances: usize,
-  blocks: i32,
-  blockOf: usize,
-  levels: usize,
-  planeOf: usize,
-  ofLevel: usize,
-  doubts: usize,
-  doubtValues: usize,
-): i32 {
-  let count = 0;
-  const lowest = f32x4.splat(low);
-  const highest = f32x4.splat(high);
-  for (let lane = 0; lane < lanes; lane += 16) {
-    if (inputStride !== 0) gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
-    else scratch = input + <usize>(lane >> 4) * groupBytes;
-    if (!filtered) filterTile(scratch, n);
-    let out = output + ((<usize>lane) << 2);
-    const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
-    for (let k = 0; k < m; k++) {
-      const entry = table + <usize>k * ENTRY;
-      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
-      const w0 = v128.load64_splat(entry, 0);
-      const w1 = v128.load64_splat(entry, 8);
-      const w2 = v128.load64_splat(entry, 16);
-      const w3 = v128.load64_splat(entry, 24);
-      const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
-      // Differences are looked for before the clip, which can only take some away.
-      let a = combine(tap, w0, w1, w2, w3);
-      let b = combine(tap + 16, w0, w1, w2, w3);
-      let below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      let different = v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t)));
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)));
-      a = combine(tap + 32, w0, w1, w2, w3);
-      b = combine(tap + 48, w0, w1, w2, w3);
-      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)), 16);
-      a = combine(tap + 64, w0, w1, w2, w3);
-      b = combine(tap + 80, w0, w1, w2, w3);
-      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)), 32);
-      a = combine(tap + 96, w0, w1, w2, w3);
-      b = combine(tap + 112, w0, w1, w2, w3);
-      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
-      v128.store(out, f32x4.pmin(highest, f32x4.pmax(lowest, below)), 48);
-      if (v128.any_true(different)) {
-        const coarse = f64x2.extract_lane(t, 0);
-        const level = levels + <usize>(load<i32>(planeOf + ((<usize>k) << 2)) * lanes + lane);
-        for (let j = 0; j < 16; j++) {
-          const at = tap + ((<usize>j) << 3);
-          const x = load<f64>(entry, 0) * load<f64>(at) + load<f64>(entry, 8) * load<f64>(at, 128);
-          const y = load<f64>(entry, 16) * load<f64>(at, 256) + load<f64>(entry, 24) * load<f64>(at, 384);
-          const v = x + y;
-          const tol = levels
-            ? min<f64>(coarse, load<f64>(ofLevel + ((<usize>load<u8>(level + <usize>j)) << 3)))
-            : coarse;
-          store<f32>(out + ((<usize>j) << 2), min<f32>(max<f32>(<f32>v, low), high));
-          const lower = min<f32>(max<f32>(<f32>(v - tol), low), high);
-          const upper = min<f32>(max<f32>(<f32>(v + tol), low), high);
-          if (lower != upper) {
-            const place = doubts + ((<usize>count) << 3);
-            store<i32>(place, k);
-            store<i32>(place, lane + j, 4);
-            store<f64>(doubtValues + ((<usize>count) << 3), v);
-            count++;
-          }
-        }
-      }
-      out += outputStride;
-    }
-  }
-  return count;
-}
-
-// @ts-expect-error: decorator
-function round(a: v128, b: v128): v128 {
-  return v128.shuffle<f64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 
 /**

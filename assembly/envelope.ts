@@ -4,13 +4,11 @@
  * without branches, because nobody can guess which of two magnitudes is larger.
  */
 
-// @ts-expect-error: decorator
 function larger(a: v128, b: v128): v128 {
   return f64x2.pmax(a, b);
 }
 
 /** Two values, or only the first where the row ends. */
-// @ts-expect-error: decorator
 function loadPair(address: usize, both: bool): v128 {
   return both ? v128.load(address) : v128.load64_zero(address);
 }
@@ -51,7 +49,6 @@ export function spreadPlanes(source: usize, target: usize, count: i32, inner: i3
   }
 }
 
-// @ts-expect-error: decorator
 function loadTwo(a: usize, b: usize): v128 {
   return v128.load64_lane(b, v128.load64_zero(a), 1);
 }

@@ -1,7 +1,8 @@
 export * from "./argmax";
-export * from "./cubic";
+export { cubicColumns, cubicRows } from "./cubic";
 export * from "./cubic-exact";
 export * from "./cubic-fast";
+export * from "./cubic-rounded";
 export * from "./distance";
 export * from "./envelope";
 export * from "./extent";

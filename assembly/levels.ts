@@ -56,3 +56,33 @@ export function spreadLevels(from: usize, to: usize, count: i32): void {
     store<u8>(to + <usize>i, <u8>level);
   }
 }
+
+/**
+ * Levels of `count` voxels of an output row, four slices in a word: slice i of the source is `stride` bytes after slice
+ * i - 1, `row` the row of the first, and `columns` (i32) says which of its voxels each takes.
+ */
+export function gatherLevels(row: usize, stride: usize, columns: usize, count: i32, words: usize): void {
+  for (let i = 0; i < count; i++) {
+    const at = row + <usize>load<i32>(columns);
+    const low = <u32>load<u8>(at) | ((<u32>load<u8>(at + stride)) << 8);
+    const high = <u32>load<u8>(at + 2 * stride) | ((<u32>load<u8>(at + 3 * stride)) << 8);
+    store<u32>(words, low | (high << 16));
+    columns += 4;
+    words += 4;
+  }
+}
+
+/**
+ * No slice is more than one level above the next: spreads levels backwards through words of four slices, from those of
+ * the slices after them, which the result then replaces. Both have room for whole vectors.
+ */
+export function spreadBack(words: usize, next: usize, count: i32): void {
+  const one = i8x16.splat(1);
+  for (let end = words + ((<usize>count) << 2); words < end; words += 16, next += 16) {
+    let v = v128.load(words);
+    const after = i32x4.shl(v128.load(next), 24);
+    for (let i = 0; i < 4; i++) v = i8x16.min_u(v, i8x16.add_sat_u(v128.or(i32x4.shr_u(v, 8), after), one));
+    v128.store(words, v);
+    v128.store(next, v);
+  }
+}

@@ -21,7 +21,6 @@ function markEqual(a: usize, b: usize, c: usize, d: usize, count: i32, marks: us
   }
 }
 
-// @ts-expect-error: decorator
 function label(row: usize, index: usize): i32 {
   return load<i16>(row + (index << 1));
 }

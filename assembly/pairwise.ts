@@ -1,5 +1,4 @@
 /** ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)) of the accumulators, pairs in vectors. */
-// @ts-expect-error: decorator
 function joined(a: v128, b: v128): f32 {
   const pairs = f32x4.add(v128.shuffle<f32>(a, b, 0, 2, 4, 6), v128.shuffle<f32>(a, b, 1, 3, 5, 7));
   return (
@@ -35,7 +34,6 @@ export function pairwiseSum(values: usize, count: i32): f32 {
   return sum;
 }
 
-// @ts-expect-error: decorator
 function squares(values: usize, centre: v128): v128 {
   const deviation = f32x4.sub(v128.load(values), centre);
   return f32x4.mul(deviation, deviation);

@@ -49,10 +49,10 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
 const KERNEL_PARTS = [
   "cube-table",
   "cubic-repair",
+  "decisive-source",
   "doubts",
   "growing",
   "plane-pass",
-  "rounded-pass",
   "run-scan",
   "taps",
   "tile",

@@ -1,16 +1,21 @@
 import type { Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
+import { decisiveSource, FARTHEST } from "./decisive-source.js";
 import type { Doubt, Doubts } from "./doubts.js";
-import { BLOCK, type Extent } from "./extent.js";
-import { type CubicTaps, cubicTaps, PADDING, position } from "./taps.js";
-import { DECAY } from "./tolerance.js";
+import { BLOCK, blockCount, type Extent, nonzeroSpans } from "./extent.js";
+import { type CubicTaps, cubicTaps, PADDING } from "./taps.js";
+import { RELATIVE_ERROR } from "./tolerance.js";
 
-/** What is resampled; `planar` when the first axis is not (slices of their own). */
+/**
+ * What is resampled; `planar` when the first axis is not (slices of their own). Where the label `within` of the new shape
+ * is negative, values need not be the reference's to the last bit.
+ */
 export interface CubicJob {
   readonly data: Float32Array;
   readonly shape: Shape3;
   readonly newShape: Shape3;
   readonly planar: boolean;
+  readonly within: Int16Array | null;
 }
 
 interface ExactExports {
@@ -49,63 +54,6 @@ const Z = -0.2679491924311227;
 const REACH = 38;
 /** Coefficients that a window may hold, so that it stays within the scratch memory. */
 const WINDOW_VOXELS = 5 << 20;
-/** How far a source voxel can matter at all: DECAY^80 takes ordinary data below the smallest float32. */
-const FARTHEST = 80;
-
-/**
- * City-block distance from a voxel in doubt to the source block that decides its value there, magnitudes decayed by
- * distance: in the far tail of the spline that may lie outside the ordinary reach.
- */
-function decisiveDistance(job: CubicJob, doubt: Doubt, { blocks, magnitudes, low, high }: Extent): number {
-  const { shape, newShape, planar } = job;
-  const at = [doubt.k0, doubt.k1, doubt.k2].map((k, axis) =>
-    planar && axis === 0 ? 0 : Math.round(position(k, shape[axis] as number, newShape[axis] as number)),
-  ) as [number, number, number];
-  const home = at.map((x, axis) => Math.min(Math.max(x, 0), (shape[axis] as number) - 1) >> 2);
-  const largest = Math.max(Math.abs(low), Math.abs(high));
-  let reached = 0;
-  let decisive = 0;
-  for (let shell = 0; shell <= FARTHEST / BLOCK; shell++) {
-    if (largest * decayOver(BLOCK * (shell - 1)) <= reached) break;
-    for (
-      let b0 = Math.max(0, (home[0] as number) - shell);
-      b0 <= Math.min(blocks[0] - 1, (home[0] as number) + shell);
-      b0++
-    ) {
-      for (
-        let b1 = Math.max(0, (home[1] as number) - shell);
-        b1 <= Math.min(blocks[1] - 1, (home[1] as number) + shell);
-        b1++
-      ) {
-        const inside = Math.abs(b0 - (home[0] as number)) < shell && Math.abs(b1 - (home[1] as number)) < shell;
-        const step = inside && shell > 0 ? 2 * shell : 1;
-        for (let b2 = (home[2] as number) - shell; b2 <= (home[2] as number) + shell; b2 += step) {
-          if (b2 < 0 || b2 >= blocks[2]) continue;
-          const distance = blockDistance(at[0], b0) + blockDistance(at[1], b1) + blockDistance(at[2], b2);
-          const magnitude = (magnitudes[(b0 * blocks[1] + b1) * blocks[2] + b2] as number) * decayOver(distance);
-          if (magnitude > reached) {
-            reached = magnitude;
-            decisive = distance;
-          }
-        }
-      }
-    }
-  }
-  return Math.min(decisive, FARTHEST);
-}
-
-/** Distance along one axis from a voxel to the nearest voxel of a block. */
-function blockDistance(at: number, block: number): number {
-  return Math.max(0, block * BLOCK - at, at - (block * BLOCK + BLOCK - 1));
-}
-
-const DECAYS = Float64Array.from({ length: 3 * FARTHEST + 4 * BLOCK });
-DECAYS[0] = 1;
-for (let i = 1; i < DECAYS.length; i++) DECAYS[i] = (DECAYS[i - 1] as number) * DECAY;
-
-function decayOver(distance: number): number {
-  return distance < 0 ? 1 : (DECAYS[Math.min(distance, DECAYS.length - 1)] as number);
-}
 
 /** Half-open range of a padded line. */
 interface Span {
@@ -155,32 +103,34 @@ export function repairDoubts(job: CubicJob, doubts: Doubts, extent: Extent, outp
     cubicTaps(shape[axis] as number, newShape[axis] as number),
   ) as unknown as AxisTaps;
   const few = doubts.few;
+  if (few?.length === 0) return;
+  const spans = nonzeroSpans(extent);
   if (few === null) {
-    repairMany(job, doubts, taps, extent, output);
+    repairMany(job, doubts, taps, extent, spans, output);
     return;
   }
   const byPlane = new Map<number, Group[]>();
+  const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
   for (const doubt of few) {
-    const distance = decisiveDistance(job, doubt, extent);
-    const key = taps[0].first[doubt.k0] as number;
-    const groups = byPlane.get(key) ?? [];
-    byPlane.set(key, groups);
-    joinGroup(groups, doubt, taps, REACH + distance);
+    const { k0, k1, k2, value } = doubt;
+    const first = [taps[0].first[k0], taps[1].first[k1], taps[2].first[k2]] as [number, number, number];
+    const { magnitude, distance } = decisiveSource(job.data, shape, first, largest, spans);
+    // What the last pass knew of the neighbourhood was rough: most are no doubts at all.
+    const tolerance = RELATIVE_ERROR * magnitude;
+    if (Math.fround(value - tolerance) === Math.fround(value + tolerance)) continue;
+    const groups = byPlane.get(first[0]) ?? [];
+    byPlane.set(first[0], groups);
+    joinGroup(groups, doubt, first, REACH + distance);
   }
   for (const groups of byPlane.values()) {
     for (const group of groups) {
-      const repair = openWindow(job, taps, group, extent, output);
+      const repair = openWindow(job, taps, group, extent, spans, output);
       for (const { k0, k1, k2 } of group.doubts) repair(k0, k1, Int32Array.of(k2));
     }
   }
 }
 
-function joinGroup(groups: Group[], doubt: Doubt, taps: AxisTaps, reach: number): void {
-  const first: [number, number, number] = [
-    taps[0].first[doubt.k0] as number,
-    taps[1].first[doubt.k1] as number,
-    taps[2].first[doubt.k2] as number,
-  ];
+function joinGroup(groups: Group[], doubt: Doubt, first: [number, number, number], reach: number): void {
   const alone = windowArea({ first, last: first }, reach);
   for (const group of groups) {
     const joined = {
@@ -212,7 +162,14 @@ function runsOfTaps(taps: CubicTaps, most: number): [number, number][] {
 }
 
 /** Box after box over the whole output: where most of a volume is in doubt, windows share what they can. */
-function repairMany(job: CubicJob, doubts: Doubts, taps: AxisTaps, extent: Extent, output: Float32Array): void {
+function repairMany(
+  job: CubicJob,
+  doubts: Doubts,
+  taps: AxisTaps,
+  extent: Extent,
+  spans: Int32Array,
+  output: Float32Array,
+): void {
   const { shape, planar } = job;
   const reach = REACH + FARTHEST;
   const side = 1024;
@@ -242,6 +199,7 @@ function repairMany(job: CubicJob, doubts: Doubts, taps: AxisTaps, extent: Exten
                 ],
               },
               extent,
+              spans,
               output,
             );
             repair(k0, k1, columns.subarray(0, count));
@@ -259,7 +217,14 @@ type RowRepair = (k0: number, k1: number, columns: Int32Array) => void;
  * Makes the coefficients of a group's window, in the reference's order: first axis, second, third (rows only when
  * asked for). Returns the function that evaluates voxels from them; it is good until the window is used again.
  */
-function openWindow(job: CubicJob, taps: AxisTaps, group: Group, extent: Extent, output: Float32Array): RowRepair {
+function openWindow(
+  job: CubicJob,
+  taps: AxisTaps,
+  group: Group,
+  extent: Extent,
+  spans: Int32Array,
+  output: Float32Array,
+): RowRepair {
   const { shape, newShape, planar } = job;
   const [n0, n1, n2] = shape;
   const span0 = planar ? { from: 0, to: 1 } : spanAround(group.first[0], group.last[0], n0, group.reach);
@@ -294,7 +259,7 @@ function openWindow(job: CubicJob, taps: AxisTaps, group: Group, extent: Extent,
   window.f64(weights2, newShape[2] * 4).set(taps[2].weights);
   window.i32(firstTaps, newShape[2]).set(taps[2].first.map((first) => first + PADDING - span2.from));
 
-  filterFirstAxis(job, group, planes, [span1, span2], width, { strip, samples, volume });
+  filterFirstAxis(job, group, planes, [span1, span2], width, spans, { strip, samples, volume });
   const rowBytes = width * 8;
   const planeBytes = height * rowBytes;
   for (let plane = 0; plane < planes; plane++) {
@@ -330,6 +295,19 @@ function openWindow(job: CubicJob, taps: AxisTaps, group: Group, extent: Extent,
   };
 }
 
+/** Where voxels of row `i1` of the slices from `from` to `to` may be other than 0: half-open range of the last axis. */
+function joinSpans(spans: Int32Array, from: number, to: number, i1: number, n1: number): [number, number] {
+  const blocks1 = blockCount(n1);
+  const joined: [number, number] = [Number.POSITIVE_INFINITY, 0];
+  for (let b0 = Math.floor(from / BLOCK); b0 <= Math.floor(to / BLOCK); b0++) {
+    const span = 2 * (b0 * blocks1 + Math.floor(i1 / BLOCK));
+    if ((spans[span] as number) >= (spans[span + 1] as number)) continue;
+    joined[0] = Math.min(joined[0], spans[span] as number);
+    joined[1] = Math.max(joined[1], spans[span + 1] as number);
+  }
+  return joined;
+}
+
 /**
  * Fills the window's planes with coefficients of the first axis (or the samples themselves when it has none). A line
  * that lies d away from the taps counts with DECAY^d only: its own filter may start d later, and lines farther away
@@ -341,6 +319,7 @@ function filterFirstAxis(
   planes: number,
   [span1, span2]: readonly [Span, Span],
   width: number,
+  spans: Int32Array,
   { strip, samples, volume }: { strip: number; samples: number; volume: number },
 ): void {
   const { data, shape, planar } = job;
@@ -359,19 +338,24 @@ function filterFirstAxis(
     const away = Math.max(0, group.first[1] - tap, tap - group.last[1] - 3);
     const reach = Math.max(planar ? group.reach : 4, group.reach - away);
     const part = spanAround(group.first[2], group.last[2], n2, reach);
-    const lanes = Math.ceil((part.to - part.from) / 2) * 2;
-    const from2 = inside(part.from, n2);
-    const count2 = inside(part.to - 1, n2) + 1 - from2;
-    const left = Math.max(PADDING - part.from, 0);
-    const right = part.to - part.from - left - count2;
-    const to = volume + row * rowBytes + (part.from - span2.from) * 8;
-    const source = inside(span1.from + row, n1) * n2 + from2;
+    const span0 = planar ? { from: 0, to: 1 } : spanAround(group.first[0], group.last[0], n0, reach);
+    const i1 = inside(span1.from + row, n1);
+    // Columns of zeros have zeros for coefficients.
+    const [nonzeroFrom, nonzeroTo] = joinSpans(spans, inside(span0.from, n0), inside(span0.to - 1, n0), i1, n1);
+    const from2 = Math.max(inside(part.from, n2), nonzeroFrom);
+    const count2 = Math.min(inside(part.to - 1, n2) + 1, nonzeroTo) - from2;
+    if (count2 <= 0) continue;
+    const left = from2 === 0 ? Math.max(PADDING - part.from, 0) : 0;
+    const right = from2 + count2 === n2 ? Math.max(part.to - PADDING - n2, 0) : 0;
+    const valid = left + count2 + right;
+    const lanes = Math.ceil(valid / 2) * 2;
+    const to = volume + row * rowBytes + (from2 + PADDING - left - span2.from) * 8;
+    const source = i1 * n2 + from2;
     if (planar) {
       sample.set(data.subarray(source, source + count2));
       exports.padRow(samples, count2, left, right, to);
       continue;
     }
-    const span0 = spanAround(group.first[0], group.last[0], n0, reach);
     const depth = span0.to - span0.from;
     for (let i = 0, at = 0; i < depth; i++, at += lanes) {
       const start = inside(span0.from + i, n0) * n1 * n2 + source;
@@ -384,7 +368,7 @@ function filterFirstAxis(
     exports.filterLines(strip, depth, lanes, span0.from === 0 ? 1 : 0, endPower(span0, n0));
     for (let plane = 0; plane < planes; plane++) {
       const from = strip + (group.first[0] + PADDING - span0.from + plane) * lanes * 8;
-      bytes.copyWithin(to + plane * height * rowBytes, from, from + (part.to - part.from) * 8);
+      bytes.copyWithin(to + plane * height * rowBytes, from, from + valid * 8);
     }
   }
 }

@@ -2,13 +2,13 @@ import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { withScratch } from "../runtime/scratch.js";
 import { type CubicJob, repairDoubts } from "./cubic-repair.js";
+import { RoundedPass } from "./cubic-rounded.js";
 import { Doubts } from "./doubts.js";
 import { type Envelope, envelope, envelopeBytes } from "./envelope.js";
 import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
-import { levelsOfPlane, OutputLevels } from "./levels.js";
+import { levelsOfPlane, OutputLevels, wordCount } from "./levels.js";
 import { LANES, PlanePass, padToLanes } from "./plane-pass.js";
-import { RoundedPass } from "./rounded-pass.js";
-import { blockOfSample, nearestSample, RELATIVE_ERROR } from "./tolerance.js";
+import { blockOfSample, RELATIVE_ERROR } from "./tolerance.js";
 
 /** Bytes of window that the last pass works in: enough for long lines, small enough for the second-level cache. */
 const TILE_BYTES = 1 << 20;
@@ -105,6 +105,8 @@ function copyRows(
  *
  * @param data voxels of `shape`, C order
  * @param output receives the result; a new array when not given
+ * @param within label of `newShape` or null: voxels where it is negative may differ in the last bits of float64, because
+ *   the caller replaces them
  * @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT, OUT_OF_MEMORY
  */
 export function resizeCubic(
@@ -112,11 +114,13 @@ export function resizeCubic(
   shape: Shape3,
   newShape: Shape3,
   output: Float32Array = new Float32Array(voxelCount(newShape)),
+  within: Int16Array | null = null,
 ): Float32Array {
   checkLength("input", data, shape);
   checkLength("output", output, newShape);
+  if (within !== null) checkLength("label", within, newShape);
   const { tiles, storeLength } = planCubic(shape, newShape);
-  const job: CubicJob = { data, shape, newShape, planar: false };
+  const job: CubicJob = { data, shape, newShape, planar: false, within };
   return withScratch(storeLength, (store) => {
     const extent = resizePlanes(job, [0, shape[0]], { tiles, samples: shape[0], store });
     resizeFirstAxis(job, { tiles, samples: shape[0], store }, extent, output);
@@ -190,7 +194,10 @@ function roundFirstAxis(
   const { window } = kernels();
   const most = tiles.reduce((a, t) => Math.max(a, t.lanes), 0);
   const start = () => {
-    const [input, ...rest] = window.reserve(n0 * most * 8, ...RoundedPass.byteLengths(n0, m0, most)) as [number];
+    const [input, ...rest] = window.reserve(
+      n0 * most * 8,
+      ...RoundedPass.byteLengths(n0, m0, most, job.within !== null),
+    ) as [number];
     return { input, pass: new RoundedPass(n0, m0, extent, rest) };
   };
   const end = tiles.reduce((last, t) => Math.max(last, t.lane + t.lanes), 0);
@@ -209,6 +216,7 @@ function roundFirstAxis(
       lanes,
       fillTolerances: (values) => fillTolerances(job, tile, reaching, values),
       fillLevels: known === null ? null : (values) => known.fill(lane, lanes, values),
+      fillWithin: job.within === null ? null : (values) => fillWithin(job, tile, values),
     });
     if (count < 0) {
       // Working out the levels takes the window: set it up again and repeat this tile.
@@ -226,6 +234,24 @@ function roundFirstAxis(
     });
   }
   return doubts;
+}
+
+/** Labels of the lanes of a tile, whose padding is nobody's concern. */
+function fillWithin({ within, newShape }: CubicJob, { lane, lanes }: Tile, values: Int16Array): void {
+  const [m0, m1, m2] = newShape;
+  const width = padToLanes(m2);
+  if (width !== m2) values.fill(-1);
+  for (let at = 0; at < lanes; ) {
+    const k1 = Math.floor((lane + at) / width);
+    const k2 = lane + at - k1 * width;
+    const count = Math.min(lanes - at, width - k2);
+    const valid = Math.min(count, m2 - k2);
+    for (let k0 = 0; k0 < m0 && valid > 0; k0++) {
+      const from = (k0 * m1 + k1) * m2 + k2;
+      values.set((within as Int16Array).subarray(from, from + valid), k0 * lanes + at);
+    }
+    at += count;
+  }
 }
 
 function fillTolerances(job: CubicJob, tile: Tile, reaching: Envelope, values: Float64Array): void {
@@ -270,9 +296,9 @@ export function resizeCubicSlices(
       result.set(slice);
       continue;
     }
-    const job: CubicJob = { data: slice, shape: [1, n1, n2], newShape: [1, m1, m2], planar: true };
+    const job: CubicJob = { data: slice, shape: [1, n1, n2], newShape: [1, m1, m2], planar: true, within: null };
     if (!resizeSlice(job, result, null)) {
-      resizeSlice(job, result, levelsOfPlane(slice, n1, n2, largestMagnitude(slice)));
+      resizeSlice(job, result, levelsOfPlane(slice, n1, n2, largestMagnitude(slice), m2, padToLanes(m2)));
     }
   }
   return output;
@@ -285,7 +311,7 @@ function largestMagnitude(values: Float32Array): number {
 }
 
 /** One slice on its own. Returns false when so many voxels are in doubt that their levels are needed first. */
-function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | null): boolean {
+function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | null): boolean {
   const { data, shape, newShape } = job;
   const [, n1, n2] = shape;
   const [, m1, m2] = newShape;
@@ -296,7 +322,7 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
     ...planeBytes,
     ...ExtentGatherer.byteLengths(shape),
     ...envelopeBytes([1, blockCount(n1), blockCount(n2)]),
-    ...RoundedPass.byteLengths(n1, m1, most),
+    ...RoundedPass.byteLengths(n1, m1, most, false),
   );
   const plane = new PlanePass(shape, newShape, addresses);
   const rest = addresses.slice(planeBytes.length);
@@ -309,7 +335,6 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
   }
   const reaching = envelope(extent, [rest[3], rest[4]] as [number, number], n2, m2);
   const blocks1 = extent.blocks[1];
-  const nearest2 = nearestSample(n2, m2);
   const pass = new RoundedPass(n1, m1, extent, rest.slice(5));
   const doubts = new Doubts(output, newShape, { from: 0, to: m1 * m2, width: m2 });
   let complete = true;
@@ -330,11 +355,12 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Uint8Array | n
         levels === null
           ? null
           : (values) => {
-              for (let i1 = 0, to = 0; i1 < n1; i1++) {
-                for (let at = 0; at < lanes; at++)
-                  values[to++] = levels[i1 * n2 + (nearest2[lane + at] ?? 0)] as number;
+              for (let word = 0; word < wordCount(n1); word++) {
+                const from = word * plane.width + lane;
+                values.set(levels.subarray(from, from + lanes), word * lanes);
               }
             },
+      fillWithin: null,
     });
     if (count < 0) {
       complete = false;

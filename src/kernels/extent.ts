@@ -106,3 +106,18 @@ export function joinExtents(parts: readonly Extent[]): Extent {
     magnitudes,
   };
 }
+
+/** Where the voxels of each row of blocks (axis 0, axis 1) may be other than 0: half-open range of the last axis, in voxels. */
+export function nonzeroSpans({ blocks, magnitudes }: Extent): Int32Array {
+  const [b0, b1, b2] = blocks;
+  const spans = new Int32Array(2 * b0 * b1);
+  for (let row = 0; row < b0 * b1; row++) {
+    let from = 0;
+    let to = b2;
+    while (to > 0 && magnitudes[row * b2 + to - 1] === 0) to--;
+    while (from < to && magnitudes[row * b2 + from] === 0) from++;
+    spans[2 * row] = from * BLOCK;
+    spans[2 * row + 1] = to * BLOCK;
+  }
+  return spans;
+}

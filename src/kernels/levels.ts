@@ -6,55 +6,62 @@ import { nearestSample } from "./tolerance.js";
 interface LevelExports {
   levelsOfSlice(slice: number, rows: number, columns: number, exponent: number, levels: number): void;
   spreadLevels(from: number, to: number, count: number): void;
+  gatherLevels(row: number, stride: number, columns: number, count: number, words: number): void;
+  spreadBack(words: number, next: number, count: number): void;
 }
+
+/** Slices of the source whose levels a word holds. */
+const PER_WORD = 4;
+/** Words that are gathered or spread at once. */
+const CHUNK = 1 << 18;
+/** No level: nothing reaches a voxel. */
+const NOTHING = -1;
 
 /** Biased exponent of a float32. */
 function exponentOf(value: number): number {
   return (new Uint32Array(Float32Array.of(value).buffer)[0] as number) >>> 23;
 }
 
-/** Makes slices' levels (assembly/levels.ts): at most `largest * DECAY^level` of the source reaches a voxel. */
-class SliceLevels {
-  readonly levels: Uint8Array;
-  readonly #source: Float32Array;
-  readonly #before: Uint8Array;
-  readonly #run: (first: boolean) => void;
-
-  constructor(rows: number, columns: number, largest: number) {
-    const plane = rows * columns;
-    const { exports, window } = kernels<LevelExports>();
-    const [slice, here, there] = window.reserve(plane * 4, plane, plane) as [number, number, number];
-    this.#source = window.f32(slice, plane);
-    this.levels = window.u8(here, plane);
-    this.#before = window.u8(there, plane);
-    const exponent = exponentOf(largest);
-    this.#run = (first) => {
-      exports.levelsOfSlice(slice, rows, columns, exponent, here);
-      if (!first) exports.spreadLevels(there, here, plane);
-    };
-  }
-
-  /** Levels of a slice from the slice itself and, unless it is the first, from the slices before it. */
-  make(slice: Float32Array, first: boolean): Uint8Array {
-    this.#source.set(slice);
-    if (!first) this.#before.set(this.levels);
-    this.#run(first);
-    return this.levels;
-  }
+/** Words that hold the levels of n slices, or of n rows of a slice on its own. */
+export function wordCount(n: number): number {
+  return Math.ceil(n / PER_WORD);
 }
 
 /**
- * Levels of every voxel of one slice that is resampled on its own. Uses and overwrites the scratch window.
+ * Levels (assembly/levels.ts: at most `largest * DECAY^level` of the source reaches a voxel) of one slice that is
+ * resampled on its own to `width` columns. Uses and overwrites the scratch window.
  *
  * @param largest largest magnitude in `slice`
+ * @returns for every four rows of the source a row of words, one for each column
  */
-export function levelsOfPlane(slice: Float32Array, rows: number, columns: number, largest: number): Uint8Array {
-  return new SliceLevels(rows, columns, largest).make(slice, true).slice();
+export function levelsOfPlane(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  largest: number,
+  newColumns: number,
+  width: number,
+): Int32Array {
+  const { exports, window } = kernels<LevelExports>();
+  const groups = wordCount(rows);
+  const padded = groups * PER_WORD * columns;
+  const [slice, levels, nearest, words] = window.reserve(data.length * 4, padded, newColumns * 4, newColumns * 4) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  window.f32(slice, data.length).set(data);
+  window.i32(nearest, newColumns).set(nearestSample(columns, newColumns));
+  window.u8(levels, padded).fill(255);
+  exports.levelsOfSlice(slice, rows, columns, exponentOf(largest), levels);
+  const result = new Int32Array(groups * width).fill(NOTHING);
+  for (let group = 0; group < groups; group++) {
+    exports.gatherLevels(levels + group * PER_WORD * columns, columns, nearest, newColumns, words);
+    result.set(window.i32(words, newColumns), group * width);
+  }
+  return result;
 }
-
-/** Levels that a word of the output holds: those of four slices of the source. */
-const PER_WORD = 4;
-type FourSlices = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
 
 /**
  * Levels of the source voxels nearest to the output's, for the last pass along the first axis. They are kept where the
@@ -62,7 +69,7 @@ type FourSlices = readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
  */
 export class OutputLevels {
   readonly #words: Int32Array;
-  readonly #slices: number;
+  readonly #groups: number;
   readonly #newShape: Shape3;
   readonly #width: number;
 
@@ -75,99 +82,96 @@ export class OutputLevels {
     output: Float32Array,
     pending: Lanes,
   ) {
-    const [n0, n1, n2] = shape;
     const [m0, m1, m2] = newShape;
-    const groups = Math.ceil(n0 / PER_WORD);
+    const groups = wordCount(shape[0]);
     const length = groups * m1 * m2;
     this.#words = groups <= m0 ? new Int32Array(output.buffer, output.byteOffset, length) : new Int32Array(length);
-    this.#slices = n0;
+    this.#groups = groups;
     this.#newShape = newShape;
     this.#width = pending.width;
+    this.#gather(data, shape, largest, pending);
+    this.#spreadBack(pending);
+  }
+
+  /** Pending columns [from, to) of row k1 of the output. */
+  #columnsOf(k1: number, { from, to, width }: Lanes): [number, number] {
+    const m2 = this.#newShape[2];
+    return [Math.min(Math.max(from - k1 * width, 0), m2), Math.min(Math.max(to - k1 * width, 0), m2)];
+  }
+
+  #gather(data: Float32Array, [n0, n1, n2]: Shape3, largest: number, pending: Lanes): void {
+    const { exports, window } = kernels<LevelExports>();
+    const [, m1, m2] = this.#newShape;
     const plane = n1 * n2;
-    const { places, sources } = pendingPlaces(shape, newShape, pending);
-    const maker = new SliceLevels(n1, n2, largest);
-    const four = [new Uint8Array(plane), new Uint8Array(plane), new Uint8Array(plane), new Uint8Array(plane)] as const;
-    for (let group = 0; group < groups; group++) {
+    const [slice, levels, nearest, words] = window.reserve(plane * 4, PER_WORD * plane, m2 * 4, m2 * 4) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const source = window.f32(slice, plane);
+    const nearest1 = nearestSample(n1, m1);
+    window.i32(nearest, m2).set(nearestSample(n2, m2));
+    const exponent = exponentOf(largest);
+    for (let group = 0; group < this.#groups; group++) {
       for (let i = 0; i < PER_WORD; i++) {
         const i0 = group * PER_WORD + i;
-        const levels = four[i] as Uint8Array;
-        if (i0 < n0) levels.set(maker.make(data.subarray(i0 * plane, (i0 + 1) * plane), i0 === 0));
-        else levels.fill(255);
+        const here = levels + i * plane;
+        if (i0 >= n0) {
+          window.u8(here, plane).fill(255);
+          continue;
+        }
+        source.set(data.subarray(i0 * plane, (i0 + 1) * plane));
+        exports.levelsOfSlice(slice, n1, n2, exponent, here);
+        if (i0 > 0) exports.spreadLevels(levels + ((i + PER_WORD - 1) % PER_WORD) * plane, here, plane);
       }
-      this.#gather(group * m1 * m2, four, places, sources);
-    }
-    this.#spreadBack(groups, places);
-  }
-
-  #gather(first: number, [a, b, c, d]: FourSlices, places: Int32Array, sources: Int32Array): void {
-    const words = this.#words;
-    for (let j = 0; j < places.length; j++) {
-      const at = sources[j] as number;
-      words[first + (places[j] as number)] =
-        (a[at] as number) | ((b[at] as number) << 8) | ((c[at] as number) << 16) | ((d[at] as number) << 24);
+      for (let k1 = Math.floor(pending.from / this.#width); k1 * this.#width < pending.to; k1++) {
+        const [first, end] = this.#columnsOf(k1, pending);
+        if (first >= end) continue;
+        const row = levels + (nearest1[k1] as number) * n2;
+        exports.gatherLevels(row, plane, nearest + 4 * first, end - first, words);
+        this.#words.set(window.i32(words, end - first), (group * m1 + k1) * m2 + first);
+      }
     }
   }
 
-  /** From the last slice to the first: no slice is more than one level above the next. */
-  #spreadBack(groups: number, places: Int32Array): void {
-    const words = this.#words;
+  /** From the last slices to the first. */
+  #spreadBack(pending: Lanes): void {
+    const { exports, window } = kernels<LevelExports>();
     const [, m1, m2] = this.#newShape;
-    const next = new Uint8Array(places.length).fill(255);
-    for (let group = groups - 1; group >= 0; group--) {
-      const first = group * m1 * m2;
-      for (let j = 0; j < places.length; j++) {
-        const at = first + (places[j] as number);
-        const word = words[at] as number;
-        const d = Math.min(word >>> 24, (next[j] as number) + 1);
-        const c = Math.min((word >>> 16) & 255, d + 1);
-        const b = Math.min((word >>> 8) & 255, c + 1);
-        const a = Math.min(word & 255, b + 1);
-        words[at] = a | (b << 8) | (c << 16) | (d << 24);
-        next[j] = a;
+    const rows: [number, number] = [Math.floor(pending.from / this.#width), Math.ceil(pending.to / this.#width)];
+    const begin = rows[0] * m2 + this.#columnsOf(rows[0], pending)[0];
+    const last = Math.max(rows[0], rows[1] - 1);
+    const end = last * m2 + this.#columnsOf(last, pending)[1];
+    const [here, next] = window.reserve(CHUNK * 4, CHUNK * 4) as [number, number];
+    for (let at = begin; at < end; at += CHUNK) {
+      const count = Math.min(CHUNK, end - at);
+      const words = window.i32(here, count);
+      window.i32(next, count).fill(NOTHING);
+      for (let group = this.#groups - 1; group >= 0; group--) {
+        const place = group * m1 * m2 + at;
+        words.set(this.#words.subarray(place, place + count));
+        exports.spreadBack(here, next, count);
+        this.#words.set(words, place);
       }
     }
   }
 
-  /** Levels of the lanes of a tile: one per (slice of the source, lane). */
-  fill(lane: number, lanes: number, values: Uint8Array): void {
+  /** Levels of the lanes of a tile: for every four slices of the source a row of words, one for each lane. */
+  fill(lane: number, lanes: number, values: Int32Array): void {
     const [, m1, m2] = this.#newShape;
     const width = this.#width;
-    for (let i0 = 0; i0 < this.#slices; i0++) {
-      const plane = Math.floor(i0 / PER_WORD) * m1 * m2;
-      const shift = 8 * (i0 % PER_WORD);
-      const to = i0 * lanes;
+    values.fill(NOTHING);
+    for (let group = 0; group < this.#groups; group++) {
       for (let at = 0; at < lanes; ) {
         const k1 = Math.floor((lane + at) / width);
         const k2 = lane + at - k1 * width;
         const count = Math.min(lanes - at, width - k2);
-        const row = plane + k1 * m2;
+        const from = (group * m1 + k1) * m2 + k2;
         const valid = Math.min(count, m2 - k2);
-        for (let j = 0; j < valid; j++) values[to + at + j] = ((this.#words[row + k2 + j] as number) >>> shift) & 255;
-        // Nothing that padding lanes hold is ever in doubt.
-        values.fill(255, to + at + Math.max(valid, 0), to + at + count);
+        if (valid > 0) values.set(this.#words.subarray(from, from + valid), group * lanes + at);
         at += count;
       }
     }
   }
-}
-
-/** Output places of the pending lanes within a plane, and the source voxels nearest to them within a slice. */
-function pendingPlaces(
-  [, n1, n2]: Shape3,
-  [, m1, m2]: Shape3,
-  { from, to, width }: Lanes,
-): { places: Int32Array; sources: Int32Array } {
-  const nearest1 = nearestSample(n1, m1);
-  const nearest2 = nearestSample(n2, m2);
-  const places = new Int32Array(to - from);
-  const sources = new Int32Array(to - from);
-  let count = 0;
-  for (let lane = from; lane < to; lane++) {
-    const k1 = Math.floor(lane / width);
-    const k2 = lane - k1 * width;
-    if (k2 >= m2) continue;
-    places[count] = k1 * m2 + k2;
-    sources[count++] = (nearest1[k1] as number) * n2 + (nearest2[k2] as number);
-  }
-  return { places: places.subarray(0, count), sources: sources.subarray(0, count) };
 }

@@ -25,6 +25,7 @@ export function sampleClassLocations(
   classes: readonly number[],
 ): Map<number, Int32Array> {
   checkLength("label", label, shape);
+  if (classes.length === 0) return new Map();
   const positions = collectPositions(label, classes);
   const random = new RandomState(SEED);
   const result = new Map<number, Int32Array>();

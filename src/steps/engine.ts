@@ -164,7 +164,7 @@ class ThreadEngine implements Engine {
     source.set(data);
     const target = this.#shared<Float32Array>(1, output.length * 4, Float32Array, output.length);
     const store = this.#shared<Float64Array>(2, storeLength * 8, Float64Array, storeLength);
-    const job: CubicJob = { data: source, shape, newShape, planar: false };
+    const job: CubicJob = { data: source, shape, newShape, planar: false, within: null };
     const between: BetweenPasses = { tiles, samples: shape[0], store };
     const parts = await Promise.all(
       slabs(shape[0]).map((slab) =>
@@ -192,7 +192,7 @@ class ThreadEngine implements Engine {
       slabs(n0).map(async ([from, to]) => {
         const part = detachable(data.subarray(from * n1 * n2, to * n1 * n2));
         const call: PlanesCall = {
-          job: { data: part, shape: [to - from, n1, n2], newShape, planar: false },
+          job: { data: part, shape: [to - from, n1, n2], newShape, planar: false, within: null },
           slab: [0, to - from],
           between: { tiles: [{ lane: 0, lanes: plane }], samples: to - from, store: new Float64Array(0) },
         };
@@ -205,7 +205,7 @@ class ThreadEngine implements Engine {
         return extent;
       }),
     );
-    resizeFirstAxis({ data, shape, newShape, planar: false }, between, joinExtents(extents), output);
+    resizeFirstAxis({ data, shape, newShape, planar: false, within: null }, between, joinExtents(extents), output);
   }
 
   async resizeCubicSlices(

@@ -82,8 +82,14 @@ function withAxisFirst<T extends Float32Array | Int16Array>(
   return transpose(result, turned, inverseAxes(forward));
 }
 
-function resizeImage(data: Float32Array, shape: Shape3, newShape: Shape3, order: ImageOrder): Float32Array {
-  if (order === 3) return resizeCubic(data, shape, newShape);
+function resizeImage(
+  data: Float32Array,
+  shape: Shape3,
+  newShape: Shape3,
+  order: ImageOrder,
+  within: Int16Array | null,
+): Float32Array {
+  if (order === 3) return resizeCubic(data, shape, newShape, undefined, within);
   if (order === 1) return resizeLinear(data, shape, newShape);
   return resizeNearest(data, shape, newShape);
 }
@@ -100,6 +106,8 @@ function resizeSlices(data: Float32Array, shape: Shape3, newShape: Shape3, order
  *
  * @param data voxels of `shape`, C order
  * @param axis the axis from `separateAxis`: its slices are resampled in plane with `order`, then it takes the nearest
+ * @param within resampled label or null: voxels where it is negative may differ in their last bits, because the caller
+ *   replaces them; sparing them makes scans with a background of exact zeros several times faster
  */
 export function resampleImage(
   data: Float32Array,
@@ -107,9 +115,10 @@ export function resampleImage(
   newShape: Shape3,
   axis: number | null,
   order: ImageOrder = 3,
+  within: Int16Array | null = null,
 ): Float32Array {
   if (sameShape(shape, newShape)) return data;
-  if (axis === null) return resizeImage(data, shape, newShape, order);
+  if (axis === null) return resizeImage(data, shape, newShape, order, within);
   return withAxisFirst(data, shape, newShape, axis, (turned, from, to) => {
     const between: Shape3 = [from[0], to[1], to[2]];
     const slices = resizeSlices(turned, from, between, order);

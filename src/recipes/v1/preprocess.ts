@@ -130,7 +130,9 @@ export function preprocessCase(
   const resampled = arrays.channels.map((channel, c) => {
     const moved = transpose(channel, arrays.shape, axes);
     const clean = treatNan(moved, moved === channel, c, settings.planar, policy, warnings);
-    const result = resampleImage(clean, shape, newShape, axis, 3);
+    // Outside the mask these channels become 0 in the end, whatever they were.
+    const masked = settings.useMaskForNorm[c] && settings.normalizationSchemes[c] !== "noNorm";
+    const result = resampleImage(clean, shape, newShape, axis, 3, masked ? cleaned : null);
     if (voxelCount(shape) > WORTH_COLLECTING) collectGarbage();
     return result;
   });
@@ -181,7 +183,25 @@ function cleanLabel(label: Int16Array, borrowed: boolean): Int16Array {
   return result;
 }
 
+/** x * 0 is 0, or NaN where x is not finite; four sums, because each waits for its own last value. */
+function hasNonFinite(data: Float32Array): boolean {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  const whole = data.length & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    a += (data[i] as number) * 0;
+    b += (data[i + 1] as number) * 0;
+    c += (data[i + 2] as number) * 0;
+    d += (data[i + 3] as number) * 0;
+  }
+  for (let i = whole; i < data.length; i++) a += (data[i] as number) * 0;
+  return Number.isNaN(a + b + c + d);
+}
+
 function countNan(data: Float32Array): number {
+  if (!hasNonFinite(data)) return 0;
   let count = 0;
   for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) count++;
   return count;

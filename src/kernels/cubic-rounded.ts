@@ -1,5 +1,6 @@
 import { kernels } from "../runtime/instantiate.js";
 import { blockCount, type Extent } from "./extent.js";
+import { wordCount } from "./levels.js";
 import { ENTRY, LANES, scratchBytes, storeTaps } from "./plane-pass.js";
 import { blockOfSample, nearestSample, tolerancesOfLevels } from "./tolerance.js";
 
@@ -8,7 +9,6 @@ interface RoundedExports {
     input: number,
     inputStride: number,
     groupBytes: number,
-    filtered: boolean,
     n: number,
     lanes: number,
     table: number,
@@ -24,6 +24,7 @@ interface RoundedExports {
     levels: number,
     planeOf: number,
     ofLevel: number,
+    within: number,
     doubts: number,
     doubtValues: number,
   ): number;
@@ -39,8 +40,10 @@ export interface RoundedTile {
   readonly lanes: number;
   /** Tolerances: one per (group of 16 lanes, block of the axis). */
   readonly fillTolerances: (tolerances: Float64Array) => void;
-  /** Levels of the source: one per (sample of the axis, lane). Null while they have not been worked out. */
-  readonly fillLevels: ((levels: Uint8Array) => void) | null;
+  /** Levels of the source: a word per (four samples of the axis, lane). Null while they have not been worked out. */
+  readonly fillLevels: ((levels: Int32Array) => void) | null;
+  /** Labels of the result: one per (new sample, lane). Where they are negative nothing is in doubt. Null for none. */
+  readonly fillWithin: ((labels: Int16Array) => void) | null;
 }
 
 /** More doubts than this in one tile mean tails of the spline, which only levels tell from rounding errors. */
@@ -53,16 +56,17 @@ export class RoundedPass {
   readonly #range: { readonly low: number; readonly high: number };
   readonly #addresses: readonly number[];
 
-  static byteLengths(n: number, m: number, lanes: number): number[] {
+  static byteLengths(n: number, m: number, lanes: number, within: boolean): number[] {
     return [
       m * lanes * 4,
       scratchBytes(n),
       m * ENTRY,
       m * 4,
       (lanes / LANES) * blockCount(n) * 8,
-      n * lanes,
+      wordCount(n) * lanes * 4,
       m * 4,
       256 * 8,
+      within ? m * lanes * 2 : 0,
       m * lanes * 8,
       m * lanes * 8,
     ];
@@ -98,8 +102,9 @@ export class RoundedPass {
 
   /** Returns the number of doubts, or -1 when there are so many that levels are needed first. */
   run(tile: RoundedTile): number {
-    const [output, scratch, table, blockOf, tolerances, levels, planeOf, ofLevel, places, values] = this
+    const [output, scratch, table, blockOf, tolerances, levels, planeOf, ofLevel, within, places, values] = this
       .#addresses as readonly number[] as [
+      number,
       number,
       number,
       number,
@@ -115,12 +120,11 @@ export class RoundedPass {
     const blocks = blockCount(this.#n);
     const { lanes } = tile;
     tile.fillTolerances(window.f64(tolerances, (lanes / LANES) * blocks));
-    const pass = (levelsAddress: number, filtered: boolean) =>
+    const pass = (levelsAddress: number) =>
       exports.cubicColumnsRounded(
         tile.input,
         tile.inputStride,
         tile.groupBytes,
-        filtered,
         this.#n,
         lanes,
         table,
@@ -136,21 +140,24 @@ export class RoundedPass {
         levelsAddress,
         planeOf,
         ofLevel,
+        tile.fillWithin === null ? 0 : within,
         places,
         values,
       );
-    const count = pass(0, false);
-    if (count <= MANY) return count;
-    if (tile.fillLevels === null) return -1;
-    tile.fillLevels(window.u8(levels, this.#n * lanes));
-    return pass(levels, tile.inputStride === 0);
+    tile.fillWithin?.(window.i16(within, this.#m * lanes));
+    if (tile.fillLevels === null) {
+      const count = pass(0);
+      return count <= MANY ? count : -1;
+    }
+    tile.fillLevels(window.i32(levels, wordCount(this.#n) * lanes));
+    return pass(levels);
   }
 
   /** Hands the doubts of the last `run` over: row along the axis, lane, float64 value. */
   forEachDoubt(count: number, use: (k: number, lane: number, value: number) => void): void {
     const { window } = kernels();
-    const where = window.i32(this.#addresses[8] as number, count * 2);
-    const what = window.f64(this.#addresses[9] as number, count);
+    const where = window.i32(this.#addresses[9] as number, count * 2);
+    const what = window.f64(this.#addresses[10] as number, count);
     for (let i = 0; i < count; i++) use(where[2 * i] as number, where[2 * i + 1] as number, what[i] as number);
   }
 }

@@ -1,0 +1,180 @@
+/*
+ * The last pass of the exact cubic resampling: along one axis, rounded to float32, with the voxels whose rounding the
+ * arithmetic cannot decide.
+ */
+import { coefficient, combine, ENTRY, filterTile, ROW } from "./cubic";
+
+function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize): void {
+  let to = coefficient(scratch, 0);
+  for (let i = 0; i < n; i++) {
+    v128.store(to, v128.load(input, 0), 0);
+    v128.store(to, v128.load(input, 16), 16);
+    v128.store(to, v128.load(input, 32), 32);
+    v128.store(to, v128.load(input, 48), 48);
+    v128.store(to, v128.load(input, 64), 64);
+    v128.store(to, v128.load(input, 80), 80);
+    v128.store(to, v128.load(input, 96), 96);
+    v128.store(to, v128.load(input, 112), 112);
+    input += inputStride;
+    to += ROW;
+  }
+}
+
+/**
+ * The last pass: rounds to float32 and clips to [low, high]. A value v within its tolerance t of a rounding tie
+ * (float32(v - t) differs from float32(v + t), after the clip) is in doubt: its row k and lane are appended to `doubts`
+ * as two i32, and its float64 value to `doubtValues`. Returns how many there are.
+ *
+ * Input: with `inputStride` n rows of that many bytes; with 0 groups of 16 lanes of `groupBytes` bytes as `cubicRows`
+ * leaves them, which are filtered in place.
+ * `tolerances` holds one f64 per (group of 16 lanes, block of the input axis); `blockOf` the block (i32) of each k.
+ * Where that is too coarse (far tails of the spline), `levels` (0 for none; for 4 input rows after the other one u32 per
+ * lane, a byte for each row) sharpens it by the tolerance of each level, `ofLevel` (256 f64); `planeOf` is the input row
+ * (i32) nearest to each k. `within` (i16 per k and lane, 0 for none): where it is negative nothing is in doubt.
+ */
+export function cubicColumnsRounded(
+  input: usize,
+  inputStride: usize,
+  groupBytes: usize,
+  n: i32,
+  lanes: i32,
+  table: usize,
+  m: i32,
+  scratch: usize,
+  output: usize,
+  outputStride: usize,
+  low: f32,
+  high: f32,
+  tolerances: usize,
+  blocks: i32,
+  blockOf: usize,
+  levels: usize,
+  planeOf: usize,
+  ofLevel: usize,
+  within: usize,
+  doubts: usize,
+  doubtValues: usize,
+): i32 {
+  let count = 0;
+  const lowest = f32x4.splat(low);
+  const highest = f32x4.splat(high);
+  for (let lane = 0; lane < lanes; lane += 16) {
+    if (inputStride !== 0) gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
+    else scratch = input + <usize>(lane >> 4) * groupBytes;
+    filterTile(scratch, n);
+    let out = output + ((<usize>lane) << 2);
+    const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
+    for (let k = 0; k < m; k++) {
+      const entry = table + <usize>k * ENTRY;
+      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
+      const w0 = v128.load64_splat(entry, 0);
+      const w1 = v128.load64_splat(entry, 8);
+      const w2 = v128.load64_splat(entry, 16);
+      const w3 = v128.load64_splat(entry, 24);
+      const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
+      // Differences are looked for before the clip, which can only take some away.
+      let a = combine(tap, w0, w1, w2, w3);
+      let b = combine(tap + 16, w0, w1, w2, w3);
+      let below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      let different = v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t)));
+      v128.store(out, clip(below, lowest, highest));
+      a = combine(tap + 32, w0, w1, w2, w3);
+      b = combine(tap + 48, w0, w1, w2, w3);
+      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+      v128.store(out, clip(below, lowest, highest), 16);
+      a = combine(tap + 64, w0, w1, w2, w3);
+      b = combine(tap + 80, w0, w1, w2, w3);
+      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+      v128.store(out, clip(below, lowest, highest), 32);
+      a = combine(tap + 96, w0, w1, w2, w3);
+      b = combine(tap + 112, w0, w1, w2, w3);
+      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+      v128.store(out, clip(below, lowest, highest), 48);
+      if (v128.any_true(different) && (within === 0 || anyWithin(within + ((<usize>(k * lanes + lane)) << 1)))) {
+        const plane = load<i32>(planeOf + ((<usize>k) << 2));
+        const place = doubts + ((<usize>count) << 3);
+        const value = doubtValues + ((<usize>count) << 3);
+        let labels: usize = 0;
+        let level: usize = 0;
+        if (within !== 0) labels = within + ((<usize>(k * lanes + lane)) << 1);
+        if (levels !== 0) level = levels + ((<usize>((plane >> 2) * lanes + lane)) << 2) + <usize>(plane & 3);
+        count += listDoubts(tap, entry, t, lowest, highest, level, ofLevel, labels, out, k, lane, place, value);
+      }
+      out += outputStride;
+    }
+  }
+  return count;
+}
+
+/** Whether one of 16 labels is not negative. */
+function anyWithin(labels: usize): bool {
+  return !i16x8.all_true(i16x8.shr_s(v128.and(v128.load(labels), v128.load(labels, 16)), 15));
+}
+
+/** The tolerances of two neighbouring lanes by their levels, which are 4 bytes apart. */
+function tolerancesOf(level: usize, ofLevel: usize, coarse: v128): v128 {
+  const first = v128.load64_zero(ofLevel + ((<usize>load<u8>(level)) << 3));
+  return f64x2.pmin(coarse, v128.load64_lane(ofLevel + ((<usize>load<u8>(level, 4)) << 3), first, 1));
+}
+
+/**
+ * One row of a group of 16 lanes again, where some may be in doubt: the exact values, and every doubt with its own
+ * tolerance. Returns how many there are.
+ */
+function listDoubts(
+  tap: usize,
+  entry: usize,
+  coarse: v128,
+  lowest: v128,
+  highest: v128,
+  level: usize,
+  ofLevel: usize,
+  labels: usize,
+  out: usize,
+  k: i32,
+  lane: i32,
+  place: usize,
+  value: usize,
+): i32 {
+  const w0 = v128.load64_splat(entry, 0);
+  const w1 = v128.load64_splat(entry, 8);
+  const w2 = v128.load64_splat(entry, 16);
+  const w3 = v128.load64_splat(entry, 24);
+  const start = place;
+  let ta = coarse;
+  let tb = coarse;
+  for (let j = 0; j < 16; j += 4, tap += 32, out += 16) {
+    const a = combine(tap, w0, w1, w2, w3);
+    const b = combine(tap + 16, w0, w1, w2, w3);
+    if (level !== 0) {
+      ta = tolerancesOf(level, ofLevel, coarse);
+      tb = tolerancesOf(level + 8, ofLevel, coarse);
+      level += 16;
+    }
+    v128.store(out, clip(round(a, b), lowest, highest));
+    const lower = clip(round(f64x2.sub(a, ta), f64x2.sub(b, tb)), lowest, highest);
+    const upper = clip(round(f64x2.add(a, ta), f64x2.add(b, tb)), lowest, highest);
+    for (let bits = i32x4.bitmask(f32x4.ne(lower, upper)); bits !== 0; bits &= bits - 1) {
+      const i = ctz(bits);
+      if (labels !== 0 && load<i16>(labels + ((<usize>(j + i)) << 1)) < 0) continue;
+      store<i32>(place, k);
+      store<i32>(place, lane + j + i, 4);
+      const pair = i < 2 ? a : b;
+      store<f64>(value, (i & 1) === 0 ? f64x2.extract_lane(pair, 0) : f64x2.extract_lane(pair, 1));
+      place += 8;
+      value += 8;
+    }
+  }
+  return <i32>((place - start) >> 3);
+}
+
+function clip(values: v128, lowest: v128, highest: v128): v128 {
+  return f32x4.pmin(highest, f32x4.pmax(lowest, values));
+}
+
+function round(a: v128, b: v128): v128 {
+  return v128.shuffle<f64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
+}

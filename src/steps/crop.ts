@@ -1,6 +1,6 @@
 import { boxShape, crop, cropInPlace } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
-import { type Box3, type CaseArrays, checkLength, formatShape, type Shape3 } from "../core/volume.js";
+import { type Box3, type CaseArrays, checkLength, formatShape, type Shape3, sameShape } from "../core/volume.js";
 import { fillHoles } from "../kernels/fill-holes.js";
 import { boundingBox, markOutside, nonzeroUnion } from "../kernels/nonzero.js";
 
@@ -10,7 +10,10 @@ export interface LabelledCaseArrays extends CaseArrays {
 }
 
 export interface CroppedCase {
-  /** Copies, or views of the input where that was given up; label -1 marks voxels outside the non-zero mask. */
+  /**
+   * Copies, or views of the input where that was given up; the input's own channels where nothing is cut. Label -1 marks
+   * voxels outside the non-zero mask.
+   */
   readonly arrays: LabelledCaseArrays;
   /** Where the arrays lay in the uncropped grid. */
   readonly box: Box3;
@@ -50,11 +53,17 @@ export function cropToNonzero(arrays: CaseArrays, inPlace = false): CroppedCase 
     );
   }
   const cut = inPlace ? cropInPlace : crop;
+  const croppedShape = boxShape(box);
+  const whole = sameShape(croppedShape, shape);
   const inside = cropInPlace(mask, shape, box);
   const cropped = label === null ? new Int16Array(inside.length) : cut(label, shape, box);
   const classes = markOutside(cropped, inside);
   return {
-    arrays: { channels: channels.map((c) => cut(c, shape, box)), label: cropped, shape: boxShape(box) },
+    arrays: {
+      channels: whole ? channels : channels.map((c) => cut(c, shape, box)),
+      label: cropped,
+      shape: croppedShape,
+    },
     box,
     classes,
   };

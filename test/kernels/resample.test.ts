@@ -131,6 +131,27 @@ test("cubic resampling commutes with flips up to rounding, exactly after roundin
   }
 });
 
+test("a label spares only voxels where it is negative", () => {
+  const shape: Shape3 = [21, 50, 53];
+  const newShape: Shape3 = [27, 61, 70];
+  // A block of noise in exact zeros: far from it everything is in doubt.
+  const scan = new Float32Array(voxelCount(shape));
+  for (let i = 0; i < scan.length; i++) {
+    const inside = i % 53 < 20 && Math.floor(i / 53) % 50 < 18;
+    if (inside) scan[i] = 100 + ((i * 2654435761) % 4096) / 7;
+  }
+  const all = resizeCubic(scan, shape, newShape);
+  const label = Int16Array.from({ length: all.length }, (_, i) =>
+    i % 70 < 30 && Math.floor(i / 70) % 61 < 25 ? 1 : -1,
+  );
+  const spared = resizeCubic(scan, shape, newShape, undefined, label);
+  expect(all.every((x, i) => label[i] === -1 || x === spared[i])).toBe(true);
+  expect(spared.every((x, i) => Math.abs(x - (all[i] as number)) <= 1e-12 + 2 ** -23 * x)).toBe(true);
+  expect(() => resizeCubic(scan, shape, newShape, undefined, new Int16Array(5))).toThrow(
+    expect.objectContaining({ code: "SHAPE_MISMATCH" }),
+  );
+});
+
 test("the kernels' memory stays small for planes that do not fit the window at once", () => {
   const data = Float32Array.from({ length: 1500 * 2100 }, (_, i) => (i % 977) - (i % 13));
   const whole = resizeCubicSlices(data, [1, 1500, 2100], [1500, 1700]);

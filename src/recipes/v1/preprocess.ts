@@ -3,6 +3,7 @@ import { NnprepError } from "../../core/errors.js";
 import { type Axes3, type CaseArrays, formatShape, type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
 import type { IntensityProperties } from "../../documents/fingerprint.js";
 import type { NormalizationScheme, PlansV1 } from "../../documents/plans.js";
+import { clearLowLabels, countNan } from "../../kernels/clean.js";
 import { collectGarbage } from "../../runtime/scratch.js";
 import { sampleClassLocations } from "../../steps/class-locations.js";
 import { normalizeChannels } from "../../steps/normalize.js";
@@ -179,32 +180,8 @@ function warnOfGrowth(shape: Shape3, newShape: Shape3, warnings: CaseWarning[]):
 /** Labels below -1 become 0, in place unless `borrowed`. */
 function cleanLabel(label: Int16Array, borrowed: boolean): Int16Array {
   const result = borrowed ? label.slice() : label;
-  for (let i = 0; i < result.length; i++) if ((result[i] as number) < -1) result[i] = 0;
+  clearLowLabels(result);
   return result;
-}
-
-/** x * 0 is 0, or NaN where x is not finite; four sums, because each waits for its own last value. */
-function hasNonFinite(data: Float32Array): boolean {
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  const whole = data.length & ~3;
-  for (let i = 0; i < whole; i += 4) {
-    a += (data[i] as number) * 0;
-    b += (data[i + 1] as number) * 0;
-    c += (data[i + 2] as number) * 0;
-    d += (data[i + 3] as number) * 0;
-  }
-  for (let i = whole; i < data.length; i++) a += (data[i] as number) * 0;
-  return Number.isNaN(a + b + c + d);
-}
-
-function countNan(data: Float32Array): number {
-  if (!hasNonFinite(data)) return 0;
-  let count = 0;
-  for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) count++;
-  return count;
 }
 
 function treatNan(

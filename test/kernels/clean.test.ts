@@ -1,0 +1,27 @@
+import { beforeAll, expect, test } from "vitest";
+import { clearLowLabels, countNan } from "../../src/kernels/clean.js";
+import { TILE } from "../../src/kernels/tile.js";
+import { init } from "../../src/runtime/instantiate.js";
+
+beforeAll(() => init());
+
+const LENGTHS = [0, 1, 3, 15, 16, 17, 31, 32, 33, TILE - 1, TILE, TILE + 1, 2 * TILE + 5];
+
+test.each(LENGTHS)("NaN is counted wherever it is, infinities are not: %i values", (n) => {
+  const values = Float32Array.from({ length: n }, (_, i) => [1.5, Infinity, -Infinity, -0, 1e-40][i % 5] as number);
+  expect(countNan(values)).toBe(0);
+  for (const at of [0, n >> 1, n - 1]) if (at >= 0) values[at] = Number.NaN;
+  expect(countNan(values)).toBe(values.filter(Number.isNaN).length);
+  expect(countNan(values.fill(Number.NaN))).toBe(n);
+});
+
+test.each(LENGTHS)("labels below -1 become 0, others stay: %i labels", (n) => {
+  const labels = Int16Array.from({ length: n }, (_, i) => [-1, 0, 7, 32767][i % 4] as number);
+  const before = labels.slice();
+  clearLowLabels(labels);
+  expect(labels).toEqual(before);
+  for (const [i, at] of [0, n >> 1, n - 1].entries()) if (at >= 0) labels[at] = [-2, -32768, -3][i] as number;
+  const expected = labels.map((x) => (x < -1 ? 0 : x));
+  clearLowLabels(labels);
+  expect(labels).toEqual(expected);
+});

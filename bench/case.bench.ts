@@ -26,6 +26,11 @@ const CT_STATISTICS = {
   percentile_00_5: -110,
 };
 
+/** Labels of a scan whose background was removed lie in what is left. */
+function labelInside(scan: Float32Array, label: Int16Array): Int16Array {
+  return label.map((value, i) => (scan[i] === 0 ? 0 : value));
+}
+
 export function caseSpecs(scale: Scale): CaseSpec[] {
   const ct = scale.shape([150, 512, 512]);
   const mr = scale.shape([155, 240, 240]);
@@ -52,7 +57,7 @@ export function caseSpecs(scale: Scale): CaseSpec[] {
         shape: mr,
         make: () => mrScan(mr, 50 + c, "zero"),
       })),
-      label: { file: "case-mr-label", shape: mr, make: () => labelMap(mr, 3, 73) },
+      label: { file: "case-mr-label", shape: mr, make: () => labelInside(mrScan(mr, 50, "zero"), labelMap(mr, 3, 73)) },
     },
   ];
 }

@@ -105,8 +105,8 @@ function copyRows(
  *
  * @param data voxels of `shape`, C order
  * @param output receives the result; a new array when not given
- * @param within label of `newShape` or null: voxels where it is negative may differ in the last bit, because the caller
- *   replaces them
+ * @param within label of `newShape` or null: voxels where it is negative may have rounding errors (a last bit, or 1e-14
+ *   of the range), because the caller replaces them
  * @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT, OUT_OF_MEMORY
  */
 export function resizeCubic(

@@ -106,7 +106,7 @@ function resizeSlices(data: Float32Array, shape: Shape3, newShape: Shape3, order
  *
  * @param data voxels of `shape`, C order
  * @param axis the axis from `separateAxis`: its slices are resampled in plane with `order`, then it takes the nearest
- * @param within resampled label or null: voxels where it is negative may differ in the last bit, because the caller
+ * @param within resampled label or null: voxels where it is negative may have rounding errors, because the caller
  *   replaces them; sparing them makes scans with a background of exact zeros several times faster
  */
 export function resampleImage(

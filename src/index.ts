@@ -84,6 +84,7 @@ export {
   type PreprocessedStage,
   preprocessDataset,
 } from "./dataset/preprocess.js";
+export { loadProbabilities } from "./dataset/probability-files.js";
 export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./dataset/run.js";
 export type { FileContent, Store } from "./dataset/store.js";
 export type { StageOptions, Task, TaskStores } from "./dataset/task.js";

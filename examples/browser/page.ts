@@ -16,8 +16,8 @@ const problem = byId("problem", HTMLDivElement);
 const form = byId("form", HTMLFormElement);
 
 const files: { scan: File[]; label: File | null; plans: File | null } = { scan: [], label: null, plans: null };
-/** Whether the worker has the files: a new one after a cancellation does not. */
-let isLoaded = false;
+/** What the worker has: a new one after a cancellation has nothing. */
+const loaded = { case: false, plans: false };
 let opened: OpenedCase | undefined;
 let restored: RestoredLabel | undefined;
 let busy = false;
@@ -68,7 +68,10 @@ async function run(done: string, work: () => Promise<void>): Promise<void> {
     await work();
     status.textContent = done;
   } catch (error) {
-    const aborted = error instanceof NnprepError && error.code === "ABORTED";
+    const code = error instanceof NnprepError ? error.code : "";
+    const aborted = code === "ABORTED";
+    // The worker took the case with it; what is on the screen stays.
+    if (aborted || code === "WORKER_DIED") loaded.case = loaded.plans = false;
     status.textContent = aborted ? "Cancelled." : "That did not work: see the message.";
     if (!aborted) {
       problem.replaceChildren(problemView(error as Error));
@@ -122,9 +125,9 @@ async function open(): Promise<void> {
   await run("Read and checked. Choose the settings, then prepare.", async () => {
     forget("case");
     forget("result");
-    isLoaded = false;
+    loaded.case = false;
     opened = await client.ask("open", caseFiles());
-    isLoaded = true;
+    loaded.case = true;
     settings.setScan(opened);
     byId("scan-name", HTMLOutputElement).textContent = `${describeFiles(scan)}: ${describeScan(opened)}`;
     byId("findings-body", HTMLDivElement).replaceChildren(...checkView(opened));
@@ -163,10 +166,34 @@ async function prepare(): Promise<void> {
 }
 
 async function loadAgain(): Promise<void> {
-  if (isLoaded) return;
-  await client.ask("open", caseFiles());
-  if (files.plans !== null) await client.ask("plans", files.plans);
-  isLoaded = true;
+  if (!loaded.case) await client.ask("open", caseFiles());
+  loaded.case = true;
+  if (files.plans !== null && !loaded.plans) await client.ask("plans", files.plans);
+  loaded.plans = files.plans !== null;
+}
+
+async function openPlans(file: File): Promise<void> {
+  await run("The plans are read.", async () => {
+    files.plans = null;
+    settings.setPlans(undefined);
+    byId("plans-name", HTMLOutputElement).textContent = "";
+    settings.setPlans(await client.ask("plans", file));
+    files.plans = file;
+    loaded.plans = true;
+    byId("plans-name", HTMLOutputElement).textContent = file.name;
+  });
+}
+
+/** A scan and the plans for it may be dropped together. */
+async function openScanAndPlans(chosen: readonly File[]): Promise<void> {
+  const [plans] = chosen.filter(({ name }) => /\.pkl$/i.test(name));
+  const scans = chosen.filter(({ name }) => !/\.pkl$/i.test(name));
+  if (scans.length > 0) {
+    files.scan = scans;
+    await open();
+  }
+  // What was wrong with the scan shall stay on the screen.
+  if (plans !== undefined && (scans.length === 0 || opened !== undefined)) await openPlans(plans);
 }
 
 async function restore(file: File | null): Promise<void> {
@@ -191,20 +218,12 @@ async function makePhantom(): Promise<void> {
 watchDropZones((field, chosen) => {
   if (busy) return;
   if (field === "scan") {
-    files.scan = chosen;
-    void open();
+    void openScanAndPlans(chosen);
   } else if (field === "label") {
     files.label = chosen[0] as File;
     void open();
   } else if (field === "plans") {
-    void run("The plans are read.", async () => {
-      files.plans = null;
-      settings.setPlans(undefined);
-      byId("plans-name", HTMLOutputElement).textContent = "";
-      settings.setPlans(await client.ask("plans", chosen[0] as File));
-      files.plans = chosen[0] as File;
-      byId("plans-name", HTMLOutputElement).textContent = (chosen[0] as File).name;
-    });
+    void openPlans(chosen[0] as File);
   } else void restore(chosen[0] as File);
 });
 
@@ -212,11 +231,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (canPrepare()) void prepare();
 });
-button("cancel").addEventListener("click", () => {
-  client.cancel();
-  // The worker took the case with it; what is on the screen stays.
-  isLoaded = false;
-});
+button("cancel").addEventListener("click", () => client.cancel());
 button("phantom").addEventListener("click", () => void makePhantom());
 button("clear").addEventListener("click", () => {
   if (busy) return;

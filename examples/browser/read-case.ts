@@ -29,11 +29,17 @@ interface ReadScans {
 /** Endings of files that hold voxels only: their header (.hdr, .mhd, .nhdr) is beside them. */
 const VOXELS_ONLY = /\.(img|raw|zraw|bin)(\.gz)?$/i;
 
-/** DICOM says so in its bytes 128 to 131; files of a series often have no ending. */
-async function isDicom(file: File): Promise<boolean> {
-  if (/\.zip$/i.test(file.name)) return true;
-  const mark = new Uint8Array(await file.slice(128, 132).arrayBuffer());
-  return String.fromCharCode(...mark) === "DICM";
+/**
+ * The first file that is DICOM or a zip of it. DICOM says so in its bytes 128 to 131; files of a series often have no
+ * ending, and other files lie beside them.
+ */
+async function findDicom(files: readonly File[]): Promise<File | undefined> {
+  for (const file of files) {
+    if (/\.zip$/i.test(file.name)) return file;
+    const mark = new Uint8Array(await file.slice(128, 132).arrayBuffer());
+    if (String.fromCharCode(...mark) === "DICM") return file;
+  }
+  return undefined;
 }
 
 /** One volume per channel: a file or header each, or one DICOM series out of all the files. */
@@ -46,9 +52,10 @@ async function readScans({ scans, pipelinesUrl }: CaseFiles, onProgress: (share:
   const first = files[0];
   if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no scan was given; choose a file");
   const headers = files.filter(({ name }) => !VOXELS_ONLY.test(name));
-  if (headers.length === 0 || (await isDicom(first))) {
+  const slice = await findDicom(files);
+  if (headers.length === 0 || slice !== undefined) {
     const { volume, warnings } = await readScan(files, { dicom });
-    return { volumes: [volume], names: [first.name], warnings };
+    return { volumes: [volume], names: [(slice ?? first).name], warnings };
   }
   const beside = files.filter((file) => !headers.includes(file));
   const readings: ScanReading[] = [];

@@ -1,10 +1,10 @@
 import {
   type ExportedSegmentation,
   exportSegmentation,
-  NdArray,
+  loadProbabilities,
+  MemoryStore,
   NnprepError,
   type Probabilities,
-  readNpz,
   readVolume,
   type VoxelArray,
 } from "nnprep";
@@ -69,19 +69,17 @@ function checkShape(found: readonly number[], expected: readonly number[]): void
   );
 }
 
-/** nnU-Net's `softmax` of a case: (classes, a0, a1, a2) in the file's axes. */
-async function restoreNpz(bytes: Uint8Array, prepared: PreparedArrays, onProgress: (share: number) => void) {
-  const arrays = await readNpz(bytes);
-  const array = arrays.get("softmax") ?? [...arrays.values()][0];
-  if (!(array instanceof NdArray) || array.shape.length !== 4 || !(array.data instanceof Float32Array)) {
-    throw new NnprepError(
-      "UNSUPPORTED",
-      `the archive holds ${[...arrays.keys()].map((key) => `"${key}"`).join(", ") || "nothing"}; "softmax" with the shape (classes, z, y, x) in float32 is expected`,
-      { found: [...arrays.keys()], expected: "softmax" },
-    );
-  }
-  const [classes, n0, n1, n2] = array.shape as readonly [number, number, number, number];
-  return exportSegmentation({ classes, shape: [n0, n1, n2], data: array.data }, prepared.properties, {
+/** nnU-Net's `softmax` of a case, float16 or float32: (classes, a0, a1, a2) in the file's axes. */
+async function restoreNpz(
+  name: string,
+  bytes: Uint8Array,
+  prepared: PreparedArrays,
+  onProgress: (share: number) => void,
+) {
+  const identifier = name.replace(/\.npz$/i, "");
+  const store = new MemoryStore();
+  await store.write(`${identifier}.npz`, bytes);
+  return exportSegmentation(await loadProbabilities(store, identifier), prepared.properties, {
     transposeForward: prepared.axes,
     onProgress: (done, total) => onProgress(done / total),
   });
@@ -96,7 +94,7 @@ export async function restoreLabel(
   if (file === null) return restore(prepared.label, prepared, onProgress);
   const bytes = new Uint8Array(await file.arrayBuffer());
   try {
-    if (/\.npz$/i.test(file.name)) return await restoreNpz(bytes, prepared, onProgress);
+    if (/\.npz$/i.test(file.name)) return await restoreNpz(file.name, bytes, prepared, onProgress);
     const volume = await readVolume(file.name, bytes);
     checkShape(volume.shape, prepared.shape);
     return await restore(volume.data, prepared, onProgress);

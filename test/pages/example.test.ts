@@ -1,152 +1,67 @@
-import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import {
-  cropCase,
   foregroundVoxels,
-  formatNifti,
-  init,
   intensityStatistics,
   parsePickle,
-  preprocessCase,
   propertiesFromPython,
   propertiesToPython,
-  readNpz,
   readVolume,
-  type StageSettings,
   type Vec3,
   type Volume,
 } from "nnprep";
-import type { Browser, Page } from "playwright";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeCt, makeMr } from "../../examples/phantom.js";
-import { launchChromium, watchPage } from "./chromium.js";
-import { type ServedFolder, serveFolder } from "./served-folder.js";
+import {
+  drop,
+  type ExamplePage,
+  expectSameArrays,
+  type GivenFile,
+  isDrawn,
+  nifti,
+  openPage,
+  pictures,
+  prepareInNode,
+  saved,
+  setSpacing,
+  startExample,
+  status,
+  waitFor,
+} from "./example-page.js";
 
-/** The page of examples/browser, built and served as a user would, driven as a user would. */
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const pictures = join(root, ".cache/pages");
-
-interface ScanFile {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
-let browser: Browser;
-let isolated: ServedFolder;
-let plain: ServedFolder;
+let example: ExamplePage;
 
 beforeAll(async () => {
-  await init();
-  const outDir = join(root, "build/browser");
-  await build({ configFile: join(root, "examples/browser/vite.config.ts"), logLevel: "silent", build: { outDir } });
-  await mkdir(pictures, { recursive: true });
-  isolated = await serveFolder(outDir, true);
-  plain = await serveFolder(outDir, false);
-  browser = await launchChromium();
+  example = await startExample("browser");
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await isolated?.close();
-  await plain?.close();
-});
+afterAll(() => example?.close());
 
-async function openPage(server: ServedFolder, viewport = { width: 1360, height: 900 }) {
-  const page = await browser.newPage({ viewport });
-  const complaints = watchPage(page, server.url);
-  await page.goto(server.url);
-  return { page, complaints };
-}
-
-/** Drops files on a field, as from a file manager. */
-async function drop(page: Page, field: string, files: readonly ScanFile[]): Promise<void> {
-  const plainFiles = files.map(({ name, bytes }) => ({ name, base64: Buffer.from(bytes).toString("base64") }));
-  const transfer = await page.evaluateHandle((list) => {
-    const data = new DataTransfer();
-    for (const { name, base64 } of list) {
-      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name));
-    }
-    return data;
-  }, plainFiles);
-  await page.locator(`[data-for="${field}"]`).dispatchEvent("drop", { dataTransfer: transfer });
-}
-
-const status = (page: Page) => page.locator("#status");
-
-async function waitFor(page: Page, text: string | RegExp): Promise<void> {
-  await page.waitForFunction(() => !document.body.hasAttribute("data-busy"));
-  await expect.poll(() => status(page).textContent(), { timeout: 30_000 }).toMatch(text);
-}
-
-/** Presses a button and takes what the browser saves. */
-async function saved(page: Page, button: string): Promise<{ name: string; bytes: Uint8Array }> {
-  const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
-  return { name: download.suggestedFilename(), bytes: new Uint8Array(await readFile(await download.path())) };
-}
-
-/** Whether something other than one colour is drawn. */
-async function isDrawn(page: Page, canvas: string): Promise<boolean> {
-  const { width, height } = await page.locator(canvas).evaluate((c: HTMLCanvasElement) => c.getBoundingClientRect());
-  const bytes = await page.locator(canvas).screenshot();
-  return bytes.length > (width * height) / 60;
-}
-
-const nifti = async (name: string, volume: Volume): Promise<ScanFile> => ({
-  name,
-  bytes: await formatNifti(volume, { gzip: name.endsWith(".gz") }),
-});
-
-/** The same preparation in Node, by the package's own functions. */
-async function prepareInNode(images: readonly ScanFile[], label: ScanFile, spacing: Vec3, scheme: "CT" | "nonCT") {
-  const volumes = await Promise.all(images.map(({ name, bytes }) => readVolume(name, bytes)));
-  const cropped = cropCase({
-    images: volumes,
-    label: await readVolume(label.name, label.bytes),
-    files: { images: images.map(({ name }) => name), label: label.name },
+/** As the form says it: the statistics from the label of this one case. */
+function prepareByForm(images: readonly GivenFile[], label: GivenFile, spacing: Vec3, scheme: "CT" | "nonCT") {
+  return prepareInNode(images, label, ({ arrays, properties }) => {
+    const { box, size } = { box: arrays.shape, size: properties.original_size_of_raw_data };
+    const kept = (box[0] * box[1] * box[2]) / (size[0] * size[1] * size[2]);
+    const intensityProperties = new Map(
+      arrays.channels.map((channel, c) => [
+        c,
+        { ...intensityStatistics(foregroundVoxels(channel, arrays.label)), local_props: new Map() },
+      ]),
+    );
+    return {
+      targetSpacingMm: spacing,
+      transposeForward: [0, 1, 2],
+      normalizationSchemes: images.map(() => scheme),
+      useMaskForNorm: images.map(() => scheme === "nonCT" && kept < 0.75),
+      intensityProperties,
+      classes: [1, 2, 3],
+      planar: false,
+    };
   });
-  const { box, size } = { box: cropped.arrays.shape, size: cropped.properties.original_size_of_raw_data };
-  const kept = (box[0] * box[1] * box[2]) / (size[0] * size[1] * size[2]);
-  const intensityProperties = new Map(
-    cropped.arrays.channels.map((channel, c) => [
-      c,
-      { ...intensityStatistics(foregroundVoxels(channel, cropped.arrays.label)), local_props: new Map() },
-    ]),
-  );
-  const settings: StageSettings = {
-    targetSpacingMm: spacing,
-    transposeForward: [0, 1, 2],
-    normalizationSchemes: volumes.map(() => scheme),
-    useMaskForNorm: volumes.map(() => scheme === "nonCT" && kept < 0.75),
-    intensityProperties,
-    classes: [1, 2, 3],
-    planar: false,
-  };
-  return preprocessCase(cropped.arrays, cropped.properties, settings);
-}
-
-type InNode = Awaited<ReturnType<typeof prepareInNode>>;
-
-async function expectSameArrays(npz: Uint8Array, { arrays }: InNode): Promise<void> {
-  const stack = (await readNpz(npz)).get("data");
-  expect(stack?.shape).toEqual([arrays.channels.length + 1, ...arrays.shape]);
-  const data = stack?.data as Float32Array;
-  const parts = [...arrays.channels, Float32Array.from(arrays.label)];
-  const size = arrays.label.length;
-  const found = parts.map((_, i) => data.subarray(i * size, (i + 1) * size));
-  const bits = (part: Float32Array) => Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-  expect(parts.map((part, i) => bits(part).equals(bits(found[i] as Float32Array)))).toEqual(parts.map(() => true));
-}
-
-async function setSpacing(page: Page, [z, y, x]: Vec3): Promise<void> {
-  for (const [axis, value] of Object.entries({ x, y, z })) await page.fill(`#spacing-${axis}`, String(value));
 }
 
 describe("the example page", () => {
   test("prepares what is dropped on it as Node does, bit by bit, with threads", async () => {
-    const { page, complaints } = await openPage(isolated);
+    const { page, complaints } = await openPage(example, example.isolated);
     const { images, label } = makeMr({ shape: [40, 56, 52], spacingMm: [2, 1.9, 1.8] }, 3);
     const scans = await Promise.all(images.slice(0, 2).map((image, c) => nifti(`head_000${c}.nii.gz`, image)));
     const labelFile = await nifti("head.nii.gz", label);
@@ -164,7 +79,7 @@ describe("the example page", () => {
     await page.click("#prepare");
     await waitFor(page, "Prepared.");
     expect(await page.textContent("#problem")).toBe("");
-    const expected = await prepareInNode(scans, labelFile, spacing, "nonCT");
+    const expected = await prepareByForm(scans, labelFile, spacing, "nonCT");
     const { name, bytes } = await saved(page, '[data-output="arrays"]');
     expect(name).toBe("head.npz");
     await expectSameArrays(bytes, expected);
@@ -181,7 +96,7 @@ describe("the example page", () => {
   });
 
   test("works without isolation, and takes a segmentation back to the scan", async () => {
-    const { page, complaints } = await openPage(plain);
+    const { page, complaints } = await openPage(example, example.plain);
     await page.emulateMedia({ colorScheme: "dark" });
     const { images, label } = makeCt({ shape: [14, 72, 70], spacingMm: [6, 1.3, 1.2] }, 5);
     const scan = await nifti("abdomen.nii", images[0] as Volume);
@@ -195,7 +110,7 @@ describe("the example page", () => {
     await setSpacing(page, spacing);
     await page.click("#prepare");
     await waitFor(page, "Prepared.");
-    const expected = await prepareInNode([scan], labelFile, spacing, "CT");
+    const expected = await prepareByForm([scan], labelFile, spacing, "CT");
     await expectSameArrays((await saved(page, '[data-output="arrays"]')).bytes, expected);
 
     // What the page saved on the prepared grid is a segmentation of it.
@@ -216,7 +131,7 @@ describe("the example page", () => {
   });
 
   test("says what is wrong with a bad file", async () => {
-    const { page } = await openPage(plain, { width: 760, height: 700 });
+    const { page } = await openPage(example, example.plain, { width: 760, height: 700 });
     const { images, label } = makeCt({ shape: [8, 24, 24], spacingMm: [3, 2, 2] }, 1);
     const good = await nifti("good.nii.gz", images[0] as Volume);
     const cut = { name: "cut.nii.gz", bytes: good.bytes.subarray(0, good.bytes.length >> 1) };
@@ -251,7 +166,7 @@ describe("the example page", () => {
   });
 
   test("works with the keyboard, and can be cancelled", async () => {
-    const { page } = await openPage(isolated, { width: 700, height: 500 });
+    const { page } = await openPage(example, example.isolated, { width: 700, height: 500 });
     const focused = () => page.evaluate(() => document.activeElement?.id ?? "");
     const order: string[] = [];
     for (let i = 0; i < 9; i++) {
@@ -287,9 +202,9 @@ describe("the example page", () => {
   });
 
   test("may not talk to anyone else", async () => {
-    const { page } = await openPage(plain);
-    const elsewhere = isolated.url;
-    const before = isolated.asked.length;
+    const { page } = await openPage(example, example.plain);
+    const elsewhere = example.isolated.url;
+    const before = example.isolated.asked.length;
     const refused = await page.evaluate(
       (url) =>
         fetch(url, { mode: "no-cors" }).then(
@@ -299,7 +214,7 @@ describe("the example page", () => {
       elsewhere,
     );
     expect(refused).toBe(true);
-    expect(isolated.asked.length).toBe(before);
+    expect(example.isolated.asked.length).toBe(before);
     await page.close();
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import {
@@ -36,7 +36,7 @@ import {
 import { type PreparedFolder, picturesAfter, picturesBefore, sceneOf } from "./report-pictures.js";
 import { explainPlans } from "./report-plan.js";
 import { type CasePaths, type LoadedCase, loadCase, Samples } from "./report-samples.js";
-import { gatherScores, type Predictions, worstCases } from "./report-scores.js";
+import { checkPredictions, gatherScores, type Predictions, worstCases } from "./report-scores.js";
 import { formatSpacing, formatVoxels } from "./table.js";
 import { type OpenWorkshop, runWork, type Workshop } from "./work.js";
 
@@ -65,6 +65,9 @@ export function htmlReportCommand(): Command {
     runWork("report", options, async (open) => {
       if (options.output !== undefined && options.task.length > 1) {
         throw new UsageError("--output takes one task; leave it out to get one file per task in the current folder");
+      }
+      if (options.output !== undefined && statSync(options.output, { throwIfNoEntry: false })?.isDirectory()) {
+        throw new UsageError(`--output ${options.output} is a folder; give the name of the file`);
       }
       await init();
       const files: string[] = [];
@@ -113,11 +116,15 @@ class TaskReport {
   async gather(): Promise<ReportData> {
     const raw = this.workshop.store("raw");
     const dataset = parseDatasetJson(await raw.read("dataset.json"), raw.location("dataset.json"));
+    const all: CasePaths[] = trainingCases(dataset);
+    // What is wrong with the arguments is said before hours of reading.
+    const wanted = this.#wantedCase(all);
+    const predictions = this.#predictionsOf(dataset);
+    if (predictions !== null) await checkPredictions(predictions);
     const findings = await this.#verify();
     const plans = await this.#plans();
     const known =
       plans.get("3d")?.dataset_properties ?? plans.get("2d")?.dataset_properties ?? (await this.#fingerprint());
-    const all: CasePaths[] = trainingCases(dataset);
     const looked = spread(all, this.options.sample);
     const shown = new Set(spread(looked, this.options.pictures).map(({ identifier }) => identifier));
     const samples = new Samples(looked.length, dataset.modality.size);
@@ -136,7 +143,7 @@ class TaskReport {
         `Histograms and volumes come from ${looked.length} of ${all.length} cases, evenly spread (--sample).`,
       );
     }
-    const { scores, worst } = await this.#predictions(dataset);
+    const { scores, worst } = await this.#scores(predictions);
     const grids = gridsOf(known, samples);
     return {
       title: `${this.folders.task}: ${dataset.name}`,
@@ -163,7 +170,7 @@ class TaskReport {
       casesNote: this.#casesNote(prepared, cases.length, all.length),
       scores,
       worst,
-      scene: await this.#scene(dataset, all, "missing" in scores ? undefined : scores),
+      scene: await this.#scene(dataset, wanted ?? chooseCase(all, scores)),
     };
   }
 
@@ -285,45 +292,34 @@ class TaskReport {
     return plots.length > 0 ? plots : { missing: "No labelled voxels were found in the cases that were read." };
   }
 
-  async #predictions(dataset: DatasetJson): Promise<{ scores: ReportScores | ReportGap; worst: ReportCase[] }> {
-    const { predictions: given, ref, pictures } = this.options;
-    if (given === undefined) {
-      return {
-        scores: {
-          ...this.#gap("No predictions were given.", "report"),
-          command: `nnprep report -t ${this.#number} --predictions FOLDER`,
-        },
-        worst: [],
-      };
-    }
-    const predictions: Predictions = {
-      folder: resolve(given),
-      reference: ref === undefined ? join(this.folders.raw, "labelsTr") : resolve(ref),
-      labels: dataset.labels,
-    };
-    if (!existsSync(predictions.folder)) {
-      throw new NnprepError(
-        "FILE_NOT_FOUND",
-        `${predictions.folder}: there is no such folder; give the folder of the predictions`,
-      );
-    }
-    const scores = await gatherScores(predictions, this.open);
-    return { scores, worst: await worstCases(scores, predictions, this.folders.raw, pictures) };
+  #predictionsOf({ labels }: DatasetJson): Predictions | null {
+    const { predictions, ref } = this.options;
+    if (predictions === undefined) return null;
+    const reference = ref === undefined ? join(this.folders.raw, "labelsTr") : resolve(ref);
+    return { folder: resolve(predictions), reference, labels };
   }
 
-  async #scene(dataset: DatasetJson, all: readonly CasePaths[], scores?: ReportScores): Promise<ReportData["scene"]> {
-    const wanted = this.options.case;
-    const names = wanted === undefined ? (scores?.rows ?? []).map(({ name }) => name) : [wanted];
-    const found =
-      names.map((name) => all.find(({ identifier }) => identifier === name)).find((paths) => paths !== undefined) ??
-      (wanted === undefined ? all[0] : undefined);
-    if (found === undefined) {
-      const some = all
-        .slice(0, 5)
-        .map(({ identifier }) => identifier)
-        .join(", ");
-      throw new UsageError(`--case ${wanted}: the task has no such training case; it has ${some} ...`);
+  async #scores(predictions: Predictions | null): Promise<{ scores: ReportScores | ReportGap; worst: ReportCase[] }> {
+    if (predictions === null) {
+      const command = `nnprep report -t ${this.#number} --predictions FOLDER`;
+      return { scores: { ...this.#gap("No predictions were given.", "report"), command }, worst: [] };
     }
+    const scores = await gatherScores(predictions, this.open);
+    return { scores, worst: await worstCases(scores, predictions, this.folders.raw, this.options.pictures) };
+  }
+
+  /** The case of `--case`. @throws UsageError when the task does not have it */
+  #wantedCase(all: readonly CasePaths[]): CasePaths | undefined {
+    const wanted = this.options.case;
+    const found = all.find(({ identifier }) => identifier === wanted);
+    if (wanted === undefined || found !== undefined) return found;
+    const names = all.map(({ identifier }) => identifier);
+    const some = names.length > 5 ? `${names.slice(0, 5).join(", ")} ...` : names.join(", ");
+    throw new UsageError(`--case ${wanted}: the task has no such training case; it has ${some}`);
+  }
+
+  async #scene(dataset: DatasetJson, found: CasePaths | undefined): Promise<ReportData["scene"]> {
+    if (found === undefined) return { missing: "The task has no training cases." };
     try {
       const label = await loadVolume(this.workshop.store("raw"), `labelsTr/${found.label}`);
       return (
@@ -335,6 +331,13 @@ class TaskReport {
       return { missing: `No surfaces: ${(error as Error).message}` };
     }
   }
+}
+
+/** The worst prediction of which the task has the reference, or else the first case. */
+function chooseCase(all: readonly CasePaths[], scores: ReportScores | ReportGap): CasePaths | undefined {
+  const rows = "missing" in scores ? [] : scores.rows;
+  const found = rows.map(({ name }) => all.find(({ identifier }) => identifier === name));
+  return found.find((paths) => paths !== undefined) ?? all[0];
 }
 
 function colorOf(label: number): string {

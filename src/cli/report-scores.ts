@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import {
   type CaseScores,
@@ -26,6 +27,39 @@ const mean = (values: readonly number[]): number => {
   return known.length === 0 ? Number.NaN : known.reduce((a, b) => a + b, 0) / known.length;
 };
 
+function checkFolder(folder: string, of: "predictions" | "references"): void {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  const what = found === undefined ? "there is no such folder" : "this is no folder";
+  throw new NnprepError("FILE_NOT_FOUND", `${folder}: ${what}; give the folder of the ${of}`, { file: folder });
+}
+
+/** Whether there is anything to score, before it is done. @throws NnprepError FILE_NOT_FOUND, INVALID_DATASET */
+export async function checkPredictions({ folder, reference }: Predictions): Promise<void> {
+  checkFolder(folder, "predictions");
+  const store = new FolderStore(folder);
+  if (await store.exists("summary.json")) {
+    await readSummary(store);
+    return;
+  }
+  checkFolder(reference, "references");
+  if ((await scansIn(store)).size > 0) return;
+  throw new NnprepError(
+    "INVALID_DATASET",
+    `${folder}: neither summary.json nor predictions (.nii.gz, .nii, .nrrd, .mha) found; give the folder of the predictions`,
+    { file: folder },
+  );
+}
+
+async function readSummary(store: FolderStore): Promise<readonly CaseScores[]> {
+  const bytes = await store.read("summary.json");
+  try {
+    return parseSummary(new TextDecoder().decode(bytes)).all;
+  } catch (error) {
+    throw error instanceof NnprepError ? error.inFile(store.location("summary.json")) : error;
+  }
+}
+
 /** `summary.json` beside the predictions if there is one, otherwise they are compared with the references. */
 async function readScores(
   { folder, reference, labels }: Predictions,
@@ -33,20 +67,12 @@ async function readScores(
 ): Promise<{ source: string; all: readonly CaseScores[]; failures: string[] }> {
   const store = new FolderStore(folder);
   if (await store.exists("summary.json")) {
-    const summary = parseSummary(new TextDecoder().decode(await store.read("summary.json")));
-    return { source: `From ${store.location("summary.json")}`, all: summary.all, failures: [] };
+    return { source: `From ${store.location("summary.json")}`, all: await readSummary(store), failures: [] };
   }
   const workshop = open({ prediction: folder, reference });
   const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
   const regions = [...labels.keys()].filter((value) => value > 0);
   const [predicted, references] = [await scansIn(stores.prediction), await scansIn(stores.reference)];
-  if (predicted.size === 0) {
-    throw new NnprepError(
-      "INVALID_DATASET",
-      `${folder}: neither summary.json nor predictions (.nii.gz, .nii, .nrrd, .mha) found; give the folder of the predictions`,
-      { file: folder },
-    );
-  }
   // References without a prediction are most of the training cases: that is no failure.
   const unpaired = [...predicted.keys()].filter((name) => !references.has(name));
   const pairs = [...predicted].flatMap(([identifier, prediction]) => {

@@ -157,15 +157,34 @@ test("shows plans, slices before and after, the worst prediction first, and surf
   await page.close();
 });
 
-test("says what is wrong with its arguments", async () => {
-  const report = (...more: string[]) =>
-    runCli(["report", "-t", "42", ...folders, "--no-verify", "--no-progress", ...more]);
+test("says what is wrong with its arguments before it reads a case", async () => {
   const file = join(folder, "not.html");
-  const unknown = await report("--case", "nobody", "-o", file);
+  // With progress, of which every case that is read leaves a line.
+  const report = async (...more: string[]) => {
+    const { code, stderr } = await runCli(["report", "-t", "42", ...folders, "-o", file, "--workers", "1", ...more]);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    return { code, stderr };
+  };
+  const unknown = await report("--case", "nobody");
   expect(unknown.code).toBe(2);
-  expect(unknown.stderr).toContain("case_a");
-  const nowhere = await report("--predictions", join(folder, "nowhere"), "-o", file);
+  expect(unknown.stderr).toContain("the task has no such training case; it has case_a, case_b, case_c");
+  const nowhere = await report("--predictions", join(folder, "nowhere"));
   expect(nowhere.code).toBe(1);
   expect(nowhere.stderr).toContain("nowhere: there is no such folder");
+  const empty = join(folder, "empty");
+  mkdirSync(empty);
+  const nothing = await report("--predictions", empty);
+  expect(nothing.code).toBe(1);
+  expect(nothing.stderr).toContain("empty: neither summary.json nor predictions");
+  const unreferenced = await report("--predictions", predictions, "--ref", join(folder, "no-labels"));
+  expect(unreferenced.code).toBe(1);
+  expect(unreferenced.stderr).toContain("no-labels: there is no such folder; give the folder of the references");
+  writeFileSync(join(empty, "summary.json"), "{");
+  const damaged = await report("--predictions", empty);
+  expect(damaged.code).toBe(1);
+  expect(damaged.stderr).toContain("summary.json");
+  const intoFolder = await runCli(["report", "-t", "42", ...folders, "-o", empty]);
+  expect(intoFolder.code).toBe(2);
+  expect(intoFolder.stderr).toContain("is a folder; give the name of the file");
   expect(() => readFileSync(file)).toThrow();
 });

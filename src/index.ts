@@ -318,4 +318,4 @@ export {
   type SliceSource,
   sliceCount,
 } from "./view/slice.js";
-export { labelSurface, measureSurface, type SmoothingOptions, type Surface } from "./view/surface.js";
+export { type LabelSurfaceOptions, labelSurface, measureSurface, type Surface } from "./view/surface.js";

@@ -269,7 +269,7 @@ async function writeSurfaces(
   if (shown.length === 0) throw new NnprepError("EMPTY_IMAGE", "no label voxels: there is no surface to write");
   const surfaces = [];
   for (const { label } of shown) {
-    const whole = labelSurface(volume, label);
+    const whole = labelSurface(volume, label, { measured: shown });
     const surface = triangles === undefined ? whole : await reduceSurface(whole, triangles);
     surfaces.push({ surface, name: names.labels.get(label) ?? `label_${label}`, color: labelColor(label) });
   }

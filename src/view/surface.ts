@@ -12,6 +12,7 @@ import {
 } from "../kernels/mesh-shape.js";
 import { extractMesh } from "../kernels/surface-mesh.js";
 import { type LabelGrid, readLabelGrid } from "./label-grid.js";
+import type { MeasuredLabel } from "./label-list.js";
 
 /** A closed surface between numbered points. */
 export interface Surface {
@@ -25,9 +26,11 @@ export interface Surface {
   readonly triangles: Uint32Array;
 }
 
-export interface SmoothingOptions {
+export interface LabelSurfaceOptions {
   /** Rounds of smoothing; 0 keeps the voxels' own stairs (cut at 45 degrees). Default: 30, more on thick slices. */
   readonly rounds?: number | undefined;
+  /** What `measureLabels` found in the volume, where that is known already: it need not be searched for each label. */
+  readonly measured?: readonly MeasuredLabel[] | undefined;
 }
 
 /**
@@ -105,8 +108,8 @@ function threes(vectors: Float32Array): Float32Array {
  * @throws NnprepError EMPTY_IMAGE when no voxel has the label; INVALID_VALUES when voxels are no labels;
  * OUT_OF_MEMORY for more than 12 million vertices
  */
-export function labelSurface(volume: Volume, label: number, options: SmoothingOptions = {}): Surface {
-  const grid = readLabelGrid(volume, [label]);
+export function labelSurface(volume: Volume, label: number, options: LabelSurfaceOptions = {}): Surface {
+  const grid = readLabelGrid(volume, [label], options.measured);
   const [extent] = grid?.extents ?? [];
   if (grid === null || extent === undefined) {
     throw new NnprepError("EMPTY_IMAGE", `no voxel has the label ${label}: there is no surface`, { label });

@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import { kernels } from "../runtime/instantiate.js";
-import { forEachTile, TILE } from "./tile.js";
+import { copierOf, forEachTile, TILE } from "./tile.js";
 
 interface NormalizeExports {
   clipAndScale(values: number, count: number, low: number, high: number, mean: number, sd: number): void;
@@ -45,6 +45,7 @@ export function clipAndScale(
   const { exports, window } = kernels<NormalizeExports>();
   const [tile, labels] = window.reserve(4 * TILE, 2 * TILE) as [number, number];
   const view = window.f32(tile, TILE);
+  const copyOut = copierOf(view);
   const labelView = window.i16(labels, TILE);
   forEachTile(values.length, (start, length) => {
     view.set(values.subarray(start, start + length));
@@ -53,7 +54,7 @@ export function clipAndScale(
       labelView.set(label.subarray(start, start + length));
       exports.clearUnlabelled(tile, labels, length);
     }
-    destination.set(length === TILE ? view : view.subarray(0, length), start);
+    copyOut(destination, start, length);
   });
   return destination;
 }

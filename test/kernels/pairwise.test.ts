@@ -41,6 +41,17 @@ test("the order of summation crosses tiles unchanged", () => {
   }
 });
 
+test("leaves of every length, alone and side by side", () => {
+  const most = Float32Array.from({ length: 540 }, (_, i) => ((i * 7919) % 10007) / 3);
+  for (let n = 1; n <= most.length; n++) {
+    const values = most.subarray(0, n);
+    const mean = Math.fround(pairwise(values) / n);
+    const squares = values.map((value) => Math.fround(value - mean) ** 2);
+    const std = Math.fround(Math.sqrt(Math.fround(pairwise(squares) / n)));
+    expect(meanAndStdFloat32(values), `${n} values`).toEqual({ mean, std });
+  }
+});
+
 test("no values give NaN", () => {
   expect(meanAndStdFloat32(new Float32Array(0))).toEqual({ mean: Number.NaN, std: Number.NaN });
 });

@@ -21,7 +21,7 @@ const COMPONENTS =
   "comparing words, noise half as fast).";
 
 const HOLES =
-  "Copying the mask in and the result out takes 0.26 ns a voxel of 0.61; 80x is 0.53. The rest: words of the mask 0.08, " +
+  "Copying the mask in and the result out takes 0.26 ns a voxel of 0.61 to 0.65; 80x is 0.53. The rest: words of the mask 0.08, " +
   "nodes 0.07, uniting 0.12, painting the holes 0.05. Tried: the result copied from the window in pieces of 8 KiB (kept, " +
   "0.05 faster than from the caller's mask); merging two lists of runs (0.03 faster on this mask, but components of noise " +
   "take twice as long, and both share the code); runs looked up by ranks in the words (as fast as words of whole slices " +

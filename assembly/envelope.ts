@@ -89,3 +89,29 @@ export function spreadRows(source: usize, target: usize, rows: i32, count: i32, 
     }
   }
 }
+
+/**
+ * The largest value under each group of output samples, at least `least`: `output` gets one f32 per (row, group).
+ * `spans` holds the first and the last block (i32) of each group.
+ */
+export function largestOfGroups(
+  values: usize,
+  rows: i32,
+  count: i32,
+  spans: usize,
+  groups: i32,
+  least: f64,
+  output: usize,
+): void {
+  for (let row = 0; row < rows; row++, values += (<usize>count) << 3) {
+    let span = spans;
+    for (let group = 0; group < groups; group++, span += 8, output += 4) {
+      let most = f64x2.splat(least);
+      const last = values + ((<usize>load<i32>(span, 4)) << 3);
+      for (let at = values + ((<usize>load<i32>(span)) << 3); at <= last; at += 8) {
+        most = f64x2.pmax(most, v128.load64_zero(at));
+      }
+      store<f32>(output, <f32>f64x2.extract_lane(most, 0));
+    }
+  }
+}

@@ -321,7 +321,7 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
   const addresses = window.reserve(
     ...planeBytes,
     ...ExtentGatherer.byteLengths(shape),
-    ...envelopeBytes([1, blockCount(n1), blockCount(n2)]),
+    ...envelopeBytes([1, blockCount(n1), blockCount(n2)], m2),
     ...RoundedPass.byteLengths(n1, m1, most, false),
   );
   const plane = new PlanePass(shape, newShape, addresses);
@@ -333,9 +333,9 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
     output.fill(Number.NaN);
     return true;
   }
-  const reaching = envelope(extent, [rest[3], rest[4]] as [number, number], n2, m2);
+  const reaching = envelope(extent, rest.slice(3, 6) as [number, number, number], n2, m2);
   const blocks1 = extent.blocks[1];
-  const pass = new RoundedPass(n1, m1, extent, rest.slice(5));
+  const pass = new RoundedPass(n1, m1, extent, rest.slice(6));
   const doubts = new Doubts(output, newShape, { from: 0, to: m1 * m2, width: m2 });
   let complete = true;
   plane.forEachPart((lane, lanes, input) => {
@@ -346,9 +346,11 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
       groupBytes: plane.groupBytes,
       lanes,
       fillTolerances: (values) => {
-        for (let at = 0; at < values.length; at++) {
-          const group = lane / LANES + Math.floor(at / blocks1);
-          values[at] = RELATIVE_ERROR * (reaching.values[(at % blocks1) * reaching.groups + group] as number);
+        const { groups } = reaching;
+        for (let group = lane / LANES, at = 0; at < values.length; group++) {
+          for (let b1 = 0; b1 < blocks1; b1++) {
+            values[at++] = RELATIVE_ERROR * (reaching.values[b1 * groups + group] as number);
+          }
         }
       },
       fillLevels:
@@ -368,7 +370,8 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
     }
     const valid = Math.min(lanes, m2 - lane);
     const rows = pass.result(lanes);
-    for (let k1 = 0; k1 < m1; k1++) output.set(rows.subarray(k1 * lanes, k1 * lanes + valid), k1 * m2 + lane);
+    if (lanes === m2) output.set(rows);
+    else for (let k1 = 0; k1 < m1; k1++) output.set(rows.subarray(k1 * lanes, k1 * lanes + valid), k1 * m2 + lane);
     pass.forEachDoubt(count, (k1, at, value) => {
       if (lane + at < m2) doubts.add(0, k1, lane + at, value);
     });

@@ -2,11 +2,21 @@ import type { Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import type { Extent } from "./extent.js";
 import { LANES } from "./plane-pass.js";
+import { remembered } from "./taps.js";
 import { blockOfSample } from "./tolerance.js";
 
 interface EnvelopeExports {
   spreadPlanes(source: number, target: number, count: number, inner: number, gap: number, decay: number): void;
   spreadRows(source: number, target: number, rows: number, count: number, gap: number, decay: number): void;
+  largestOfGroups(
+    values: number,
+    rows: number,
+    count: number,
+    spans: number,
+    groups: number,
+    least: number,
+    output: number,
+  ): void;
 }
 
 /**
@@ -18,9 +28,10 @@ const DECAY_OF_GAP = 0.3 * 0.3 * 0.3;
 /** Values of the first axis that go through the window at once. */
 const CHUNK = 1 << 17;
 
-/** Bytes of the two buffers that `envelope` needs for slices of their own. */
-export function envelopeBytes([, b1, b2]: Extent["blocks"]): [number, number] {
-  return [8 * b1 * b2, 8 * b1 * b2];
+/** Bytes of the buffers that `envelope` needs for a slice. */
+export function envelopeBytes([, b1, b2]: Extent["blocks"], m2: number): [number, number, number] {
+  const groups = Math.ceil(m2 / LANES);
+  return [8 * b1 * b2, Math.max(8 * b1 * b2, 4 * b1 * groups), 8 * groups];
 }
 
 /** Envelopes below this are all taken for this: float32 has few digits there. */
@@ -38,12 +49,12 @@ export interface Envelope {
  * Magnitudes that reach each block, decayed by distance, the largest under each group of 16 samples of an output row
  * of `m2`. Largest values and decays may be taken in any order of the axes: first what makes the array small.
  *
- * @param planarAt two buffers of the window when the spline does not run along the first axis; otherwise null, and the
+ * @param planarAt `envelopeBytes` of the window when the spline does not run along the first axis; otherwise null, and the
  *   scratch window is used and overwritten
  */
 export function envelope(
   { blocks, magnitudes }: Extent,
-  planarAt: readonly [number, number] | null,
+  planarAt: readonly [number, number, number] | null,
   n2: number,
   m2: number,
 ): Envelope {
@@ -52,16 +63,20 @@ export function envelope(
   const groups = Math.ceil(m2 / LANES);
   const { exports, window } = kernels<EnvelopeExports>();
   const columns = Math.max(1, Math.min(b1 * groups, Math.floor(CHUNK / b0)));
-  const [here, there] =
+  const [bytesHere, bytesThere, bytesSpans] = envelopeBytes(blocks, m2);
+  const chunk = 8 * b0 * columns;
+  const [here, there, spans] =
     planarAt ??
-    (window.reserve(8 * Math.max(plane, b0 * columns), 8 * Math.max(plane, b0 * columns)) as [number, number]);
+    (window.reserve(Math.max(bytesHere, chunk), Math.max(bytesThere, chunk), bytesSpans) as [number, number, number]);
+  window.i32(spans, 2 * groups).set(blocksOfGroups(n2, m2));
   const values = new Float32Array(b0 * b1 * groups);
   const view = window.f64(here, plane);
   for (let b = 0; b < b0; b++) {
     view.set(magnitudes.subarray(b * plane, (b + 1) * plane));
     exports.spreadPlanes(here, there, b1, b2, DECAY_OF_GAP, DECAY_OF_BLOCK);
     exports.spreadRows(there, here, b1, b2, DECAY_OF_GAP, DECAY_OF_BLOCK);
-    takeGroups(view, blocks, n2, m2, values.subarray(b * b1 * groups, (b + 1) * b1 * groups));
+    exports.largestOfGroups(here, b1, b2, spans, groups, SMALLEST, there);
+    values.set(window.f32(there, b1 * groups), b * b1 * groups);
   }
   for (let column = 0; planarAt === null && column < b1 * groups; column += columns) {
     const some = Math.min(columns, b1 * groups - column);
@@ -75,17 +90,12 @@ export function envelope(
   return { values, groups, blocks };
 }
 
-/** The largest of a plane of blocks under each group of output samples. */
-function takeGroups(plane: Float64Array, [, b1, b2]: Shape3, n2: number, m2: number, largest: Float32Array): void {
-  const groups = Math.ceil(m2 / LANES);
+/** First and last block under each group of output samples. */
+const blocksOfGroups = remembered((n2: number, m2: number): Int32Array => {
   const blockOf = blockOfSample(n2, m2);
-  for (let group = 0; group < groups; group++) {
-    const from = blockOf[group * LANES] as number;
-    const to = blockOf[Math.min(group * LANES + LANES - 1, m2 - 1)] as number;
-    for (let row = 0; row < b1; row++) {
-      let most = SMALLEST;
-      for (let b = from; b <= to; b++) most = Math.max(most, plane[row * b2 + b] as number);
-      largest[row * groups + group] = most;
-    }
-  }
-}
+  const groups = Math.ceil(m2 / LANES);
+  return Int32Array.from({ length: 2 * groups }, (_, i) => {
+    const first = (i >> 1) * LANES;
+    return blockOf[i % 2 === 0 ? first : Math.min(first + LANES - 1, m2 - 1)] as number;
+  });
+});

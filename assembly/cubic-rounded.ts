@@ -2,11 +2,21 @@
  * The last pass of the exact cubic resampling: along one axis, rounded to float32, with the voxels whose rounding the
  * arithmetic cannot decide.
  */
-import { coefficient, combine, ENTRY, filterTile, ROW } from "./cubic";
+import {
+  CHUNK,
+  coefficient,
+  combine,
+  ENTRY,
+  filterBackwards,
+  filterForwards,
+  firstTap,
+  ROW,
+  turnAround,
+} from "./cubic";
 
-function gatherColumns(input: usize, inputStride: usize, n: i32, scratch: usize): void {
-  let to = coefficient(scratch, 0);
-  for (let i = 0; i < n; i++) {
+function gatherColumns(input: usize, inputStride: usize, begin: i32, end: i32, scratch: usize): void {
+  let to = coefficient(scratch, begin);
+  for (let i = begin; i < end; i++) {
     v128.store(to, v128.load(input, 0), 0);
     v128.store(to, v128.load(input, 16), 16);
     v128.store(to, v128.load(input, 32), 32);
@@ -59,51 +69,63 @@ export function cubicColumnsRounded(
   const lowest = f32x4.splat(low);
   const highest = f32x4.splat(high);
   for (let lane = 0; lane < lanes; lane += 16) {
-    if (inputStride !== 0) gatherColumns(input + ((<usize>lane) << 3), inputStride, n, scratch);
-    else scratch = input + <usize>(lane >> 4) * groupBytes;
-    filterTile(scratch, n);
-    let out = output + ((<usize>lane) << 2);
-    const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
-    for (let k = 0; k < m; k++) {
-      const entry = table + <usize>k * ENTRY;
-      const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
-      const w0 = v128.load64_splat(entry, 0);
-      const w1 = v128.load64_splat(entry, 8);
-      const w2 = v128.load64_splat(entry, 16);
-      const w3 = v128.load64_splat(entry, 24);
-      const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
-      // Differences are looked for before the clip, which can only take some away.
-      let a = combine(tap, w0, w1, w2, w3);
-      let b = combine(tap + 16, w0, w1, w2, w3);
-      let below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      let different = v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t)));
-      v128.store(out, clip(below, lowest, highest));
-      a = combine(tap + 32, w0, w1, w2, w3);
-      b = combine(tap + 48, w0, w1, w2, w3);
-      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
-      v128.store(out, clip(below, lowest, highest), 16);
-      a = combine(tap + 64, w0, w1, w2, w3);
-      b = combine(tap + 80, w0, w1, w2, w3);
-      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
-      v128.store(out, clip(below, lowest, highest), 32);
-      a = combine(tap + 96, w0, w1, w2, w3);
-      b = combine(tap + 112, w0, w1, w2, w3);
-      below = round(f64x2.sub(a, t), f64x2.sub(b, t));
-      different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
-      v128.store(out, clip(below, lowest, highest), 48);
-      if (v128.any_true(different) && (within === 0 || anyWithin(within + ((<usize>(k * lanes + lane)) << 1)))) {
-        const plane = load<i32>(planeOf + ((<usize>k) << 2));
-        const place = doubts + ((<usize>count) << 3);
-        const value = doubtValues + ((<usize>count) << 3);
-        let labels: usize = 0;
-        let level: usize = 0;
-        if (within !== 0) labels = within + ((<usize>(k * lanes + lane)) << 1);
-        if (levels !== 0) level = levels + ((<usize>((plane >> 2) * lanes + lane)) << 2) + <usize>(plane & 3);
-        count += listDoubts(tap, entry, t, lowest, highest, level, ofLevel, labels, out, k, lane, place, value);
+    if (inputStride !== 0) {
+      for (let i = 0; i < n; i += CHUNK) {
+        const end = min(i + CHUNK, n);
+        gatherColumns(input + <usize>i * inputStride + ((<usize>lane) << 3), inputStride, i, end, scratch);
+        filterForwards(scratch, n, i, end);
       }
-      out += outputStride;
+    } else {
+      scratch = input + <usize>(lane >> 4) * groupBytes;
+      filterForwards(scratch, n, 0, n);
+    }
+    turnAround(scratch, n);
+    const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
+    let k = m - 1;
+    for (let ready = n - 1; ready >= 0; ) {
+      ready = filterBackwards(scratch, n, ready);
+      for (; k >= 0; k--) {
+        const entry = table + <usize>k * ENTRY;
+        if (firstTap(entry) < ready) break;
+        const out = output + <usize>k * outputStride + ((<usize>lane) << 2);
+        const tap = scratch + <usize>load<i32>(entry, 32) * ROW;
+        const w0 = v128.load64_splat(entry, 0);
+        const w1 = v128.load64_splat(entry, 8);
+        const w2 = v128.load64_splat(entry, 16);
+        const w3 = v128.load64_splat(entry, 24);
+        const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
+        // Differences are looked for before the clip, which can only take some away.
+        let a = combine(tap, w0, w1, w2, w3);
+        let b = combine(tap + 16, w0, w1, w2, w3);
+        let below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+        let different = v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t)));
+        v128.store(out, clip(below, lowest, highest));
+        a = combine(tap + 32, w0, w1, w2, w3);
+        b = combine(tap + 48, w0, w1, w2, w3);
+        below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+        different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+        v128.store(out, clip(below, lowest, highest), 16);
+        a = combine(tap + 64, w0, w1, w2, w3);
+        b = combine(tap + 80, w0, w1, w2, w3);
+        below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+        different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+        v128.store(out, clip(below, lowest, highest), 32);
+        a = combine(tap + 96, w0, w1, w2, w3);
+        b = combine(tap + 112, w0, w1, w2, w3);
+        below = round(f64x2.sub(a, t), f64x2.sub(b, t));
+        different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
+        v128.store(out, clip(below, lowest, highest), 48);
+        if (v128.any_true(different) && (within === 0 || anyWithin(within + ((<usize>(k * lanes + lane)) << 1)))) {
+          const plane = load<i32>(planeOf + ((<usize>k) << 2));
+          const place = doubts + ((<usize>count) << 3);
+          const value = doubtValues + ((<usize>count) << 3);
+          let labels: usize = 0;
+          let level: usize = 0;
+          if (within !== 0) labels = within + ((<usize>(k * lanes + lane)) << 1);
+          if (levels !== 0) level = levels + ((<usize>((plane >> 2) * lanes + lane)) << 2) + <usize>(plane & 3);
+          count += listDoubts(tap, entry, t, lowest, highest, level, ofLevel, labels, out, k, lane, place, value);
+        }
+      }
     }
   }
   return count;

@@ -32,38 +32,42 @@ export function coefficient(scratch: usize, i: i32): usize {
 }
 
 /**
- * Turns x[0..n-1] in scratch (16 lanes a sample, from coefficient index 0) into c[-2..n+1].
- * Two runs over the tile: forwards with 8 independent chains, backwards with 8.
+ * Samples that are loaded and filtered forwards at a time, and filtered backwards and evaluated, while they lie in the
+ * first-level cache.
  */
-export function filterTile(scratch: usize, n: i32): void {
+export const CHUNK: i32 = 32;
+
+/** The left edge of a tile, the right one; for `finishTile`. */
+const LEFT: i32 = 1;
+const RIGHT: i32 = 2;
+
+/**
+ * Forwards: turns the samples x[from..to-1] of n in scratch (16 lanes a sample, from coefficient index 0) into the
+ * causal recursion's, with 8 independent chains. The edge samples are needed after they have been overwritten: they are
+ * kept in the halo.
+ */
+export function filterForwards(scratch: usize, n: i32, from: i32, to: i32): void {
   const z = f64x2.splat(Z);
-  const scaleStart = f64x2.splat(1.0 / (1.0 - Z));
-  const first = coefficient(scratch, 0);
-  const last = coefficient(scratch, n - 1);
-
-  // The edge samples are needed after they have been overwritten: keep them in the halo.
-  const keepFirst = coefficient(scratch, -2);
-  const keepLast = coefficient(scratch, n + 1);
-  memory.copy(keepFirst, first, ROW);
-  memory.copy(keepLast, last, ROW);
-
-  let p0 = f64x2.mul(v128.load(first, 0), scaleStart);
-  let p1 = f64x2.mul(v128.load(first, 16), scaleStart);
-  let p2 = f64x2.mul(v128.load(first, 32), scaleStart);
-  let p3 = f64x2.mul(v128.load(first, 48), scaleStart);
-  let p4 = f64x2.mul(v128.load(first, 64), scaleStart);
-  let p5 = f64x2.mul(v128.load(first, 80), scaleStart);
-  let p6 = f64x2.mul(v128.load(first, 96), scaleStart);
-  let p7 = f64x2.mul(v128.load(first, 112), scaleStart);
-  v128.store(first, p0, 0);
-  v128.store(first, p1, 16);
-  v128.store(first, p2, 32);
-  v128.store(first, p3, 48);
-  v128.store(first, p4, 64);
-  v128.store(first, p5, 80);
-  v128.store(first, p6, 96);
-  v128.store(first, p7, 112);
-  for (let at = first + ROW; at <= last; at += ROW) {
+  if (to === n) memory.copy(coefficient(scratch, n + 1), coefficient(scratch, n - 1), ROW);
+  if (from === 0) {
+    const first = coefficient(scratch, 0);
+    memory.copy(coefficient(scratch, -2), first, ROW);
+    for (let lane: usize = 0; lane < ROW; lane += 16) {
+      v128.store(first + lane, f64x2.mul(v128.load(first + lane), f64x2.splat(1.0 / (1.0 - Z))));
+    }
+    from = 1;
+  }
+  const before = coefficient(scratch, from - 1);
+  let p0 = v128.load(before, 0);
+  let p1 = v128.load(before, 16);
+  let p2 = v128.load(before, 32);
+  let p3 = v128.load(before, 48);
+  let p4 = v128.load(before, 64);
+  let p5 = v128.load(before, 80);
+  let p6 = v128.load(before, 96);
+  let p7 = v128.load(before, 112);
+  const end = coefficient(scratch, to);
+  for (let at = before + ROW; at < end; at += ROW) {
     p0 = f64x2.add(v128.load(at, 0), f64x2.mul(z, p0));
     p1 = f64x2.add(v128.load(at, 16), f64x2.mul(z, p1));
     p2 = f64x2.add(v128.load(at, 32), f64x2.mul(z, p2));
@@ -81,29 +85,45 @@ export function filterTile(scratch: usize, n: i32): void {
     v128.store(at, p6, 96);
     v128.store(at, p7, 112);
   }
+}
 
+/** After the last sample: c[n-1] and c[n]. */
+export function turnAround(scratch: usize, n: i32): void {
   // c[n-1+j] = -z * (R / (1 - z) + D * z^j / (1 - z^2)) with R = x[n-1] / (1 - z), D = p[n-1] - R
+  const scaleStart = f64x2.splat(1.0 / (1.0 - Z));
   const decay = f64x2.splat(1.0 / (1.0 - Z * Z));
   const minusZ = f64x2.splat(-Z);
+  const last = coefficient(scratch, n - 1);
+  const keepLast = coefficient(scratch, n + 1);
   for (let lane: usize = 0; lane < ROW; lane += 16) {
     const r = f64x2.mul(v128.load(keepLast + lane), scaleStart);
     const steady = f64x2.mul(r, scaleStart);
     const d = f64x2.mul(f64x2.sub(v128.load(last + lane), r), decay);
-    const dz = f64x2.mul(d, z);
+    const dz = f64x2.mul(d, f64x2.splat(Z));
     v128.store(last + ROW + lane, f64x2.mul(minusZ, f64x2.add(steady, dz)));
     // c[n+1] shares its place with the kept edge sample: it is written last, when nothing needs the sample.
     v128.store(last + lane, f64x2.mul(minusZ, f64x2.add(steady, d)));
   }
+}
 
-  p0 = v128.load(last, 0);
-  p1 = v128.load(last, 16);
-  p2 = v128.load(last, 32);
-  p3 = v128.load(last, 48);
-  p4 = v128.load(last, 64);
-  p5 = v128.load(last, 80);
-  p6 = v128.load(last, 96);
-  p7 = v128.load(last, 112);
-  for (let at = last - ROW; at >= first; at -= ROW) {
+/**
+ * Backwards: coefficients below `from`, which is one already, for another chunk; returns the lowest index that is ready
+ * to be evaluated.
+ */
+export function filterBackwards(scratch: usize, n: i32, from: i32): i32 {
+  const z = f64x2.splat(Z);
+  const to = max<i32>(from - CHUNK, 0);
+  const before = coefficient(scratch, from);
+  let p0 = v128.load(before, 0);
+  let p1 = v128.load(before, 16);
+  let p2 = v128.load(before, 32);
+  let p3 = v128.load(before, 48);
+  let p4 = v128.load(before, 64);
+  let p5 = v128.load(before, 80);
+  let p6 = v128.load(before, 96);
+  let p7 = v128.load(before, 112);
+  const end = coefficient(scratch, to);
+  for (let at = before - ROW; at >= end; at -= ROW) {
     p0 = f64x2.mul(z, f64x2.sub(p0, v128.load(at, 0)));
     p1 = f64x2.mul(z, f64x2.sub(p1, v128.load(at, 16)));
     p2 = f64x2.mul(z, f64x2.sub(p2, v128.load(at, 32)));
@@ -121,36 +141,57 @@ export function filterTile(scratch: usize, n: i32): void {
     v128.store(at, p6, 96);
     v128.store(at, p7, 112);
   }
+  // The first chunk is longer than the mirror corrections reach, so that the recursion goes on from what it has made.
+  const sides = (from === n - 1 ? RIGHT : 0) | (to === 0 ? LEFT : 0);
+  if (sides !== 0) finishTile(scratch, n, sides);
+  return to === 0 ? -2 : to;
+}
 
-  // c[n+1], then c[-1] = z (c[0] - L), c[-2] = z (c[-1] - L) with L = x[0] / (1 - z), then the mirror corrections.
+/** The halo: c[n+1], and c[-1] = z (c[0] - L), c[-2] = z (c[-1] - L) with L = x[0] / (1 - z); then the corrections. */
+function finishTile(scratch: usize, n: i32, sides: i32): void {
+  const z = f64x2.splat(Z);
+  const scaleStart = f64x2.splat(1.0 / (1.0 - Z));
   const inverseGain = f64x2.splat(INVERSE_GAIN);
+  const first = coefficient(scratch, 0);
+  const last = coefficient(scratch, n - 1);
+  const keepFirst = coefficient(scratch, -2);
+  const keepLast = coefficient(scratch, n + 1);
   const corrected = min(n + 4, CORRECTED);
   for (let lane: usize = 0; lane < ROW; lane += 16) {
-    const xFirst = v128.load(keepFirst + lane);
-    const xLast = v128.load(keepLast + lane);
-    const r = f64x2.mul(xLast, scaleStart);
-    const beyond = v128.load(last + ROW + lane); // c[n] = -z (steady + dz)
-    const steady = f64x2.mul(r, f64x2.splat(-Z / (1.0 - Z)));
-    v128.store(keepLast + lane, f64x2.add(steady, f64x2.mul(z, f64x2.sub(beyond, steady))));
-    const l = f64x2.mul(xFirst, scaleStart);
-    const c0 = v128.load(first + lane);
-    const before = f64x2.mul(z, f64x2.sub(c0, l));
-    v128.store(first - ROW + lane, before);
-    v128.store(keepFirst + lane, f64x2.mul(z, f64x2.sub(before, l)));
-
-    let left = f64x2.mul(f64x2.splat(Z23), f64x2.sub(c0, f64x2.mul(xFirst, inverseGain)));
-    let right = f64x2.mul(f64x2.splat(Z23), f64x2.sub(v128.load(last + lane), f64x2.mul(xLast, inverseGain)));
+    let left = f64x2.splat(0);
+    let right = f64x2.splat(0);
+    if (sides & RIGHT) {
+      const xLast = v128.load(keepLast + lane);
+      const steady = f64x2.mul(f64x2.mul(xLast, scaleStart), f64x2.splat(-Z / (1.0 - Z)));
+      const beyond = v128.load(last + ROW + lane);
+      v128.store(keepLast + lane, f64x2.add(steady, f64x2.mul(z, f64x2.sub(beyond, steady))));
+      right = f64x2.mul(f64x2.splat(Z23), f64x2.sub(v128.load(last + lane), f64x2.mul(xLast, inverseGain)));
+    }
+    if (sides & LEFT) {
+      const xFirst = v128.load(keepFirst + lane);
+      const l = f64x2.mul(xFirst, scaleStart);
+      const c0 = v128.load(first + lane);
+      const before = f64x2.mul(z, f64x2.sub(c0, l));
+      v128.store(first - ROW + lane, before);
+      v128.store(keepFirst + lane, f64x2.mul(z, f64x2.sub(before, l)));
+      left = f64x2.mul(f64x2.splat(Z23), f64x2.sub(c0, f64x2.mul(xFirst, inverseGain)));
+    }
     let atLeft = keepFirst + lane;
     let atRight = keepLast + lane;
     for (let i = 0; i < corrected; i++) {
-      v128.store(atLeft, f64x2.add(v128.load(atLeft), left));
-      v128.store(atRight, f64x2.add(v128.load(atRight), right));
+      if (sides & LEFT) v128.store(atLeft, f64x2.add(v128.load(atLeft), left));
+      if (sides & RIGHT) v128.store(atRight, f64x2.add(v128.load(atRight), right));
       left = f64x2.mul(left, z);
       right = f64x2.mul(right, z);
       atLeft += ROW;
       atRight -= ROW;
     }
   }
+}
+
+/** Index of the first tap of an entry of the table of taps. */
+export function firstTap(entry: usize): i32 {
+  return load<i32>(entry, 32) - 2;
 }
 
 export function combine(tap: usize, w0: v128, w1: v128, w2: v128, w3: v128): v128 {
@@ -175,24 +216,29 @@ export function cubicColumns(
   outputStride: usize,
 ): void {
   for (let lane = 0; lane < lanes; lane += 16, group += groupBytes) {
-    filterTile(group, n);
-    let out = output + ((<usize>lane) << 3);
-    for (let k = 0; k < m; k++) {
-      const entry = table + <usize>k * ENTRY;
-      const tap = group + <usize>load<i32>(entry, 32) * ROW;
-      const w0 = v128.load64_splat(entry, 0);
-      const w1 = v128.load64_splat(entry, 8);
-      const w2 = v128.load64_splat(entry, 16);
-      const w3 = v128.load64_splat(entry, 24);
-      v128.store(out, combine(tap, w0, w1, w2, w3), 0);
-      v128.store(out, combine(tap + 16, w0, w1, w2, w3), 16);
-      v128.store(out, combine(tap + 32, w0, w1, w2, w3), 32);
-      v128.store(out, combine(tap + 48, w0, w1, w2, w3), 48);
-      v128.store(out, combine(tap + 64, w0, w1, w2, w3), 64);
-      v128.store(out, combine(tap + 80, w0, w1, w2, w3), 80);
-      v128.store(out, combine(tap + 96, w0, w1, w2, w3), 96);
-      v128.store(out, combine(tap + 112, w0, w1, w2, w3), 112);
-      out += outputStride;
+    filterForwards(group, n, 0, n);
+    turnAround(group, n);
+    let k = m - 1;
+    for (let ready = n - 1; ready >= 0; ) {
+      ready = filterBackwards(group, n, ready);
+      for (; k >= 0; k--) {
+        const entry = table + <usize>k * ENTRY;
+        if (firstTap(entry) < ready) break;
+        const tap = group + <usize>load<i32>(entry, 32) * ROW;
+        const out = output + <usize>k * outputStride + ((<usize>lane) << 3);
+        const w0 = v128.load64_splat(entry, 0);
+        const w1 = v128.load64_splat(entry, 8);
+        const w2 = v128.load64_splat(entry, 16);
+        const w3 = v128.load64_splat(entry, 24);
+        v128.store(out, combine(tap, w0, w1, w2, w3), 0);
+        v128.store(out, combine(tap + 16, w0, w1, w2, w3), 16);
+        v128.store(out, combine(tap + 32, w0, w1, w2, w3), 32);
+        v128.store(out, combine(tap + 48, w0, w1, w2, w3), 48);
+        v128.store(out, combine(tap + 64, w0, w1, w2, w3), 64);
+        v128.store(out, combine(tap + 80, w0, w1, w2, w3), 80);
+        v128.store(out, combine(tap + 96, w0, w1, w2, w3), 96);
+        v128.store(out, combine(tap + 112, w0, w1, w2, w3), 112);
+      }
     }
   }
 }
@@ -215,54 +261,67 @@ export function cubicRows(
   output: usize,
   groupBytes: usize,
 ): void {
+  const padded = (m + 15) & ~15;
   for (let row = 0; row < rows; row += 16) {
-    const from = input + <usize>row * inputStride;
-    for (let pair = 0; pair < 8; pair++) {
-      const even = from + <usize>(pair << 1) * inputStride;
-      const odd = even + inputStride;
-      let to = coefficient(scratch, 0) + ((<usize>pair) << 4);
-      let i = 0;
-      for (; i < n - 3; i += 4) {
-        const a = v128.load(even + ((<usize>i) << 2));
-        const b = v128.load(odd + ((<usize>i) << 2));
-        const low = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
-        const high = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-        v128.store(to, f64x2.promote_low_f32x4(low));
-        v128.store(to, f64x2.promote_low_f32x4(v128.shuffle<f64>(low, low, 1, 1)), 128);
-        v128.store(to, f64x2.promote_low_f32x4(high), 256);
-        v128.store(to, f64x2.promote_low_f32x4(v128.shuffle<f64>(high, high, 1, 1)), 384);
-        to += 512;
-      }
-      for (; i < n; i++) {
-        store<f64>(to, <f64>load<f32>(even + ((<usize>i) << 2)));
-        store<f64>(to, <f64>load<f32>(odd + ((<usize>i) << 2)), 8);
-        to += ROW;
+    for (let i = 0; i < n; i += CHUNK) {
+      const end = min(i + CHUNK, n);
+      loadRows(input + <usize>row * inputStride, inputStride, i, end, scratch);
+      filterForwards(scratch, n, i, end);
+    }
+    turnAround(scratch, n);
+    const out = coefficient(output, row);
+    let k = padded - 2;
+    for (let ready = n - 1; ready >= 0; ) {
+      ready = filterBackwards(scratch, n, ready);
+      for (; k >= 0; k -= 2) {
+        const entryA = table + <usize>min(k, m - 1) * ENTRY;
+        if (firstTap(entryA) < ready) break;
+        const entryB = table + <usize>min(k + 1, m - 1) * ENTRY;
+        const tapA = scratch + <usize>load<i32>(entryA, 32) * ROW;
+        const tapB = scratch + <usize>load<i32>(entryB, 32) * ROW;
+        const a0 = v128.load64_splat(entryA, 0);
+        const a1 = v128.load64_splat(entryA, 8);
+        const a2 = v128.load64_splat(entryA, 16);
+        const a3 = v128.load64_splat(entryA, 24);
+        const b0 = v128.load64_splat(entryB, 0);
+        const b1 = v128.load64_splat(entryB, 8);
+        const b2 = v128.load64_splat(entryB, 16);
+        const b3 = v128.load64_splat(entryB, 24);
+        let to = out + <usize>(k >> 4) * groupBytes + ((<usize>(k & 15)) << 3);
+        for (let lane: usize = 0; lane < ROW; lane += 16) {
+          const a = combine(tapA + lane, a0, a1, a2, a3);
+          const b = combine(tapB + lane, b0, b1, b2, b3);
+          v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
+          v128.store(to, v128.shuffle<f64>(a, b, 1, 3), 128);
+          to += 256;
+        }
       }
     }
-    filterTile(scratch, n);
-    const out = coefficient(output, row);
-    const padded = (m + 15) & ~15;
-    for (let k = 0; k < padded; k += 2) {
-      const entryA = table + <usize>min(k, m - 1) * ENTRY;
-      const entryB = table + <usize>min(k + 1, m - 1) * ENTRY;
-      const tapA = scratch + <usize>load<i32>(entryA, 32) * ROW;
-      const tapB = scratch + <usize>load<i32>(entryB, 32) * ROW;
-      const a0 = v128.load64_splat(entryA, 0);
-      const a1 = v128.load64_splat(entryA, 8);
-      const a2 = v128.load64_splat(entryA, 16);
-      const a3 = v128.load64_splat(entryA, 24);
-      const b0 = v128.load64_splat(entryB, 0);
-      const b1 = v128.load64_splat(entryB, 8);
-      const b2 = v128.load64_splat(entryB, 16);
-      const b3 = v128.load64_splat(entryB, 24);
-      let to = out + <usize>(k >> 4) * groupBytes + ((<usize>(k & 15)) << 3);
-      for (let lane: usize = 0; lane < ROW; lane += 16) {
-        const a = combine(tapA + lane, a0, a1, a2, a3);
-        const b = combine(tapB + lane, b0, b1, b2, b3);
-        v128.store(to, v128.shuffle<f64>(a, b, 0, 2));
-        v128.store(to, v128.shuffle<f64>(a, b, 1, 3), 128);
-        to += 256;
-      }
+  }
+}
+
+/** Samples [begin, end) of 16 rows of float32 from `rows` on, transposed and widened. */
+function loadRows(rows: usize, stride: usize, begin: i32, end: i32, scratch: usize): void {
+  for (let pair = 0; pair < 8; pair++) {
+    const even = rows + <usize>(pair << 1) * stride;
+    const odd = even + stride;
+    let to = coefficient(scratch, begin) + ((<usize>pair) << 4);
+    let i = begin;
+    for (; i < end - 3; i += 4) {
+      const a = v128.load(even + ((<usize>i) << 2));
+      const b = v128.load(odd + ((<usize>i) << 2));
+      const low = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+      const high = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+      v128.store(to, f64x2.promote_low_f32x4(low));
+      v128.store(to, f64x2.promote_low_f32x4(v128.shuffle<f64>(low, low, 1, 1)), 128);
+      v128.store(to, f64x2.promote_low_f32x4(high), 256);
+      v128.store(to, f64x2.promote_low_f32x4(v128.shuffle<f64>(high, high, 1, 1)), 384);
+      to += 512;
+    }
+    for (; i < end; i++) {
+      store<f64>(to, <f64>load<f32>(even + ((<usize>i) << 2)));
+      store<f64>(to, <f64>load<f32>(odd + ((<usize>i) << 2)), 8);
+      to += ROW;
     }
   }
 }

@@ -4,11 +4,13 @@
  * second-level cache a core) with Node 20.
  */
 const CUBIC_EXACT =
-  "Last pass with the test for rounding ties 21 %, voxels in doubt 22 % (44 of 20 million, each needs about 186,000 " +
-  "samples around it in the reference's order; reading them waits for memory), copies between the passes and to the " +
-  "output 24 %, recursion 11 %, rows and columns 14 %. Tried: tiles of 0.5 to 4 MiB (no change), samples fetched row " +
-  "by row with `set` or plane by plane (no change), eight lanes at once in the reference's recursion (kept), columns " +
-  "filtered in place (kept), the doubt test before the clip (kept).";
+  "Copies between the passes and to the output 28 % (131 MB of float64 go out to memory and come back), voxels in doubt " +
+  "22 % (32 of 20 million, each needs about 190,000 samples around it in the reference's order; reading them waits for " +
+  "memory), last pass with the test for rounding ties 18 %, recursion 12 %, rows and columns 15 %. Tried: doubts judged by " +
+  "the voxels under their own taps first (kept, 115 -> 32), a smaller window first (no change), samples fetched row by row " +
+  "with `set`, plane by plane or touched ahead (no change), several planes scattered at once (no change), lines loaded, " +
+  "filtered and evaluated 32 samples at a time in the first-level cache (kept, about 5 %), tiles of 0.5 to 4 MiB (no " +
+  "change), eight lanes at once in the reference's recursion (kept), columns filtered in place (kept).";
 
 const COMPONENTS =
   "Copying the labels out takes half of the time and cannot be avoided: ordinary stores write 52 million touched labels " +
@@ -54,16 +56,21 @@ const CLIP =
 export const NOTES: Readonly<Record<string, string>> = {
   "cubic-exact-up": CUBIC_EXACT,
   "cubic-exact-up-stripped":
-    "Exact zeros around the head: in the spline's far tails most voxels are in doubt until the levels of all source " +
-    "voxels are known, and their last passes run twice.",
+    "Exact zeros around the head: in the spline's far tails, which the reference computes too, values are smaller than what " +
+    "they are rounded from. Levels of all source voxels 10 %, 143 voxels in doubt with windows of up to 100 voxels to each " +
+    "side 40 %. Tried: the last pass once instead of twice, levels in words of four slices, zeros not read (all kept, 72 -> " +
+    "31 ns). Channels that are normalised inside the mask spare the tails: see `case-mr`.",
   "cubic-exact-down": CUBIC_EXACT,
   "cubic-fast-up":
-    "The error is that of float32 recursions along three axes, 3.6e-7 of the range at most in noise; float64 in one of " +
-    "them would cost a third of the speed.",
+    "Copies to and from the window are a third of the time. Tried: 32 samples at a time in the first-level cache and no " +
+    "`memory.copy` of single vectors (kept, 5 to 10 %).",
+  "cubic-fast-down":
+    "As `cubic-fast-up`; 1.7 source voxels are read and filtered along the last axis for each new one.",
   "separate-z-same":
-    "40x would be 4.6 ns per voxel, for 1.6 source voxels each through two float64 recursions. Rows 22 %, recursion " +
-    "17 %, last pass 15 %, bounds of the rounding errors 20 %, copies 12 %. Tried: bounds in WebAssembly without " +
-    "branches (56 -> 16 ns with the tables kept from slice to slice and columns filtered in place).",
+    "40x would be 4.6 ns per voxel, for 1.6 source voxels each through two float64 recursions. Rows 21 %, recursion 17 %, last " +
+    "pass 20 %, bounds of the rounding errors 10 %, copies 15 %. Tried: bounds in WebAssembly without branches (56 -> 16 ns " +
+    "with the tables kept from slice to slice and columns filtered in place), 32 samples at a time in the first-level cache " +
+    "(kept, about 10 %), whole slices copied out at once (kept).",
   "separate-z-change": "As `separate-z-same`; repeated slices are copies.",
   "fill-holes": HOLES,
   "components-6-body": COMPONENTS,

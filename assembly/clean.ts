@@ -29,3 +29,20 @@ export function clearBelow(labels: usize, count: i32): bool {
   }
   return v128.any_true(any);
 }
+
+/**
+ * float32 to int16; returns whether every value is a whole number that fits. Works on whole vectors of 8 values; those
+ * after `count` must be 0.
+ */
+export function wholeLabels(values: usize, count: i32, labels: usize): bool {
+  let same = i32x4.splat(-1);
+  for (let end = values + ((<usize>count) << 2); values < end; values += 32, labels += 16) {
+    const a = v128.load(values);
+    const b = v128.load(values, 16);
+    const label = i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(a), i32x4.trunc_sat_f32x4_s(b));
+    v128.store(labels, label);
+    same = v128.and(same, f32x4.eq(a, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(label))));
+    same = v128.and(same, f32x4.eq(b, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(label))));
+  }
+  return i32x4.all_true(same);
+}

@@ -5,8 +5,10 @@ import { readScanFile } from "../io/formats.js";
 import { type NpzCompression, readNpzArray, streamFloat32Npz } from "../io/npz.js";
 import { formatPickle, parsePickle } from "../io/pickle.js";
 import { type ScanReading, scanFileFromBytes } from "../io/scan-file.js";
+import { wholeLabels } from "../kernels/clean.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
+import { init } from "../runtime/instantiate.js";
 import type { LabelledCaseArrays } from "../steps/crop.js";
 import type { Store } from "./store.js";
 
@@ -63,7 +65,7 @@ export async function saveProperties(
 /** Reads `ID.npz`: the channels, and the label that nnU-Net keeps as the last of them. */
 export async function loadArrays(store: Store, identifier: string, folder = ""): Promise<LabelledCaseArrays> {
   const path = joinPath(folder, caseFileNames(identifier).arrays);
-  const bytes = await store.read(path);
+  const [bytes] = await Promise.all([store.read(path), init()]);
   return inFile(store.location(path), async () => splitStack(await readNpzArray(bytes, ARRAY_KEY)));
 }
 
@@ -82,13 +84,12 @@ function splitStack({ data, shape }: { data: ArrayLike<unknown>; shape: readonly
   const n = voxelCount(grid);
   const channels = Array.from({ length: (shape[0] as number) - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
   const values = stack.subarray(channels.length * n);
-  const label = new Int16Array(values);
-  for (let i = 0; i < label.length; i++) {
-    if (label[i] === values[i]) continue;
+  const label = wholeLabels(values);
+  if (typeof label === "number") {
     throw new NnprepError(
       "CORRUPT_FILE",
-      `array "${ARRAY_KEY}": its last channel has the value ${values[i]} at voxel ${i}; nnU-Net keeps the label there, as whole numbers`,
-      { found: values[i], voxel: i },
+      `array "${ARRAY_KEY}": its last channel has the value ${values[label]} at voxel ${label}; nnU-Net keeps the label there, as whole numbers`,
+      { found: values[label], voxel: label },
     );
   }
   return { channels, label, shape: grid };

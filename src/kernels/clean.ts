@@ -1,9 +1,10 @@
 import { kernels } from "../runtime/instantiate.js";
-import { forEachTile, TILE } from "./tile.js";
+import { copierOf, forEachTile, TILE } from "./tile.js";
 
 interface CleanExports {
   countNan(values: number, count: number): number;
   clearBelow(labels: number, count: number): number;
+  wholeLabels(values: number, count: number, labels: number): number;
 }
 
 /** Number of values that are NaN. */
@@ -30,4 +31,26 @@ export function clearLowLabels(labels: Int16Array): void {
     view.fill(0, length);
     if (exports.clearBelow(tile, length) !== 0) labels.set(view.subarray(0, length), start);
   });
+}
+
+/** Labels that were stored as float32, or the index of the first that is no whole number in the int16 range. */
+export function wholeLabels(values: Float32Array): Int16Array | number {
+  const { exports, window } = kernels<CleanExports>();
+  const [from, to] = window.reserve(4 * TILE, 2 * TILE) as [number, number];
+  const tile = window.f32(from, TILE);
+  const labels = window.i16(to, TILE);
+  const copyOut = copierOf(labels);
+  const result = new Int16Array(values.length);
+  let wrong = -1;
+  forEachTile(values.length, (start, length) => {
+    if (wrong >= 0) return;
+    tile.set(values.subarray(start, start + length));
+    tile.fill(0, length);
+    if (exports.wholeLabels(from, length, to) === 0) {
+      wrong = start + tile.findIndex((value, i) => value !== labels[i]);
+      return;
+    }
+    copyOut(result, start, length);
+  });
+  return wrong >= 0 ? wrong : result;
 }

@@ -58,14 +58,31 @@ function collectPositions(label: Int16Array, classes: readonly number[]): Int32A
   const none = classes.length;
   for (let i = 0; i < 65536; i++) if (slot[i] === ABSENT) slot[i] = none;
   const n = label.length;
-  for (let i = 0; i < n; i++) counts[slot[label[i]! & 0xffff]!]!++;
+  // Labels come in runs, so that most voxels need one comparison.
+  for (let i = 0, end = 0; i < n; i = end) {
+    end = endOfRun(label, i);
+    counts[slot[label[i]! & 0xffff]!]! += end - i;
+  }
   const positions = classes.map((_, i) => new Int32Array(counts[i]!));
   const filled = new Int32Array(classes.length);
-  for (let i = 0; i < n; i++) {
+  for (let i = 0, end = 0; i < n; i = end) {
+    end = endOfRun(label, i);
     const s = slot[label[i]! & 0xffff]!;
-    if (s !== none) positions[s]![filled[s]!++] = i;
+    if (s === none) continue;
+    const found = positions[s]!;
+    let to = filled[s]!;
+    for (let at = i; at < end; at++) found[to++] = at;
+    filled[s] = to;
   }
   return positions;
+}
+
+/** Index after the last voxel that has the label of voxel `i` and of all between. */
+function endOfRun(label: Int16Array, i: number): number {
+  const value = label[i];
+  let end = i + 1;
+  while (end < label.length && label[end] === value) end++;
+  return end;
 }
 
 function toTriples(positions: Int32Array, count: number, shape: Shape3): Int32Array {

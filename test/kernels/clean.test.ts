@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { clearLowLabels, countNan } from "../../src/kernels/clean.js";
+import { clearLowLabels, countNan, wholeLabels } from "../../src/kernels/clean.js";
 import { TILE } from "../../src/kernels/tile.js";
 import { init } from "../../src/runtime/instantiate.js";
 
@@ -24,4 +24,17 @@ test.each(LENGTHS)("labels below -1 become 0, others stay: %i labels", (n) => {
   const expected = labels.map((x) => (x < -1 ? 0 : x));
   clearLowLabels(labels);
   expect(labels).toEqual(expected);
+});
+
+test.each(LENGTHS)("float32 labels become int16, and the first that does not fit is named: %i labels", (n) => {
+  const values = Float32Array.from({ length: n }, (_, i) => [-1, 0, 32767, -32768, -0, 61][i % 6] as number);
+  expect(wholeLabels(values)).toEqual(Int16Array.from(values));
+  for (const wrong of [0.5, 32768, -32769, 1e30, Number.NaN, Infinity]) {
+    for (const at of [n - 1, n >> 1]) {
+      if (n === 0) continue;
+      const damaged = values.slice();
+      damaged[at] = wrong;
+      expect(wholeLabels(damaged)).toBe(at);
+    }
+  }
 });

@@ -101,6 +101,7 @@ export function toFloat32({ data }: Volume): Float32Array {
 export function toLabel({ data }: Volume, name: string): Int16Array {
   if (data instanceof Int16Array) return data;
   const label = new Int16Array(data);
+  if (data instanceof Uint8Array || data instanceof Int8Array) return label;
   for (let i = 0; i < data.length; i++) {
     if (label[i] !== data[i]) {
       throw new NnprepError(

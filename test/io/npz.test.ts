@@ -134,3 +134,23 @@ test("a member that promises more than deflate can hold is refused before memory
   view.setUint32(central + 24, 0xfffffffe, true);
   await expect(readNpz(bytes)).rejects.toThrow(/promises 4294967294 bytes/);
 });
+
+test("what repeats itself and what does not are both compressed well by the fast level, and come back", async () => {
+  const count = 3 << 18;
+  let state = 1;
+  const random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+  const noise = Float32Array.from({ length: count }, () => random() - 0.5);
+  const pattern = Float32Array.from({ length: 1000 }, random);
+  const repeated = Float32Array.from({ length: count }, (_, i) => pattern[i % 1000] as number);
+  for (const [data, most] of [
+    [noise, 0.99],
+    [repeated, 0.05],
+  ] as const) {
+    const bytes = await writeNpz({ a: new NdArray(data, [count]) }, { compression: "fast" });
+    expect(bytes.length).toBeLessThan(most * 4 * count);
+    expect((await readNpzArray(bytes, "a")).data).toEqual(data);
+  }
+});

@@ -151,6 +151,7 @@ test("what repeats itself and what does not are both compressed well by the fast
   ] as const) {
     const bytes = await writeNpz({ a: new NdArray(data, [count]) }, { compression: "fast" });
     expect(bytes.length).toBeLessThan(most * 4 * count);
-    expect((await readNpzArray(bytes, "a")).data).toEqual(data);
+    const back = (await readNpzArray(bytes, "a")).data;
+    expect(back.length === count && data.every((x, i) => x === back[i])).toBe(true);
   }
 });

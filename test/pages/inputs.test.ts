@@ -241,7 +241,9 @@ test("a DICOM series: as files, and as a folder with other things in it", async 
   const folder = await mkdtemp(join(tmpdir(), "series-"));
   try {
     for (const { name, bytes } of [note, ...files]) await writeFile(join(folder, name), bytes);
-    const box = await page.locator('[data-for="scan"]').boundingBox();
+    const zone = page.locator('[data-for="scan"]');
+    await zone.scrollIntoViewIfNeeded();
+    const box = await zone.boundingBox();
     const session = await page.context().newCDPSession(page);
     for (const type of ["dragEnter", "dragOver", "drop"] as const) {
       const at = { x: (box?.x ?? 0) + 20, y: (box?.y ?? 0) + 20 };

@@ -163,7 +163,25 @@ export class SliceDecider {
     const voxels = sourceRows * shape[2];
     const voxelBytes = this.#groups * 16;
     const { window } = kernels();
-    const addresses = window.reserve(
+    const [
+      job,
+      range,
+      rowTable,
+      columnTable,
+      halves,
+      staging,
+      labelTable,
+      output,
+      lowerPlane,
+      upperPlane,
+      lowerMarks,
+      upperMarks,
+      cells,
+      combined,
+      stamps,
+      values,
+      until,
+    ] = window.reserve(
       JOB_BYTES,
       48,
       newShape[1] * ENTRY,
@@ -182,31 +200,21 @@ export class SliceDecider {
       voxelBytes + 16,
       shape[2] * 4 + 4,
     );
-    const [job, range, rowTable, columnTable, halves, staging, labelTable, output] = addresses as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
     this.#addresses = { job, range, rowTable, columnTable, halves, staging, labels: labelTable, output };
     const slot = (plane: number, marks: number): Slot => ({
-      plane: addresses[plane] as number,
-      marks: addresses[marks] as number,
+      plane,
+      marks,
       holds: -1,
       tolerance: 0,
       exactOnly: false,
     });
-    this.#slots = [slot(8, 10), slot(9, 11)];
+    this.#slots = [slot(lowerPlane, lowerMarks), slot(upperPlane, upperMarks)];
     this.#storeTable(this.#taps[1], rowTable);
     this.#storeTable(this.#taps[2], columnTable);
-    this.#storeUntil(addresses[16] as number);
+    this.#storeUntil(until);
     window.u8(labelTable, labels.length).set(labels);
-    window.i32(job + 88, 6).set([...addresses.slice(12, 16), labelTable, output]);
-    window.i32(job + 220, 1)[0] = addresses[16] as number;
+    window.i32(job + 88, 6).set([cells, combined, stamps, values, labelTable, output]);
+    window.i32(job + 220, 1)[0] = until;
     this.#storeTapBlocks(job);
   }
 

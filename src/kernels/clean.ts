@@ -10,7 +10,7 @@ interface CleanExports {
 /** Number of values that are NaN. */
 export function countNan(values: Float32Array): number {
   const { exports, window } = kernels<CleanExports>();
-  const [tile] = window.reserve(4 * TILE) as [number];
+  const [tile] = window.reserve(4 * TILE);
   const view = window.f32(tile, TILE);
   let count = 0;
   forEachTile(values.length, (start, length) => {
@@ -24,7 +24,7 @@ export function countNan(values: Float32Array): number {
 /** Labels below -1 become 0, in place. */
 export function clearLowLabels(labels: Int16Array): void {
   const { exports, window } = kernels<CleanExports>();
-  const [tile] = window.reserve(2 * TILE) as [number];
+  const [tile] = window.reserve(2 * TILE);
   const view = window.i16(tile, TILE);
   forEachTile(labels.length, (start, length) => {
     view.set(labels.subarray(start, start + length));
@@ -36,7 +36,7 @@ export function clearLowLabels(labels: Int16Array): void {
 /** Labels that were stored as float32, or the index of the first that is no whole number in the int16 range. */
 export function wholeLabels(values: Float32Array): Int16Array | number {
   const { exports, window } = kernels<CleanExports>();
-  const [from, to] = window.reserve(4 * TILE, 2 * TILE) as [number, number];
+  const [from, to] = window.reserve(4 * TILE, 2 * TILE);
   const tile = window.f32(from, TILE);
   const labels = window.i16(to, TILE);
   const copyOut = copierOf(labels);

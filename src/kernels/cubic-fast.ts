@@ -190,7 +190,7 @@ function resizePlanes(
   const end = Math.min(n1, (taps1.first[to - 1] as number) + 4 + HALO);
   const width = padToLanes(m2);
   const { exports, window } = kernels<FastExports>();
-  const addresses = window.reserve(
+  const [slice, wide, plane, scratch, table1, table2, ...gathered] = window.reserve(
     (begin + padToLanes(n1 - begin)) * n2 * 4,
     padToLanes(end - begin) * width * 4,
     (to - from) * width * 4,
@@ -199,15 +199,13 @@ function resizePlanes(
     m2 * ENTRY,
     ...ExtentGatherer.byteLengths(shape),
   );
-  const [slice, wide, plane, scratch, table1, table2] = addresses as [number, number, number, number, number, number];
   const bandTaps = {
     first: taps1.first.slice(from, to).map((first) => first - begin),
     weights: taps1.weights.subarray(4 * from, 4 * to),
   };
   storeTaps(bandTaps, table1);
   storeTaps(cubicTaps(n2, m2), table2);
-  const gatherer =
-    known === null ? new ExtentGatherer(shape, addresses.slice(6) as unknown as [number, number, number]) : null;
+  const gatherer = known === null ? new ExtentGatherer(shape, gathered) : null;
   const source = window.f32(slice, n1 * n2);
   const result = window.f32(plane, (to - from) * width);
   for (let i0 = 0; i0 < n0; i0++) {
@@ -252,12 +250,7 @@ function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent, ce
   const lanesAtOnce = Math.max(LANES, Math.floor(TILE_BYTES / ((n0 + m0) * 4) / LANES) * LANES);
   const most = Math.min(lanesAtOnce, padToLanes(columns));
   const { exports, window } = kernels<FastExports>();
-  const [input, result, scratch, table] = window.reserve(
-    n0 * most * 4,
-    m0 * most * 4,
-    scratchBytes(n0),
-    m0 * ENTRY,
-  ) as [number, number, number, number];
+  const [input, result, scratch, table] = window.reserve(n0 * most * 4, m0 * most * 4, scratchBytes(n0), m0 * ENTRY);
   storeTaps(cubicTaps(n0, m0), table);
   const source = window.f32(input, n0 * most);
   const target = window.f32(result, m0 * most);

@@ -234,26 +234,17 @@ function openWindow(
   const width = Math.ceil((span2.to - span2.from) / 2) * 2;
   const height = span1.to - span1.from;
   const { exports, window } = kernels<ExactExports>();
-  const addresses = window.reserve(
+  const [strip, samples, volume, weights0, weights1, weights2, firstTaps, chosen, sums] = window.reserve(
     (span0.to - span0.from) * width * 8,
     n2 * 4,
     planes * height * width * 8,
-    ...newShape.map((m) => m * 32),
+    newShape[0] * 32,
+    newShape[1] * 32,
+    newShape[2] * 32,
     newShape[2] * 4,
     newShape[2] * 4,
     newShape[2] * 8,
   );
-  const [strip, samples, volume, weights0, weights1, weights2, firstTaps, chosen, sums] = addresses as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
   window.f64(weights0, newShape[0] * 4).set(taps[0].weights);
   window.f64(weights1, newShape[1] * 4).set(taps[1].weights);
   window.f64(weights2, newShape[2] * 4).set(taps[2].weights);

@@ -49,14 +49,29 @@ export interface RoundedTile {
 /** More doubts than this in one tile mean tails of the spline, which only levels tell from rounding errors. */
 const MANY = 256;
 
+/** One number for each buffer of the pass. */
+type RoundedBuffers = readonly [
+  output: number,
+  scratch: number,
+  table: number,
+  blockOf: number,
+  tolerances: number,
+  levels: number,
+  planeOf: number,
+  ofLevel: number,
+  within: number,
+  places: number,
+  values: number,
+];
+
 /** The last pass of a cubic resampling: one axis of n samples to m, rounded to float32, doubts listed. */
 export class RoundedPass {
   readonly #n: number;
   readonly #m: number;
   readonly #range: { readonly low: number; readonly high: number };
-  readonly #addresses: readonly number[];
+  readonly #addresses: RoundedBuffers;
 
-  static byteLengths(n: number, m: number, lanes: number, within: boolean): number[] {
+  static byteLengths(n: number, m: number, lanes: number, within: boolean): RoundedBuffers {
     return [
       m * lanes * 4,
       scratchBytes(n),
@@ -72,22 +87,13 @@ export class RoundedPass {
     ];
   }
 
-  constructor(n: number, m: number, extent: Extent, addresses: readonly number[]) {
+  constructor(n: number, m: number, extent: Extent, addresses: RoundedBuffers) {
     this.#n = n;
     this.#m = m;
     this.#range = extent;
     this.#addresses = addresses;
     const { window } = kernels();
-    const [, , table, blockOf, , , planeOf, ofLevel] = addresses as number[] as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [, , table, blockOf, , , planeOf, ofLevel] = addresses;
     storeTaps(n, m, table);
     window.i32(blockOf, m).set(blockOfSample(n, m));
     window.i32(planeOf, m).set(nearestSample(n, m));
@@ -97,25 +103,13 @@ export class RoundedPass {
 
   /** Result of the last `run`: m rows of `lanes` float32. */
   result(lanes: number): Float32Array {
-    return kernels().window.f32(this.#addresses[0] as number, this.#m * lanes);
+    return kernels().window.f32(this.#addresses[0], this.#m * lanes);
   }
 
   /** Returns the number of doubts, or -1 when there are so many that levels are needed first. */
   run(tile: RoundedTile): number {
-    const [output, scratch, table, blockOf, tolerances, levels, planeOf, ofLevel, within, places, values] = this
-      .#addresses as readonly number[] as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [output, scratch, table, blockOf, tolerances, levels, planeOf, ofLevel, within, places, values] =
+      this.#addresses;
     const { exports, window } = kernels<RoundedExports>();
     const blocks = blockCount(this.#n);
     const { lanes } = tile;
@@ -156,8 +150,9 @@ export class RoundedPass {
   /** Hands the doubts of the last `run` over: row along the axis, lane, float64 value. */
   forEachDoubt(count: number, use: (k: number, lane: number, value: number) => void): void {
     const { window } = kernels();
-    const where = window.i32(this.#addresses[9] as number, count * 2);
-    const what = window.f64(this.#addresses[10] as number, count);
+    const [places, values] = this.#addresses.slice(-2) as [number, number];
+    const where = window.i32(places, count * 2);
+    const what = window.f64(values, count);
     for (let i = 0; i < count; i++) use(where[2 * i] as number, where[2 * i + 1] as number, what[i] as number);
   }
 }

@@ -154,10 +154,10 @@ export function resizePlanes(job: CubicJob, [from, to]: readonly [number, number
   const [, n1, n2] = shape;
   const { window } = kernels();
   const slab: Shape3 = [to - from, n1, n2];
-  const planeBytes = PlanePass.byteLengths(shape, newShape);
-  const addresses = window.reserve(...planeBytes, ...ExtentGatherer.byteLengths(slab));
+  const addresses = window.reserve(...PlanePass.byteLengths(shape, newShape), ...ExtentGatherer.byteLengths(slab));
+  const [, , , , , , ...afterPlane] = addresses;
   const pass = new PlanePass(shape, newShape, addresses);
-  const gatherer = new ExtentGatherer(slab, addresses.slice(planeBytes.length) as [number, number, number]);
+  const gatherer = new ExtentGatherer(slab, afterPlane);
   for (let i0 = from; i0 < to; i0++) {
     pass.runRows(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2), gatherer);
     pass.runColumns((lane, lanes, plane) => scatterPlane(plane, lane, lanes, pass.width, i0, between));
@@ -197,7 +197,7 @@ function roundFirstAxis(
     const [input, ...rest] = window.reserve(
       n0 * most * 8,
       ...RoundedPass.byteLengths(n0, m0, most, job.within !== null),
-    ) as [number];
+    );
     return { input, pass: new RoundedPass(n0, m0, extent, rest) };
   };
   const end = tiles.reduce((last, t) => Math.max(last, t.lane + t.lanes), 0);
@@ -316,26 +316,26 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
   const [, n1, n2] = shape;
   const [, m1, m2] = newShape;
   const { window } = kernels();
-  const planeBytes = PlanePass.byteLengths(shape, newShape);
   const most = PlanePass.lanesAtOnce(shape, newShape);
   const addresses = window.reserve(
-    ...planeBytes,
+    ...PlanePass.byteLengths(shape, newShape),
     ...ExtentGatherer.byteLengths(shape),
     ...envelopeBytes([1, blockCount(n1), blockCount(n2)], m2),
     ...RoundedPass.byteLengths(n1, m1, most, false),
   );
   const plane = new PlanePass(shape, newShape, addresses);
-  const rest = addresses.slice(planeBytes.length);
-  const gatherer = new ExtentGatherer(shape, rest as unknown as [number, number, number]);
+  const [, , , , , , ...afterPlane] = addresses;
+  const [accumulators, range, magnitudes, here, there, spans, ...rounded] = afterPlane;
+  const gatherer = new ExtentGatherer(shape, [accumulators, range, magnitudes]);
   plane.runRows(data, gatherer);
   const extent = gatherer.finish();
   if (!extent.finite) {
     output.fill(Number.NaN);
     return true;
   }
-  const reaching = envelope(extent, rest.slice(3, 6) as [number, number, number], n2, m2);
+  const reaching = envelope(extent, [here, there, spans], n2, m2);
   const blocks1 = extent.blocks[1];
-  const pass = new RoundedPass(n1, m1, extent, rest.slice(6));
+  const pass = new RoundedPass(n1, m1, extent, rounded);
   const doubts = new Doubts(output, newShape, { from: 0, to: m1 * m2, width: m2 });
   let complete = true;
   plane.forEachPart((lane, lanes, input) => {

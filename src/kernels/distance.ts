@@ -49,7 +49,7 @@ export function surfaceVoxels(mask: Uint8Array, shape: Shape3): Uint8Array {
   const { exports, window } = kernels<DistanceExports>();
   const [slices, rows, length] = shape;
   const area = rows * length;
-  const [first, second, third, out] = window.reserve(area, area, area, area) as [number, number, number, number];
+  const [first, second, third, out] = window.reserve(area, area, area, area);
   let [above, here, below] = [first, second, third];
   const surface = new Uint8Array(mask.length);
   const load = (address: number, slice: number): void => {
@@ -118,7 +118,7 @@ function measureSlices(
     8 * rows,
     8 * rows,
     4 * rows,
-  ) as [number, number, number, number, number, number];
+  );
   const maskView = window.u8(mask, area);
   const stepView = window.u32(out, area);
   let any = false;
@@ -156,7 +156,7 @@ function measureAcross(
     8 * slices,
     8 * slices,
     8 * slab,
-  ) as [number, number, number, number, number, number];
+  );
   const stepView = window.u32(stepsAt, slab);
   const wantedView = window.u8(wantedAt, slab);
   const distances = window.f64(out, slab);

@@ -66,8 +66,7 @@ export function envelope(
   const [bytesHere, bytesThere, bytesSpans] = envelopeBytes(blocks, m2);
   const chunk = 8 * b0 * columns;
   const [here, there, spans] =
-    planarAt ??
-    (window.reserve(Math.max(bytesHere, chunk), Math.max(bytesThere, chunk), bytesSpans) as [number, number, number]);
+    planarAt ?? window.reserve(Math.max(bytesHere, chunk), Math.max(bytesThere, chunk), bytesSpans);
   window.i32(spans, 2 * groups).set(blocksOfGroups(n2, m2));
   const values = new Float32Array(b0 * b1 * groups);
   const view = window.f64(here, plane);

@@ -20,7 +20,7 @@ function forEachPart(count: number, visit: (from: number, to: number) => void): 
 /** float16 bits as float32; exact. */
 export function widenHalves(halves: Uint16Array, output = new Float32Array(halves.length)): Float32Array {
   const { exports, window } = kernels<HalfExports>();
-  const [input, result] = window.reserve(TILE * 2, TILE * 4) as [number, number];
+  const [input, result] = window.reserve(TILE * 2, TILE * 4);
   forEachPart(halves.length, (from, to) => {
     window.u16(input, to - from).set(halves.subarray(from, to));
     exports.widenHalves(input, to - from, result);
@@ -32,7 +32,7 @@ export function widenHalves(halves: Uint16Array, output = new Float32Array(halve
 /** float32 rounded to float16 (nearest, ties to even), as bits; equal to NumPy's `astype(float16)`. NaN become 0x7e00. */
 export function narrowToHalves(values: Float32Array, output = new Uint16Array(values.length)): Uint16Array {
   const { exports, window } = kernels<HalfExports>();
-  const [input, result] = window.reserve(TILE * 4, TILE * 2) as [number, number];
+  const [input, result] = window.reserve(TILE * 4, TILE * 2);
   forEachPart(values.length, (from, to) => {
     window.f32(input, to - from).set(values.subarray(from, to));
     exports.narrowToHalves(input, to - from, result);
@@ -44,7 +44,7 @@ export function narrowToHalves(values: Float32Array, output = new Uint16Array(va
 /** `sums[i] += values[i]`, rounded to float32. */
 export function addToSums(values: FloatValues, sums: Float32Array): void {
   const { exports, window } = kernels<HalfExports>();
-  const [halves, floats, result] = window.reserve(TILE * 2, TILE * 4, TILE * 4) as [number, number, number];
+  const [halves, floats, result] = window.reserve(TILE * 2, TILE * 4, TILE * 4);
   forEachPart(sums.length, (from, to) => {
     const count = to - from;
     if (values instanceof Uint16Array) {
@@ -62,7 +62,7 @@ export function addToSums(values: FloatValues, sums: Float32Array): void {
 /** `sums[i] / divisor`, rounded to float32; written into `sums`, or to float16 bits if `halves` is given. */
 export function divideSums(sums: Float32Array, divisor: number, halves?: Uint16Array): void {
   const { exports, window } = kernels<HalfExports>();
-  const [floats, result] = window.reserve(TILE * 4, TILE * 2) as [number, number];
+  const [floats, result] = window.reserve(TILE * 4, TILE * 2);
   forEachPart(sums.length, (from, to) => {
     const count = to - from;
     window.f32(floats, count).set(sums.subarray(from, to));

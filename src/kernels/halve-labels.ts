@@ -21,7 +21,7 @@ export function halveLabels(
   const [sliceStep, rowStep] = [halved[0] ? 2 : 1, halved[1] ? 2 : 1];
   const newShape = shape.map((n, axis) => (halved[axis] ? Math.ceil(n / 2) : n)) as unknown as Shape3;
   const newArea = newShape[1] * newShape[2];
-  const [source, out] = window.reserve(2 * area, newArea) as [number, number];
+  const [source, out] = window.reserve(2 * area, newArea);
   const view = window.u8(out, newArea);
   const result = new Uint8Array(newShape[0] * newArea);
   for (let slice = 0; slice < newShape[0]; slice++) {

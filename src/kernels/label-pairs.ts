@@ -30,7 +30,7 @@ export function countLabelPairs(first: Uint8Array, second: Uint8Array): Uint32Ar
   }
   const { exports, window } = kernels<LabelPairsExports>();
   const pairs = BYTE_LABELS * BYTE_LABELS;
-  const [table, a, b] = window.reserve(4 * pairs, TILE, TILE) as [number, number, number];
+  const [table, a, b] = window.reserve(4 * pairs, TILE, TILE);
   const tableView = window.u32(table, pairs).fill(0);
   const firstView = window.u8(a, TILE);
   const secondView = window.u8(b, TILE);
@@ -52,7 +52,7 @@ export function labelBoxes(labels: Uint8Array, shape: Shape3): (Box3 | null)[] {
   const { exports, window } = kernels<LabelPairsExports>();
   const [slices, rows, length] = shape;
   const rowsAtOnce = Math.max(1, Math.min(rows, Math.floor(SEARCH_VOXELS / length)));
-  const [boxes, part] = window.reserve(4 * BOX_NUMBERS * BYTE_LABELS, rowsAtOnce * length) as [number, number];
+  const [boxes, part] = window.reserve(4 * BOX_NUMBERS * BYTE_LABELS, rowsAtOnce * length);
   const view = window.i32(boxes, BOX_NUMBERS * BYTE_LABELS);
   for (let i = 0; i < view.length; i++) view[i] = i % 2 === 0 ? 0x7fffffff : 0;
   const partView = window.u8(part, rowsAtOnce * length);

@@ -69,11 +69,7 @@ export function surveyLabels(data: VoxelArray, shape: Shape3): LabelExtent[] {
   const area = rows * length;
   const bytes = data.BYTES_PER_ELEMENT;
   const kind = kindOf(data);
-  const [at, countsAt, boxesAt] = window.reserve(bytes * area, 4 * (HIGHEST + 1), BOX_BYTES * (HIGHEST + 1)) as [
-    number,
-    number,
-    number,
-  ];
+  const [at, countsAt, boxesAt] = window.reserve(bytes * area, 4 * (HIGHEST + 1), BOX_BYTES * (HIGHEST + 1));
   const source = window.u8(at, bytes * area);
   const counts = window.u32(countsAt, HIGHEST + 1).fill(0);
   const boxes = window.i32(boxesAt, 6 * (HIGHEST + 1));
@@ -140,7 +136,7 @@ export function compactLabels(
     8 * rows,
     4 * changeCount,
     area,
-  ) as [number, number, number, number, number, number];
+  );
   const table = window.u8(tableAt, HIGHEST + 1).fill(0);
   const weights = window.f64(weightsAt, 256).fill(0);
   for (const [i, { label, voxels }] of extents.entries()) {
@@ -198,7 +194,7 @@ export function countContacts(bytes: Uint8Array, shape: Shape3): Uint32Array {
   const { exports, window } = kernels<SurveyExports>();
   const [slices, rows, length] = shape;
   const area = rows * length;
-  const [first, second, contactsAt] = window.reserve(area, area, 4 * 65536) as [number, number, number];
+  const [first, second, contactsAt] = window.reserve(area, area, 4 * 65536);
   const contacts = window.u32(contactsAt, 65536).fill(0);
   let [here, next] = [first, second];
   window.u8(here, area).set(bytes.subarray(0, area));

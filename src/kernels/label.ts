@@ -103,7 +103,7 @@ function findComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectiv
   forEachNodes(end, (from, to) => {
     count = exports.numberComponents(scan.nodes, from, to, count) >>> 0;
   });
-  const [sizesAt] = scan.reserveMore(4 * (count + 1)) as [number];
+  const [sizesAt] = scan.reserveMore(4 * (count + 1));
   window.u32(sizesAt, count + 1).fill(0);
   forEachNodes(end, (from, to) => exports.sumVoxels(scan.nodes, from, to, sizesAt));
   return { ...scan, exports, window, count, sizes: window.u32(sizesAt, count + 1).slice(1), fetchWords };
@@ -132,7 +132,7 @@ export function labelComponents(
   const { exports, window, firstIds, runs, nodes, count, sizes, fetchWords } = components;
   const [slices, rows, length] = shape;
   const rowsAtOnce = Math.max(1, Math.min(rows, Math.floor(PAINT_VOXELS / length)));
-  const [labelsAt] = components.reserveMore(4 * rowsAtOnce * length) as [number];
+  const [labelsAt] = components.reserveMore(4 * rowsAtOnce * length);
   const copyOut = copierOf(window.i32(labelsAt, rowsAtOnce * length));
   for (let slice = 0; slice < slices; slice++) {
     let id = firstIds[slice] as number;
@@ -164,10 +164,7 @@ export function measureComponents(mask: Uint8Array, shape: Shape3, connectivity:
   const components = findComponents(mask, shape, connectivity);
   const { exports, window, firstIds, runs, nodes, count, sizes, fetchWords } = components;
   const [slices, rows, length] = shape;
-  const [boxesAt, sumsAt] = components.reserveMore(BOX_BYTES * (count + 1), SUMS_BYTES * (count + 1)) as [
-    number,
-    number,
-  ];
+  const [boxesAt, sumsAt] = components.reserveMore(BOX_BYTES * (count + 1), SUMS_BYTES * (count + 1));
   const view = window.i32(boxesAt, 6 * (count + 1));
   for (let i = 0; i < view.length; i++) view[i] = i % 2 === 0 ? 0x7fffffff : 0;
   const sums = window.f64(sumsAt, 3 * (count + 1)).fill(0);
@@ -208,7 +205,7 @@ export function keepComponents(
   const { exports, window, firstIds, runs, nodes, count, sizes, fetchWords } = components;
   const kept = keep(sizes);
   const [slices, rows, length] = shape;
-  const [table] = components.reserveMore(4 * (count + 1)) as [number];
+  const [table] = components.reserveMore(4 * (count + 1));
   const tableView = window.u32(table, count + 1);
   for (let i = 0; i < count; i++) tableView[i + 1] = kept[i] ? 1 : 0;
   forEachNodes(firstIds[slices] as number, (from, to) => exports.renumber(nodes, from, to, table));

@@ -45,12 +45,7 @@ export function levelsOfPlane(
   const { exports, window } = kernels<LevelExports>();
   const groups = wordCount(rows);
   const padded = groups * PER_WORD * columns;
-  const [slice, levels, nearest, words] = window.reserve(data.length * 4, padded, newColumns * 4, newColumns * 4) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [slice, levels, nearest, words] = window.reserve(data.length * 4, padded, newColumns * 4, newColumns * 4);
   window.f32(slice, data.length).set(data);
   window.i32(nearest, newColumns).set(nearestSample(columns, newColumns));
   window.u8(levels, padded).fill(255);
@@ -103,12 +98,7 @@ export class OutputLevels {
     const { exports, window } = kernels<LevelExports>();
     const [, m1, m2] = this.#newShape;
     const plane = n1 * n2;
-    const [slice, levels, nearest, words] = window.reserve(plane * 4, PER_WORD * plane, m2 * 4, m2 * 4) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [slice, levels, nearest, words] = window.reserve(plane * 4, PER_WORD * plane, m2 * 4, m2 * 4);
     const source = window.f32(slice, plane);
     const nearest1 = nearestSample(n1, m1);
     window.i32(nearest, m2).set(nearestSample(n2, m2));
@@ -143,7 +133,7 @@ export class OutputLevels {
     const begin = rows[0] * m2 + this.#columnsOf(rows[0], pending)[0];
     const last = Math.max(rows[0], rows[1] - 1);
     const end = last * m2 + this.#columnsOf(last, pending)[1];
-    const [here, next] = window.reserve(CHUNK * 4, CHUNK * 4) as [number, number];
+    const [here, next] = window.reserve(CHUNK * 4, CHUNK * 4);
     for (let at = begin; at < end; at += CHUNK) {
       const count = Math.min(CHUNK, end - at);
       const words = window.i32(here, count);

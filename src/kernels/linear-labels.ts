@@ -51,7 +51,7 @@ export function resizeLabels(
     runs.reduce((largest, run) => Math.max(largest, pick(run)[1] - pick(run)[0]), 0);
   const sourceBytes = most((r) => r.source) * n2 * 2;
   const { exports, window } = kernels<LabelExports>();
-  const addresses = window.reserve(
+  const [lower, upper, rowTable, columnTable, marks, scratch, result] = window.reserve(
     sourceBytes,
     sourceBytes,
     m1 * LINEAR_ENTRY,
@@ -60,15 +60,6 @@ export function resizeLabels(
     128,
     most((r) => r.rows) * m2 * 2,
   );
-  const [lower, upper, rowTable, columnTable, marks, scratch, result] = addresses as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
   storeLinearTaps(taps1, window.f64(rowTable, m1 * 3), window.i32(rowTable, m1 * 6));
   storeLinearTaps(linearTaps(n2, m2), window.f64(columnTable, m2 * 3), window.i32(columnTable, m2 * 6));
   for (const { rows, source } of runs) {

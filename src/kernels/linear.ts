@@ -63,14 +63,13 @@ export function resizeLinear(
     runs.reduce((largest, run) => Math.max(largest, pick(run)[1] - pick(run)[0]), 0);
   const sourceBytes = most((r) => r.source) * n2 * 4;
   const { exports, window } = kernels<LinearExports>();
-  const addresses = window.reserve(
+  const [lower, upper, rowTable, columnTable, result] = window.reserve(
     sourceBytes,
     sourceBytes,
     m1 * LINEAR_ENTRY,
     m2 * LINEAR_ENTRY,
     most((r) => r.rows) * m2 * 4,
   );
-  const [lower, upper, rowTable, columnTable, result] = addresses as [number, number, number, number, number];
   storeLinearTaps(taps1, window.f64(rowTable, m1 * 3), window.i32(rowTable, m1 * 6));
   storeLinearTaps(linearTaps(n2, m2), window.f64(columnTable, m2 * 3), window.i32(columnTable, m2 * 6));
   const whole = planar ? null : range(data);

@@ -78,11 +78,7 @@ function accumulate(
 ): void {
   const { window } = kernels<ShapeExports>();
   const most = ranges.reduce((n, { from, to }) => Math.max(n, to - from), 0);
-  const [trianglesAt, valuesAt, sumsAt] = window.reserve(12 * TRIANGLES, 16 * most, 16 * most) as [
-    number,
-    number,
-    number,
-  ];
+  const [trianglesAt, valuesAt, sumsAt] = window.reserve(12 * TRIANGLES, 16 * most, 16 * most);
   for (const { part, from, to } of ranges) {
     window.u32(trianglesAt, part.length).set(part);
     window.f32(valuesAt, 4 * (to - from)).set(values.subarray(4 * from, 4 * to));
@@ -144,8 +140,8 @@ export function smoothMesh(mesh: Mesh, rounds: number, reach: number): void {
 function smoothInWindow({ vertices, triangles }: Mesh, factors: readonly number[], reach: number): void {
   const { exports, window } = kernels<ShapeExports>();
   const { byteLength, length } = vertices;
-  const addresses = window.reserve(byteLength, byteLength, byteLength, triangles.byteLength);
-  const [verticesAt, sumsAt, stoodAt, trianglesAt] = addresses as [number, number, number, number];
+  const lengths = [byteLength, byteLength, byteLength, triangles.byteLength] as const;
+  const [verticesAt, sumsAt, stoodAt, trianglesAt] = window.reserve(...lengths);
   window.f32(verticesAt, length).set(vertices);
   window.f32(stoodAt, length).set(vertices);
   window.f32(sumsAt, length).fill(0);
@@ -183,7 +179,7 @@ export function transformMesh({ vertices }: Mesh, matrix: Affine): void {
   const { exports, window } = kernels<ShapeExports>();
   const rows = Float32Array.from(matrix.flat());
   const length = vertices.length / 4;
-  const [matrixAt, at] = window.reserve(48, 16 * Math.min(length, VERTICES)) as [number, number];
+  const [matrixAt, at] = window.reserve(48, 16 * Math.min(length, VERTICES));
   window.f32(matrixAt, 12).set(rows);
   for (let from = 0; from < length; from += VERTICES) {
     const count = Math.min(VERTICES, length - from);
@@ -221,7 +217,7 @@ export function measureMesh(mesh: Mesh): { volume: number; area: number } {
   const { exports, window } = kernels<ShapeExports>();
   const ranges = rangesOf(mesh);
   const most = ranges.reduce((n, { from, to }) => Math.max(n, to - from), 0);
-  const [areaAt, trianglesAt, at] = window.reserve(8, 12 * TRIANGLES, 16 * most) as [number, number, number];
+  const [areaAt, trianglesAt, at] = window.reserve(8, 12 * TRIANGLES, 16 * most);
   window.f64(areaAt, 1)[0] = 0;
   // Seen from the surface itself the terms are small and few digits are lost.
   const [x = 0, y = 0, z = 0] = mesh.vertices;

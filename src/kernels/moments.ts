@@ -43,12 +43,7 @@ type Feed = (visit: (at: number, count: number) => boolean) => void;
  */
 export function meanAndStd(values: Float32Array, selection?: Selection): Moments {
   const { exports, window } = kernels<MomentsExports>();
-  const [tile, labels, batch, lanes] = window.reserve(4 * TILE, 2 * TILE, 4 * (TILE + LANES), LANE_BYTES) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [tile, labels, batch, lanes] = window.reserve(4 * TILE, 2 * TILE, 4 * (TILE + LANES), LANE_BYTES);
   const sums = window.f64(lanes, 2 * LANES);
   const feed =
     selection === undefined ? plainFeed(values, tile) : selectedFeed(values, selection, { tile, labels, batch });
@@ -139,7 +134,7 @@ function checkSelection(values: Float32Array, selection: Selection): void {
  */
 export function voxelsWhere(values: Float32Array, selection: Selection, destination?: Float32Array): Float32Array {
   const { window } = kernels<MomentsExports>();
-  const [tile, labels, batch] = window.reserve(4 * TILE, 2 * TILE, 4 * (TILE + LANES)) as [number, number, number];
+  const [tile, labels, batch] = window.reserve(4 * TILE, 2 * TILE, 4 * (TILE + LANES));
   const feed = selectedFeed(values, selection, { tile, labels, batch });
   let result = destination ?? new Float32Array(Math.min(values.length, 4 * TILE));
   let count = 0;
@@ -159,7 +154,7 @@ export function voxelsWhere(values: Float32Array, selection: Selection, destinat
 /** Smallest and largest voxel; both NaN when there is none or one is NaN, as NumPy's `min` and `max`. */
 export function minAndMax(values: Float32Array): { min: number; max: number } {
   const { exports, window } = kernels<MomentsExports>();
-  const [tile, lanes] = window.reserve(4 * TILE, 32) as [number, number];
+  const [tile, lanes] = window.reserve(4 * TILE, 32);
   const view = window.f32(tile, TILE);
   const bounds = window.f32(lanes, 8);
   bounds.fill(Number.POSITIVE_INFINITY, 0, 4).fill(Number.NEGATIVE_INFINITY, 4);

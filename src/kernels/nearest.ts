@@ -97,7 +97,7 @@ function planeCopier(
     m2 * 4,
     entries * ENTRY_WORDS * 4,
     Math.min(m1, most(m2)) * m2 * bytesPerElement,
-  ) as [number, number, number, number, number];
+  );
   window.i32(rows, m1).set(rowOf);
   window.i32(table, m2).set(indices);
   storeBlocks(indices, window.i32(blocks, entries * ENTRY_WORDS), window.u8(blocks, entries * ENTRY_WORDS * 4));

@@ -32,7 +32,7 @@ export function nonzeroUnion(
   });
   checkLength("destination", destination, shape);
   const { exports, window } = kernels<NonzeroExports>();
-  const [values, mask] = window.reserve(4 * TILE, TILE) as [number, number];
+  const [values, mask] = window.reserve(4 * TILE, TILE);
   const valuesView = window.f32(values, TILE);
   const maskView = window.u8(mask, TILE);
   forEachTile(destination.length, (start, length) => {
@@ -50,7 +50,7 @@ export function boundingBox(mask: Uint8Array, shape: Shape3): Box3 | null {
   checkLength("mask", mask, shape);
   const [slices, rows, length] = shape;
   const { exports, window } = kernels<NonzeroExports>();
-  const [slab, columns, used] = window.reserve(rows * length, length, rows) as [number, number, number];
+  const [slab, columns, used] = window.reserve(rows * length, length, rows);
   const slabView = window.u8(slab, rows * length);
   const columnsView = window.u8(columns, length).fill(0);
   const usedView = window.u8(used, rows);
@@ -84,7 +84,7 @@ export function markOutside(label: Int16Array, mask: Uint8Array): number[] {
     throw new NnprepError("SHAPE_MISMATCH", `a label of ${label.length} voxels on a mask of ${mask.length} voxels`);
   }
   const { exports, window } = kernels<NonzeroExports>();
-  const [labels, masks, seen] = window.reserve(2 * TILE, TILE, LABELS) as [number, number, number];
+  const [labels, masks, seen] = window.reserve(2 * TILE, TILE, LABELS);
   const labelView = window.i16(labels, TILE);
   const maskView = window.u8(masks, TILE);
   const seenView = window.u8(seen, LABELS).fill(0);

@@ -43,7 +43,7 @@ export function clipAndScale(
   const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY, sd } = scaling;
   const mean = Number.isNaN(low) || Number.isNaN(high) ? Number.NaN : scaling.mean;
   const { exports, window } = kernels<NormalizeExports>();
-  const [tile, labels] = window.reserve(4 * TILE, 2 * TILE) as [number, number];
+  const [tile, labels] = window.reserve(4 * TILE, 2 * TILE);
   const view = window.f32(tile, TILE);
   const copyOut = copierOf(view);
   const labelView = window.i16(labels, TILE);

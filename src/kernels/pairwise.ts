@@ -13,7 +13,7 @@ interface PairwiseExports {
  */
 export function meanAndStdFloat32(values: Float32Array): { mean: number; std: number } {
   const { exports, window } = kernels<PairwiseExports>();
-  const [tile] = window.reserve(4 * TILE) as [number];
+  const [tile] = window.reserve(4 * TILE);
   const view = window.f32(tile, TILE);
   const sum = (start: number, count: number, mean: number | null): number => {
     if (count > TILE) {

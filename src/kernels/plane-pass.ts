@@ -66,6 +66,16 @@ export function storeTaps(n: number, m: number, address: number): void {
     .set(tapTable(n, m));
 }
 
+/** One number for each buffer of a plane pass. */
+type PlaneBuffers = readonly [
+  slice: number,
+  rows: number,
+  plane: number,
+  scratch: number,
+  table1: number,
+  table2: number,
+];
+
 /**
  * Resamples the two last axes of one slice after the other, into float64 planes of padded width. Between the two
  * passes columns lie in groups of 16, so that the second reads and writes one run of memory a group.
@@ -91,7 +101,7 @@ export class PlanePass {
     return PlanePass.#split(shape, newShape).lanesAtOnce;
   }
 
-  static byteLengths(shape: Shape3, newShape: Shape3): number[] {
+  static byteLengths(shape: Shape3, newShape: Shape3): PlaneBuffers {
     const { rowsAtOnce, lanesAtOnce, whole } = PlanePass.#split(shape, newShape);
     const width = padToLanes(newShape[2]);
     const lanes = whole ? width : lanesAtOnce;
@@ -120,7 +130,7 @@ export class PlanePass {
     };
   }
 
-  constructor(shape: Shape3, newShape: Shape3, addresses: readonly number[]) {
+  constructor(shape: Shape3, newShape: Shape3, addresses: readonly [...PlaneBuffers, ...number[]]) {
     const { rowsAtOnce, lanesAtOnce, whole } = PlanePass.#split(shape, newShape);
     this.width = padToLanes(newShape[2]);
     this.#n1 = shape[1];
@@ -129,14 +139,7 @@ export class PlanePass {
     this.#m2 = newShape[2];
     this.#rowsAtOnce = rowsAtOnce;
     this.#lanesAtOnce = lanesAtOnce;
-    [this.#slice, this.#rows, this.#plane, this.#scratch, this.#table1, this.#table2] = addresses as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    [this.#slice, this.#rows, this.#plane, this.#scratch, this.#table1, this.#table2] = addresses;
     this.#between = whole ? null : new Float64Array((this.width / LANES) * groupLength(this.#n1));
     storeTaps(this.#n1, this.#m1, this.#table1);
     storeTaps(this.#n2, this.#m2, this.#table2);

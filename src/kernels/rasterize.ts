@@ -104,12 +104,7 @@ function drawInBands(
   const { width, depths, directions, labels } = buffers;
   const bandRows = Math.max(1, Math.min(to - from, Math.floor(BAND_BYTES / (BYTES_PER_PIXEL * width))));
   const pixels = bandRows * width;
-  const [depthsAt, directionsAt, labelsAt, ...other] = window.reserve(
-    4 * pixels,
-    4 * pixels,
-    pixels,
-    ...otherBytes,
-  ) as [number, number, number, ...number[]];
+  const [depthsAt, directionsAt, labelsAt, ...other] = window.reserve(4 * pixels, 4 * pixels, pixels, ...otherBytes);
   for (let top = from; top < to; top += bandRows) {
     const bottom = Math.min(to, top + bandRows);
     const count = (bottom - top) * width;
@@ -230,7 +225,7 @@ export function measureOpenness(buffers: Buffers, radius: number, strength: numb
     most,
     table.byteLength,
     most,
-  ) as [number, number, number, number, number];
+  );
   window.f32(tableAt, table.length).set(table);
   for (let top = 0; top < height; top += bandRows) {
     const bottom = Math.min(height, top + bandRows);
@@ -280,7 +275,7 @@ export function shadePixels(buffers: Buffers, shading: Shading, pixels: Uint32Ar
     4 * most,
     4 * most,
     16 * 256,
-  ) as [number, number, number, number, number, number, number];
+  );
   const table = window.f32(colorsAt, 4 * 256);
   for (const [i, [r, g, b]] of colors.entries()) table.set([r, g, b, 0], 4 * (i + 1));
   for (let from = 0; from < depths.length; from += step) {
@@ -313,7 +308,7 @@ export function shadePixels(buffers: Buffers, shading: Shading, pixels: Uint32Ar
 export function halvePixels(pixels: Uint32Array, width: number, height: number, result: Uint32Array): void {
   const { exports, window } = kernels<RasterExports>();
   const rows = Math.max(1, Math.min(height, Math.floor(BAND_BYTES / (20 * width))));
-  const [from, to] = window.reserve(16 * width * rows, 4 * width * rows) as [number, number];
+  const [from, to] = window.reserve(16 * width * rows, 4 * width * rows);
   for (let row = 0; row < height; row += rows) {
     const some = Math.min(rows, height - row);
     window.u32(from, 4 * width * some).set(pixels.subarray(4 * width * row, 4 * width * (row + some)));

@@ -1,5 +1,5 @@
 import type { Shape3 } from "../core/volume.js";
-import type { Window } from "../runtime/window.js";
+import type { Reserved, Window } from "../runtime/window.js";
 
 const NODE_BYTES = 8;
 
@@ -42,7 +42,7 @@ export interface RunScan {
   readonly kept: boolean;
   readonly nodes: number;
   /** Reserves more buffers and leaves the above where they are; views taken before are lost. */
-  readonly reserveMore: (...byteLengths: number[]) => number[];
+  readonly reserveMore: <const T extends readonly number[]>(...byteLengths: T) => Reserved<T>;
 }
 
 /**
@@ -93,6 +93,7 @@ export function scanRuns(
   }
   firstIds[slices] = next;
   const [maskAt, runs, block, , words, nodes] = addresses as Addresses;
-  const reserveMore = (...more: number[]): number[] => window.reserve(...lengths, ...more).slice(lengths.length);
+  const reserveMore = <const T extends readonly number[]>(...more: T) =>
+    window.reserve(...lengths, ...more).slice(lengths.length) as Reserved<T>;
   return { firstIds, mask: maskAt, runs, block, wordsOf: (slice) => wordsOf(words, slice), kept, nodes, reserveMore };
 }

@@ -69,13 +69,7 @@ function selectWithin(values: Float32Array, ranks: readonly number[]): Float32Ar
   const intervals = values.length < WORTH_A_SAMPLE ? null : expectedIntervals(values, ranks);
   if (intervals === null) return null;
   const { exports, window } = kernels<SelectExports>();
-  const [tile, bounds, insideA, insideB, counts] = window.reserve(4 * TILE, 16, 4 * TILE, 4 * TILE, 16) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [tile, bounds, insideA, insideB, counts] = window.reserve(4 * TILE, 16, 4 * TILE, 4 * TILE, 16);
   const view = window.f32(tile, TILE);
   const found = window.i32(counts, 4);
   const parts = [window.f32(insideA, TILE), window.f32(insideB, TILE)];
@@ -147,7 +141,7 @@ function selectByRadix(values: Float32Array, ranks: readonly number[]): Float32A
   const result = new Float32Array(ranks.length);
   if (ranks.length === 0) return result;
   const { exports, window } = kernels<SelectExports>();
-  const [tile, tables] = window.reserve(4 * TILE, 4 * BINS * BINS_PER_READ) as [number, number];
+  const [tile, tables] = window.reserve(4 * TILE, 4 * BINS * BINS_PER_READ);
   const view = window.f32(tile, TILE);
   const counts = window.u32(tables, BINS * BINS_PER_READ);
   const read = (tableCount: number, count: (length: number) => void): void => {

@@ -102,7 +102,7 @@ export function extractMesh(
     48,
     32 * rowsAtOnce * pitch,
     12 * MOST_TRIANGLES() * rowsAtOnce * pitch,
-  ) as [number, number, number, number, number, number, number, number];
+  );
   window.u8(cubes, 256 * CUBE_ENTRY).set(cubeTable());
   window.u8(planeA, area).fill(0);
   window.u8(planeB, area).fill(0);

@@ -5,6 +5,9 @@ const ALIGNMENT = 64;
 /** Kernels read whole vectors at row ends. */
 const SLACK = 64;
 
+/** As many addresses as there are byte lengths. */
+export type Reserved<T extends readonly number[]> = { -readonly [K in keyof T]: number };
+
 /**
  * The scratch memory of the kernels. An operation reserves all its buffers in one call, which may grow the memory
  * and so detaches older views: take views after reserving, and never keep them.
@@ -18,8 +21,11 @@ export class Window {
     this.#base = Math.ceil(base / ALIGNMENT) * ALIGNMENT;
   }
 
-  /** Addresses of buffers of the given byte lengths, 64-byte aligned with 64 bytes of slack. Contents are undefined. */
-  reserve(...byteLengths: number[]): number[] {
+  /**
+   * Addresses of buffers of the given byte lengths, as many as these, 64-byte aligned with 64 bytes of slack. Contents are
+   * undefined.
+   */
+  reserve<const T extends readonly number[]>(...byteLengths: T): Reserved<T> {
     let end = this.#base;
     const addresses = byteLengths.map((length) => {
       const address = end;
@@ -38,7 +44,7 @@ export class Window {
         );
       }
     }
-    return addresses;
+    return addresses as Reserved<T>;
   }
 
   /** Bytes of WebAssembly memory in use; it never shrinks. */

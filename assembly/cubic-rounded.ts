@@ -2,33 +2,8 @@
  * The last pass of the exact cubic resampling: along one axis, rounded to float32, with the voxels whose rounding the
  * arithmetic cannot decide.
  */
-import {
-  CHUNK,
-  coefficient,
-  combine,
-  ENTRY,
-  filterBackwards,
-  filterForwards,
-  firstTap,
-  ROW,
-  turnAround,
-} from "./cubic";
-
-function gatherColumns(input: usize, inputStride: usize, begin: i32, end: i32, scratch: usize): void {
-  let to = coefficient(scratch, begin);
-  for (let i = begin; i < end; i++) {
-    v128.store(to, v128.load(input, 0), 0);
-    v128.store(to, v128.load(input, 16), 16);
-    v128.store(to, v128.load(input, 32), 32);
-    v128.store(to, v128.load(input, 48), 48);
-    v128.store(to, v128.load(input, 64), 64);
-    v128.store(to, v128.load(input, 80), 80);
-    v128.store(to, v128.load(input, 96), 96);
-    v128.store(to, v128.load(input, 112), 112);
-    input += inputStride;
-    to += ROW;
-  }
-}
+import { ENTRY, firstTap } from "./cubic";
+import { CHUNK, combine, filterBackwards, filterForwards, loadSamples, ROW, turnAround } from "./cubic-filter";
 
 /**
  * The last pass: rounds to float32 and clips to [low, high]. A value v within its tolerance t of a rounding tie
@@ -72,18 +47,18 @@ export function cubicColumnsRounded(
     if (inputStride !== 0) {
       for (let i = 0; i < n; i += CHUNK) {
         const end = min(i + CHUNK, n);
-        gatherColumns(input + <usize>i * inputStride + ((<usize>lane) << 3), inputStride, i, end, scratch);
-        filterForwards(scratch, n, i, end);
+        loadSamples(input + <usize>i * inputStride + ((<usize>lane) << 3), inputStride, i, end, scratch);
+        filterForwards<f64>(scratch, n, i, end);
       }
     } else {
       scratch = input + <usize>(lane >> 4) * groupBytes;
-      filterForwards(scratch, n, 0, n);
+      filterForwards<f64>(scratch, n, 0, n);
     }
-    turnAround(scratch, n);
+    turnAround<f64>(scratch, n);
     const tolerance = tolerances + ((<usize>(lane >> 4) * <usize>blocks) << 3);
     let k = m - 1;
     for (let ready = n - 1; ready >= 0; ) {
-      ready = filterBackwards(scratch, n, ready);
+      ready = filterBackwards<f64>(scratch, n, ready);
       for (; k >= 0; k--) {
         const entry = table + <usize>k * ENTRY;
         if (firstTap(entry) < ready) break;
@@ -95,23 +70,23 @@ export function cubicColumnsRounded(
         const w3 = v128.load64_splat(entry, 24);
         const t = v128.load64_splat(tolerance + ((<usize>load<i32>(blockOf + ((<usize>k) << 2))) << 3));
         // Differences are looked for before the clip, which can only take some away.
-        let a = combine(tap, w0, w1, w2, w3);
-        let b = combine(tap + 16, w0, w1, w2, w3);
+        let a = combine<f64>(tap, w0, w1, w2, w3);
+        let b = combine<f64>(tap + 16, w0, w1, w2, w3);
         let below = round(f64x2.sub(a, t), f64x2.sub(b, t));
         let different = v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t)));
         v128.store(out, clip(below, lowest, highest));
-        a = combine(tap + 32, w0, w1, w2, w3);
-        b = combine(tap + 48, w0, w1, w2, w3);
+        a = combine<f64>(tap + 32, w0, w1, w2, w3);
+        b = combine<f64>(tap + 48, w0, w1, w2, w3);
         below = round(f64x2.sub(a, t), f64x2.sub(b, t));
         different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
         v128.store(out, clip(below, lowest, highest), 16);
-        a = combine(tap + 64, w0, w1, w2, w3);
-        b = combine(tap + 80, w0, w1, w2, w3);
+        a = combine<f64>(tap + 64, w0, w1, w2, w3);
+        b = combine<f64>(tap + 80, w0, w1, w2, w3);
         below = round(f64x2.sub(a, t), f64x2.sub(b, t));
         different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
         v128.store(out, clip(below, lowest, highest), 32);
-        a = combine(tap + 96, w0, w1, w2, w3);
-        b = combine(tap + 112, w0, w1, w2, w3);
+        a = combine<f64>(tap + 96, w0, w1, w2, w3);
+        b = combine<f64>(tap + 112, w0, w1, w2, w3);
         below = round(f64x2.sub(a, t), f64x2.sub(b, t));
         different = v128.or(different, v128.xor(below, round(f64x2.add(a, t), f64x2.add(b, t))));
         v128.store(out, clip(below, lowest, highest), 48);
@@ -169,8 +144,8 @@ function listDoubts(
   let ta = coarse;
   let tb = coarse;
   for (let j = 0; j < 16; j += 4, tap += 32, out += 16) {
-    const a = combine(tap, w0, w1, w2, w3);
-    const b = combine(tap + 16, w0, w1, w2, w3);
+    const a = combine<f64>(tap, w0, w1, w2, w3);
+    const b = combine<f64>(tap + 16, w0, w1, w2, w3);
     if (level !== 0) {
       ta = tolerancesOf(level, ofLevel, coarse);
       tb = tolerancesOf(level + 8, ofLevel, coarse);

@@ -59,7 +59,7 @@ const KERNEL_PARTS = [
   "tolerance",
 ];
 /** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
-const ASSEMBLY_PARTS = ["argmax-exact", "argmax-marks", "cubic-exact", "index", "runs", "union-find"];
+const ASSEMBLY_PARTS = ["argmax-exact", "argmax-marks", "cubic-exact", "cubic-filter", "index", "runs", "union-find"];
 
 const EMPTY_NAMES = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "shared", "lib", "types"];
 

@@ -94,31 +94,41 @@ function survey<T>(values: usize, slice: i32, rows: i32, length: i32, counts: us
   return 0;
 }
 
-/**
- * The box's part of a slice as bytes, which are zero before: `table` says what a label becomes (one byte per label, 0
- * for none). Rows lie `rowStep` bytes apart and begin at `bytes`; where `mirrored` is 1 each runs from its end to its
- * beginning. Adds `weights[byte]` for every voxel to the sum of its row; returns the sum over the slice. `changes` has
- * a row of i32 per byte, one longer than the box: 1 is added where a run of that byte begins, and taken where it ends.
- */
-function compact<T>(
-  values: usize,
-  length: i32,
-  fromRow: i32,
-  toRow: i32,
-  fromColumn: i32,
-  toColumn: i32,
-  table: usize,
-  weights: usize,
-  rowSums: usize,
-  changes: usize,
-  bytes: usize,
-  rowStep: i32,
-  mirrored: i32,
-): f64 {
-  const width = <usize>(toColumn - fromColumn);
+/** The box's part of a slice and what is made of it, as the wrapper lays it out: eleven times 32 bits. */
+@unmanaged
+class Part {
+  /** Where the part's first voxel lies; rows are `length` voxels apart. */
+  values: usize;
+  length: i32;
+  rows: i32;
+  columns: i32;
+  /** What a label becomes: one byte per label, 0 for none. */
+  table: usize;
+  /** Per byte. */
+  weights: usize;
+  /** One per row: the weights of its voxels are added. */
+  rowSums: usize;
+  /** A row of i32 per byte, one longer than the part: 1 is added where a run of that byte begins, and taken where it ends. */
+  changes: usize;
+  /** Where the first row of bytes, zero before, begins; rows are `rowStep` bytes apart. */
+  bytes: usize;
+  rowStep: i32;
+  /** 1 where each row of bytes runs from its end to its beginning. */
+  mirrored: i32;
+}
+
+/** The part of a slice as bytes. Returns the sum of weights over it. */
+function compact<T>(part: Part): f64 {
+  const width = <usize>part.columns;
+  const table = part.table;
+  const weights = part.weights;
+  const changes = part.changes;
+  const mirrored = part.mirrored === 1;
+  let start = part.values;
+  let rowSum = part.rowSums;
+  let bytes = part.bytes;
   let total: f64 = 0;
-  for (let row = fromRow; row < toRow; row++) {
-    const start = values + <usize>(row * length + fromColumn) * sizeof<T>();
+  for (let row = 0, rows = part.rows; row < rows; row++) {
     const end = start + width * sizeof<T>();
     let sum: f64 = 0;
     let at = skipZeros<T>(start, end);
@@ -129,7 +139,7 @@ function compact<T>(
       if (byte !== 0) {
         const from = (at - start) / sizeof<T>();
         const to = (next - start) / sizeof<T>();
-        fillRun(bytes + (mirrored === 1 ? width - to : from), byte, to - from);
+        fillRun(bytes + (mirrored ? width - to : from), byte, to - from);
         sum += load<f64>(weights + ((<usize>byte) << 3)) * <f64>(to - from);
         const change = changes + ((<usize>byte * (width + 1)) << 2);
         const begins = change + (from << 2);
@@ -139,10 +149,11 @@ function compact<T>(
       }
       at = skipZeros<T>(next, end);
     }
-    const place = rowSums + ((<usize>(row - fromRow)) << 3);
-    store<f64>(place, load<f64>(place) + sum);
+    store<f64>(rowSum, load<f64>(rowSum) + sum);
     total += sum;
-    bytes += <usize>rowStep;
+    start += <usize>part.length * sizeof<T>();
+    rowSum += sizeof<f64>();
+    bytes += <usize>part.rowStep;
   }
   return total;
 }
@@ -167,150 +178,17 @@ export function surveyLabels(
   return survey<f64>(values, slice, rows, length, counts, boxes);
 }
 
-/** As `compact`, by `kind`. */
-export function compactLabels(
-  values: usize,
-  kind: i32,
-  length: i32,
-  fromRow: i32,
-  toRow: i32,
-  fromColumn: i32,
-  toColumn: i32,
-  table: usize,
-  weights: usize,
-  rowSums: usize,
-  changes: usize,
-  bytes: usize,
-  rowStep: i32,
-  mirrored: i32,
-): f64 {
-  if (kind === 0)
-    return compact<i8>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  if (kind === 1)
-    return compact<u8>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  if (kind === 2)
-    return compact<i16>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  if (kind === 3)
-    return compact<u16>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  if (kind === 4)
-    return compact<i32>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  if (kind === 5)
-    return compact<u32>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  if (kind === 6)
-    return compact<f32>(
-      values,
-      length,
-      fromRow,
-      toRow,
-      fromColumn,
-      toColumn,
-      table,
-      weights,
-      rowSums,
-      changes,
-      bytes,
-      rowStep,
-      mirrored,
-    );
-  return compact<f64>(
-    values,
-    length,
-    fromRow,
-    toRow,
-    fromColumn,
-    toColumn,
-    table,
-    weights,
-    rowSums,
-    changes,
-    bytes,
-    rowStep,
-    mirrored,
-  );
+/** As `compact`, by `kind`; `part` is where a `Part` lies. */
+export function compactLabels(part: usize, kind: i32): f64 {
+  const from = changetype<Part>(part);
+  if (kind === 0) return compact<i8>(from);
+  if (kind === 1) return compact<u8>(from);
+  if (kind === 2) return compact<i16>(from);
+  if (kind === 3) return compact<u16>(from);
+  if (kind === 4) return compact<i32>(from);
+  if (kind === 5) return compact<u32>(from);
+  if (kind === 6) return compact<f32>(from);
+  return compact<f64>(from);
 }
 
 function touch(a: u8, b: u8, contacts: usize): void {

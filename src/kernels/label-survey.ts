@@ -12,22 +12,8 @@ interface SurveyExports {
     counts: number,
     boxes: number,
   ): number;
-  compactLabels(
-    values: number,
-    kind: number,
-    length: number,
-    fromRow: number,
-    toRow: number,
-    fromColumn: number,
-    toColumn: number,
-    table: number,
-    weights: number,
-    rowSums: number,
-    changes: number,
-    bytes: number,
-    rowStep: number,
-    mirrored: number,
-  ): number;
+  /** `part`: the class of that name in assembly/label-survey.ts. */
+  compactLabels(part: number, kind: number): number;
   countContacts(here: number, next: number, rows: number, length: number, contacts: number): void;
 }
 
@@ -43,6 +29,7 @@ const KINDS = [
 ] as const;
 const HIGHEST = 65535;
 const BOX_BYTES = 24;
+const PART_WORDS = 11;
 
 function kindOf(data: VoxelArray): number {
   return KINDS.findIndex((Kind) => data instanceof Kind);
@@ -126,16 +113,16 @@ export function compactLabels(
   const { exports, window } = kernels<SurveyExports>();
   const itemBytes = data.BYTES_PER_ELEMENT;
   const [slices, rows, length] = box.map(([low, high]) => high - low) as [number, number, number];
-  const [fromRow, toRow] = box[1];
   const area = rows * length;
   const changeCount = (extents.length + 1) * (length + 1);
-  const [at, tableAt, weightsAt, rowSumsAt, changesAt, bytesAt] = window.reserve(
+  const [at, tableAt, weightsAt, rowSumsAt, changesAt, bytesAt, partAt] = window.reserve(
     itemBytes * rows * shape[2],
     HIGHEST + 1,
     8 * 256,
     8 * rows,
     4 * changeCount,
     area,
+    4 * PART_WORDS,
   );
   const table = window.u8(tableAt, HIGHEST + 1).fill(0);
   const weights = window.f64(weightsAt, 256).fill(0);
@@ -150,17 +137,14 @@ export function compactLabels(
   const bytes = new Uint8Array(slices * area);
   const view = window.u8(bytesAt, area);
   const [firstByte, rowStep] = turned[1] ? [bytesAt + area - length, -length] : [bytesAt, length];
-  for (let slice = 0; slice < slices; slice++) {
-    const row = (box[0][0] + slice) * shape[1] + fromRow;
-    source.set(new Uint8Array(data.buffer, data.byteOffset + row * shape[2] * itemBytes, source.length));
-    view.fill(0);
-    sliceSums[slice] = exports.compactLabels(
-      at,
-      kindOf(data),
+  const [fromRow, fromColumn] = [box[1][0], box[2][0]];
+  window
+    .i32(partAt, PART_WORDS)
+    .set([
+      at + fromColumn * itemBytes,
       shape[2],
-      0,
-      toRow - fromRow,
-      ...box[2],
+      rows,
+      length,
       tableAt,
       weightsAt,
       rowSumsAt,
@@ -168,7 +152,12 @@ export function compactLabels(
       firstByte,
       rowStep,
       turned[2] ? 1 : 0,
-    );
+    ]);
+  for (let slice = 0; slice < slices; slice++) {
+    const row = (box[0][0] + slice) * shape[1] + fromRow;
+    source.set(new Uint8Array(data.buffer, data.byteOffset + row * shape[2] * itemBytes, source.length));
+    view.fill(0);
+    sliceSums[slice] = exports.compactLabels(partAt, kindOf(data));
     bytes.set(view, (turned[0] ? slices - 1 - slice : slice) * area);
   }
   const columnSums = sumColumns(changes, weights, length);

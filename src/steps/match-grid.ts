@@ -1,4 +1,5 @@
-import type { Axes3, Geometry, Shape3, Volume, VoxelArray } from "../core/volume.js";
+import { transpose } from "../core/axes.js";
+import type { Axes3, Geometry, Volume, VoxelArray } from "../core/volume.js";
 
 /** A grid to bring a volume onto. */
 export type Grid = Pick<Volume, "shape" | "geometry" | "niftiForms">;
@@ -29,9 +30,11 @@ export function matchGrid<T extends VoxelArray>(
   if (axes.includes(-1) || new Set(axes).size !== 3) return null;
   const flips = axes.map((from, axis) => dot(column(volume.geometry, from), column(grid.geometry, axis)) < 0);
   if (!sameCentres(volume, grid, axes, flips)) return null;
-  const turned = flips.includes(true) || axes.some((from, axis) => from !== axis);
-  const data = turned ? reorder(volume.data, volume.shape, axes as unknown as Axes3, flips) : volume.data;
-  return { volume: { data, shape: grid.shape, geometry: grid.geometry, niftiForms: grid.niftiForms }, turned };
+  const data = transpose(volume.data, volume.shape, axes as unknown as Axes3, flips as [boolean, boolean, boolean]);
+  return {
+    volume: { data, shape: grid.shape, geometry: grid.geometry, niftiForms: grid.niftiForms },
+    turned: data !== volume.data,
+  };
 }
 
 /** The axis of the volume that runs along an axis of the grid, either way, with as many voxels; -1 without one. */
@@ -70,23 +73,6 @@ function centre(geometry: Geometry, index: readonly number[]): number[] {
       start,
     ),
   );
-}
-
-function reorder<T extends VoxelArray>(data: T, shape: Shape3, axes: Axes3, flips: readonly boolean[]): T {
-  const strides = [shape[1] * shape[2], shape[2], 1];
-  const counts = axes.map((from) => shape[from] as number);
-  const steps = axes.map((from, axis) => (strides[from] as number) * (flips[axis] === true ? -1 : 1));
-  const start = steps.reduce((sum, step, axis) => sum + (step < 0 ? -step * ((counts[axis] as number) - 1) : 0), 0);
-  const [n0, n1, n2] = counts as [number, number, number];
-  const [s0, s1, s2] = steps as [number, number, number];
-  const result = new (data.constructor as new (length: number) => T)(data.length);
-  let out = 0;
-  for (let i = 0; i < n0; i++) {
-    for (let j = 0; j < n1; j++) {
-      for (let k = 0, from = start + i * s0 + j * s1; k < n2; k++, from += s2) result[out++] = data[from] as number;
-    }
-  }
-  return result;
 }
 
 /** What its user should know of a volume that `matchGrid` turned. */

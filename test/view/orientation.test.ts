@@ -7,6 +7,7 @@ import type { Picture } from "../../src/view/picture.js";
 import { renderLabels } from "../../src/view/scene.js";
 import { renderSlice } from "../../src/view/slice.js";
 import { labelSurface } from "../../src/view/surface.js";
+import { FLIPS, ORDERS } from "../axis-orders.js";
 
 beforeAll(() => init());
 
@@ -64,18 +65,8 @@ function store<T extends Uint8Array | Int16Array>(
   };
 }
 
-const ORDERS: Axes3[] = [
-  [0, 1, 2],
-  [0, 2, 1],
-  [1, 0, 2],
-  [1, 2, 0],
-  [2, 0, 1],
-  [2, 1, 0],
-];
 /** Every order of the axes, every set of flips at least once. */
-const WAYS = ORDERS.flatMap((axes, i) =>
-  [i, 7 - i].map((bits) => ({ axes, flips: [0, 1, 2].map((axis) => ((bits >> axis) & 1) === 1) })),
-);
+const WAYS = ORDERS.flatMap((axes, i) => [i, 7 - i].map((turn) => ({ axes, flips: FLIPS[turn] as (typeof FLIPS)[0] })));
 
 test("twelve ways to store the same patient give the same pictures and surfaces", { timeout: 60_000 }, () => {
   const { label, image } = phantom();

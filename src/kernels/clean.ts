@@ -1,3 +1,4 @@
+import type { VoxelArray } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { copierOf, forEachTile, TILE } from "./tile.js";
 
@@ -33,8 +34,20 @@ export function clearLowLabels(labels: Int16Array): void {
   });
 }
 
-/** Labels that were stored as float32, or the index of the first that is no whole number in the int16 range. */
-export function wholeLabels(values: Float32Array): Int16Array | number {
+/**
+ * Voxels as labels, not copied if they are int16 already; or the index of the first that is no whole number in the int16
+ * range.
+ */
+export function wholeLabels(values: VoxelArray): Int16Array | number {
+  if (values instanceof Int16Array) return values;
+  if (values instanceof Float32Array) return wholeFloats(values);
+  const labels = new Int16Array(values);
+  if (values instanceof Uint8Array || values instanceof Int8Array) return labels;
+  for (let i = 0; i < labels.length; i++) if (labels[i] !== values[i]) return i;
+  return labels;
+}
+
+function wholeFloats(values: Float32Array): Int16Array | number {
   const { exports, window } = kernels<CleanExports>();
   const [from, to] = window.reserve(4 * TILE, 2 * TILE);
   const tile = window.f32(from, TILE);

@@ -26,15 +26,23 @@ test.each(LENGTHS)("labels below -1 become 0, others stay: %i labels", (n) => {
   expect(labels).toEqual(expected);
 });
 
-test.each(LENGTHS)("float32 labels become int16, and the first that does not fit is named: %i labels", (n) => {
+const KINDS = [Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array, Int16Array, Int8Array, Uint8Array];
+
+test.each(LENGTHS)("labels of every type become int16, and the first that does not fit is named: %i labels", (n) => {
   const values = Float32Array.from({ length: n }, (_, i) => [-1, 0, 32767, -32768, -0, 61][i % 6] as number);
-  expect(wholeLabels(values)).toEqual(Int16Array.from(values));
-  for (const wrong of [0.5, 32768, -32769, 1e30, Number.NaN, Infinity]) {
-    for (const at of [n - 1, n >> 1]) {
-      if (n === 0) continue;
-      const damaged = values.slice();
-      damaged[at] = wrong;
-      expect(wholeLabels(damaged)).toBe(at);
+  for (const Kind of KINDS) {
+    // What the type cannot hold itself is another number there.
+    const labels = Kind.from(values.map((value) => (Kind.of(value)[0] === value ? value : 5)));
+    expect(wholeLabels(labels)).toEqual(Int16Array.from(labels));
+    for (const wrong of [0.5, 32768, -32769, 2 ** 100, Number.NaN, Infinity]) {
+      if (n === 0 || !Object.is(Kind.of(wrong)[0], wrong)) continue;
+      for (const at of [n - 1, n >> 1]) {
+        const damaged = labels.slice();
+        damaged[at] = wrong;
+        expect(wholeLabels(damaged)).toBe(at);
+      }
     }
   }
+  const int16 = Int16Array.from(values);
+  expect(wholeLabels(int16)).toBe(int16);
 });

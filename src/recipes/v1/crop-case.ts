@@ -1,6 +1,7 @@
 import { NnprepError } from "../../core/errors.js";
 import { type CaseArrays, formatShape, type Geometry, sameShape, type Volume } from "../../core/volume.js";
 import type { CaseProperties } from "../../documents/properties.js";
+import { wholeLabels } from "../../kernels/clean.js";
 import { cropToNonzero, type LabelledCaseArrays } from "../../steps/crop.js";
 
 /** One case as read: a volume per channel, in channel order, and the label of a training case. */
@@ -99,20 +100,14 @@ export function toFloat32({ data }: Volume): Float32Array {
 
 /** The label as int16, not copied if it is already. nnU-Net casts to float32, which would carry wrong values along in silence. */
 export function toLabel({ data }: Volume, name: string): Int16Array {
-  if (data instanceof Int16Array) return data;
-  const label = new Int16Array(data);
-  if (data instanceof Uint8Array || data instanceof Int8Array) return label;
-  for (let i = 0; i < data.length; i++) {
-    if (label[i] !== data[i]) {
-      throw new NnprepError(
-        "INVALID_VALUES",
-        `${name}: the label has the value ${data[i]} at voxel ${i}; whole numbers from -32768 to 32767 are expected. ` +
-          "Is it an image, or a probability map?",
-        { file: name, found: data[i], voxel: i },
-      );
-    }
-  }
-  return label;
+  const label = wholeLabels(data);
+  if (typeof label !== "number") return label;
+  throw new NnprepError(
+    "INVALID_VALUES",
+    `${name}: the label has the value ${data[label]} at voxel ${label}; whole numbers from -32768 to 32767 are expected. ` +
+      "Is it an image, or a probability map?",
+    { file: name, found: data[label], voxel: label },
+  );
 }
 
 function isClose(a: number, b: number): boolean {

@@ -1,6 +1,6 @@
 /** nnU-Net's data preparation on volumes, bytes and stores; runs in Node and in the browser. */
 export { inverseAxes, permute, transpose } from "./core/axes.js";
-export { type ErrorCode, type ErrorDetail, NnprepError, type PlainError } from "./core/errors.js";
+export { type ErrorCode, type ErrorDetail, inFile, NnprepError, type PlainError } from "./core/errors.js";
 export { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "./core/python.js";
 export {
   type Axes3,

@@ -1,15 +1,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
-import {
-  FolderStore,
-  loadArrays,
-  loadProperties,
-  NnprepError,
-  unstackCase,
-  type Volume,
-  writeVolume,
-} from "../node.js";
+import { FolderStore, inFile, loadArrays, loadProperties, unstackCase, type Volume, writeVolume } from "../node.js";
 import { UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
 import { runFileCommand } from "./run-file-command.js";
@@ -50,7 +42,7 @@ async function writeScans(input: string, options: ToNiftiOptions) {
   try {
     const properties = await loadProperties(store, identifier);
     const arrays = await loadArrays(store, identifier);
-    const { images, label } = unstack(file, () => unstackCase(arrays, properties));
+    const { images, label } = await inFile(file, () => unstackCase(arrays, properties));
     const base = outputBase(options.output, file);
     const target = new FolderStore(dirname(base));
     const jobs: (readonly [string, Volume])[] = images.map((image, channel) => [
@@ -72,14 +64,6 @@ async function writeScans(input: string, options: ToNiftiOptions) {
     };
   } finally {
     bar.stop();
-  }
-}
-
-function unstack<T>(file: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(file) : error;
   }
 }
 

@@ -57,3 +57,12 @@ export class NnprepError extends Error {
     return new NnprepError(plain.code, plain.message, plain.detail);
   }
 }
+
+/** Does `work`, whose errors name the file it was about unless they name one already. */
+export async function inFile<T>(file: string, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof NnprepError ? error.inFile(file) : error;
+  }
+}

@@ -1,11 +1,11 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import { NdArray } from "../core/python.js";
 import { type Axes3, formatShape, type Shape3 } from "../core/volume.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { writeNpzPieces } from "../io/npz.js";
 import { predictNextStage, resampleToNextStage } from "../recipes/v1/cascade.js";
 import { caseFileNames, previousStageFileName } from "../recipes/v1/layout.js";
-import { inFile, loadProperties, loadVolume } from "./case-files.js";
+import { loadProperties, loadVolume } from "./case-files.js";
 import { BASE_BYTES } from "./export.js";
 import { loadProbabilities, peekArray } from "./probability-files.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "./run.js";

@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
 import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../documents/properties.js";
 import { readScanFile } from "../io/formats.js";
@@ -14,15 +14,6 @@ import type { Store } from "./store.js";
 
 /** Key of the one array in nnU-Net's npz files. */
 const ARRAY_KEY = "data";
-
-/** Adds the file's name to an error that came from parsing it. */
-export async function inFile<T>(file: string, work: () => Promise<T> | T): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(file) : error;
-  }
-}
 
 /** Reads a scan or label; errors name the file. @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED */
 export async function loadVolume(store: Store, path: string): Promise<Volume> {

@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import type { Shape3, Vec3, Volume, VoxelArray } from "../core/volume.js";
 import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../documents/dataset-json.js";
 import { readScanHeader, storedBytesPerVoxel, writeVolume } from "../io/formats.js";
@@ -21,7 +21,7 @@ import {
 } from "../recipes/v1/layout.js";
 import { estimateMemory, type StoredVoxels } from "../recipes/v1/memory.js";
 import { collectGarbage } from "../runtime/scratch.js";
-import { inFile, loadCroppedProperties, loadVolume, saveCase } from "./case-files.js";
+import { loadCroppedProperties, loadVolume, saveCase } from "./case-files.js";
 import { type CaseJob, type CaseOutcome, runCases } from "./run.js";
 import type { Store } from "./store.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";

@@ -1,7 +1,6 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import { parseSummary, summaryClasses } from "../documents/summary.js";
 import { joinPath } from "../recipes/v1/layout.js";
-import { inFile } from "./case-files.js";
 import { type DecideOptions, decidePostprocessing, type PostprocessingResult, SUMMARY_JSON } from "./postprocess.js";
 import { identifierOf, listNifti, missingFile, type PredictionFiles, type UnpairedFile } from "./prediction-files.js";
 import type { Executor } from "./run.js";

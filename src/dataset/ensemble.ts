@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import type { Shape3 } from "../core/volume.js";
 import type { Postprocessing } from "../documents/postprocessing.js";
 import type { CaseProperties } from "../documents/properties.js";
@@ -7,7 +7,6 @@ import { checkMembersAgree } from "../recipes/v1/ensemble.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
 import { ProbabilityMean } from "../steps/ensemble.js";
 import type { ProbabilityArray } from "../steps/probabilities.js";
-import { inFile } from "./case-files.js";
 import {
   checkNotEmpty,
   type ExportedCase,

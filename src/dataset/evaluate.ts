@@ -1,6 +1,6 @@
+import { inFile } from "../core/errors.js";
 import { type CaseScores, type Summary, type SummaryTexts, sortedScores, summarize } from "../documents/summary.js";
 import { evaluateLabels, type Region } from "../steps/metrics.js";
-import { inFile } from "./case-files.js";
 import {
   type ComparedStores,
   loadPair,

@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import type { Shape3 } from "../core/volume.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { formatNifti } from "../io/nifti.js";
@@ -11,7 +11,6 @@ import {
 } from "../recipes/v1/export.js";
 import { joinPath } from "../recipes/v1/layout.js";
 import type { ProbabilityArray } from "../steps/probabilities.js";
-import { inFile } from "./case-files.js";
 import {
   listProbabilities,
   loadProbabilities,

@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import {
   addForegroundMean,
   meanForegroundDice,
@@ -23,7 +23,6 @@ import {
   modelFolder,
   SUMMARIES_FOLDER,
 } from "../recipes/v1/results-layout.js";
-import { inFile } from "./case-files.js";
 import {
   ALL_FOLDS,
   CV_RAW,

@@ -1,8 +1,9 @@
+import { inFile } from "../core/errors.js";
 import { type PlansV1, plansFromPython, plansToPython } from "../documents/plans.js";
 import { formatPickle, parsePickle } from "../io/pickle.js";
 import { DATASET_JSON, DATASET_PROPERTIES, type Planner, plansFileName } from "../recipes/v1/layout.js";
 import { type PlanOptions, planExperiment2d, planExperiment3d } from "../recipes/v1/plan.js";
-import { inFile, loadProperties, saveProperties } from "./case-files.js";
+import { loadProperties, saveProperties } from "./case-files.js";
 import { fingerprintDataset } from "./fingerprint.js";
 import { throwIfAborted } from "./run.js";
 import type { Store } from "./store.js";

@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import type { VoxelArray } from "../core/volume.js";
 import {
   formatPostprocessing,
@@ -17,7 +17,7 @@ import {
 } from "../recipes/v1/choose-postprocessing.js";
 import { joinPath } from "../recipes/v1/layout.js";
 import type { ComponentOutcome } from "../steps/components.js";
-import { inFile, loadVolume } from "./case-files.js";
+import { loadVolume } from "./case-files.js";
 import { describeUnexpectedLabels, evaluateCases, summarizeOutcomes } from "./evaluate.js";
 import { type ComparedStores, identifierOf, listNifti, loadPair, type PredictionFiles } from "./prediction-files.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "./run.js";

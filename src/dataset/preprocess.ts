@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import type { Shape3, Vec3 } from "../core/volume.js";
 import type { PlansV1 } from "../documents/plans.js";
 import type { NpzCompression } from "../io/npz.js";
@@ -14,7 +14,7 @@ import {
   stageSettings,
 } from "../recipes/v1/preprocess.js";
 import { collectGarbage, trimScratch } from "../runtime/scratch.js";
-import { inFile, loadArrays, loadCroppedProperties, saveCase } from "./case-files.js";
+import { loadArrays, loadCroppedProperties, saveCase } from "./case-files.js";
 import { croppedIdentifiers } from "./fingerprint.js";
 import { loadPlans } from "./plan.js";
 import { type CaseJob, type CaseOutcome, runCases } from "./run.js";

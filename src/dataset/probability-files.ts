@@ -1,10 +1,10 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import { formatShape, type Shape3 } from "../core/volume.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { type FirstArray, NPZ_HEAD_BYTES, peekNpz, readNpzFloats, writeNpzPieces } from "../io/npz.js";
 import { caseFileNames } from "../recipes/v1/layout.js";
 import type { FloatValues, ProbabilityArray } from "../steps/probabilities.js";
-import { inFile, loadProperties, saveProperties } from "./case-files.js";
+import { loadProperties, saveProperties } from "./case-files.js";
 import type { Store } from "./store.js";
 
 /** Key of the one array in nnU-Net's files of probabilities. */

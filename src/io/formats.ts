@@ -1,4 +1,4 @@
-import { NnprepError } from "../core/errors.js";
+import { inFile, NnprepError } from "../core/errors.js";
 import type { Geometry, Volume } from "../core/volume.js";
 import { type ReadDicomOptions, readDicomSeries } from "./dicom.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
@@ -148,15 +148,6 @@ async function formatOf(file: ScanFile): Promise<VolumeFormat> {
 
 function asScanFile(input: ScanInput): ScanFile {
   return input instanceof Blob ? scanFileFromBlob(input) : input;
-}
-
-/** Errors name the file. */
-async function inFile<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(name) : error;
-  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { buildTask, NnprepError, parseTaskDescription, type ReadScanOptions, spl
 import { type RunOptions, rawFolder, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
 import { runCommand } from "./run-command.js";
-import { plainError } from "./work.js";
+import { printError } from "./run-file-command.js";
 
 /** Options of `convert` that build whole tasks. */
 export interface TaskConversionOptions extends RunOptions {
@@ -68,11 +68,8 @@ async function build(
     await work(join(raw, name), { onProgress: bar.show, signal: abort.signal });
   } catch (error) {
     bar.stop();
-    if (!(error instanceof NnprepError)) throw error;
-    const document = { command: "convert", ok: false, error: plainError(error) };
-    if (options.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-    else process.stderr.write(`nnprep: ${error.message}\n`);
-    process.exitCode = abort.signal.aborted ? 130 : 1;
+    printError("convert", options.json, error);
+    if (abort.signal.aborted) process.exitCode = 130;
     return;
   } finally {
     bar.stop();

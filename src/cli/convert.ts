@@ -15,9 +15,9 @@ import {
 import { convertMsdTask, convertTask, type TaskConversionOptions } from "./convert-task.js";
 import { addRunOptions, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
+import { printDocument, printError } from "./run-file-command.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatSpacing, formatVoxels } from "./table.js";
-import { plainError } from "./work.js";
 
 interface ConvertOptions extends ScanOptions, TaskConversionOptions {
   readonly like?: string;
@@ -87,10 +87,7 @@ async function convertScan(input: string, output: string, options: ConvertOption
     report(options.json, input, output, placed, [...warnings, ...ofPlace]);
   } catch (error) {
     bar.stop();
-    if (!(error instanceof NnprepError)) throw error;
-    if (options.json) print({ ok: false, input, output, error: plainError(error) });
-    else process.stderr.write(`nnprep: ${error.message}\n`);
-    process.exitCode = 1;
+    printError("convert", options.json, error, { input, output });
   }
 }
 
@@ -119,16 +116,12 @@ async function placeLike(
   };
 }
 
-function print(document: object): void {
-  process.stdout.write(`${JSON.stringify({ command: "convert", ...document }, null, 2)}\n`);
-}
-
 function report(json: boolean, input: string, output: string, volume: Volume, warnings: readonly string[]): void {
   const shape = [...volume.shape].reverse();
   const spacing = [...volume.geometry.spacingMm].reverse();
   const dtype = volume.data.constructor.name.replace("Array", "").toLowerCase();
   if (json) {
-    print({ ok: true, input, output, shape, spacing, dtype, warnings });
+    printDocument("convert", { ok: true, input, output, shape, spacing, dtype, warnings });
     return;
   }
   for (const warning of warnings) process.stdout.write(`warning: ${input}: ${warning}\n`);

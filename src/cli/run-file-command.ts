@@ -9,20 +9,27 @@ interface FileReport {
   readonly document: object;
 }
 
+/** Prints what a command has to say as one JSON document. */
+export function printDocument(command: string, document: object): void {
+  process.stdout.write(`${JSON.stringify({ command, ...document }, null, 2)}\n`);
+}
+
+/** Prints why a command failed and sets the exit code; `known` stands in the document too. Other errors are thrown on. */
+export function printError(command: string, json: boolean, error: unknown, known: object = {}): void {
+  if (!(error instanceof NnprepError)) throw error;
+  if (json) printDocument(command, { ok: false, ...known, error: plainError(error) });
+  else process.stderr.write(`nnprep: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
 /** Runs a command on few files; prints its report or its error and sets the exit code. */
 export async function runFileCommand(command: string, json: boolean, work: () => Promise<FileReport>): Promise<void> {
-  const print = (document: object) => {
-    process.stdout.write(`${JSON.stringify({ command, ...document }, null, 2)}\n`);
-  };
   try {
     const { text, warnings, document } = await work();
-    if (json) return print({ ok: true, ...document });
+    if (json) return printDocument(command, { ok: true, ...document });
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     process.stdout.write(`${text}\n`);
   } catch (error) {
-    if (!(error instanceof NnprepError)) throw error;
-    if (json) print({ ok: false, error: plainError(error) });
-    else process.stderr.write(`nnprep: ${error.message}\n`);
-    process.exitCode = 1;
+    printError(command, json, error);
   }
 }

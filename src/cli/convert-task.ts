@@ -59,6 +59,8 @@ async function build(
   work: (folder: string, run: Run) => Promise<void>,
 ): Promise<void> {
   const raw = rawBase(options);
+  const number = Number(name.slice(4, 7));
+  const complete = `${join(raw, name)}: the task is complete, but was not checked; run "nnprep verify -t ${number} --raw ${raw}"`;
   const bar = new ProgressBar(options.progress, name);
   const abort = new AbortController();
   const interrupt = () => abort.abort();
@@ -66,6 +68,7 @@ async function build(
   process.once("SIGTERM", interrupt);
   try {
     await work(join(raw, name), { onProgress: bar.show, signal: abort.signal });
+    if (abort.signal.aborted) throw new NnprepError("ABORTED", complete);
   } catch (error) {
     bar.stop();
     printError("convert", options.json, error);
@@ -76,10 +79,5 @@ async function build(
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
-  await runCommand(
-    "convert",
-    { ...options, raw, task: [Number(name.slice(4, 7))] },
-    { verify: true },
-    { preprocessed: false },
-  );
+  await runCommand("convert", { ...options, raw, task: [number] }, { verify: true }, { preprocessed: false }, complete);
 }

@@ -6,12 +6,16 @@ import { formatReport, toPlainReport } from "./report.js";
 
 const INTERRUPTED = 130;
 
-/** Runs the stages on every task asked for, prints what was done and sets the exit code. */
+/**
+ * Runs the stages on every task asked for, prints what was done and sets the exit code.
+ * @param ifStopped what to say after an interruption, when running the same command again is not what goes on
+ */
 export async function runCommand(
   command: string,
   options: CommonOptions,
   stages: Stages,
   needs: { preprocessed: boolean },
+  ifStopped?: string,
 ): Promise<void> {
   const abort = new AbortController();
   const interrupt = () => abort.abort();
@@ -28,6 +32,7 @@ export async function runCommand(
   } catch (error) {
     if (error instanceof UsageError) throw error;
     stopped = error instanceof Error ? error : new Error(String(error));
+    if (abort.signal.aborted && ifStopped !== undefined) stopped = new NnprepError("ABORTED", ifStopped);
     if (!options.json) process.stderr.write(`nnprep: ${stopped.message}\n`);
   } finally {
     process.off("SIGINT", interrupt);

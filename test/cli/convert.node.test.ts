@@ -8,7 +8,7 @@ import { formatNifti } from "../../src/io/nifti.js";
 import { readNpz } from "../../src/io/npz.js";
 import { tinyCase } from "../dataset/tiny-task.js";
 import { formatSlice, seriesSlices } from "../generated/dicom-files.js";
-import { hashFolder, runCli } from "./run-cli.js";
+import { hashFolder, runCli, startCli, until } from "./run-cli.js";
 
 // Every run starts a process, and those on tasks several.
 vi.setConfig({ testTimeout: 30_000 });
@@ -169,6 +169,21 @@ test("--to-task by a pattern: DICOM and NRRD become a task that is verified", as
   const again = await json(call);
   expect(again.code).toBe(1);
   expect(again.document.error.message).toMatch(/Task510_Pattern.*remove/);
+});
+
+test("Ctrl-C while the finished task is checked says that it is complete, and what checks it", async () => {
+  const call = ["convert", "--to-task", "Task514_Stopped", "--description", at("pattern.json"), "--raw", at("raw")];
+  const { child, done } = startCli([...call, "--workers", "1", "--no-progress"]);
+  await until(() => existsSync(at("raw/Task514_Stopped/dataset.json")));
+  child.kill("SIGINT");
+  const { code, stderr } = await done;
+  expect(code).toBe(130);
+  expect(stderr).toContain(
+    `Task514_Stopped: the task is complete, but was not checked; run "nnprep verify -t 514 --raw`,
+  );
+  expect(stderr).not.toContain("again");
+  const verified = await json(["verify", "-t", "514", "--raw", at("raw"), "--workers", "1"]);
+  expect(verified.code).toBe(0);
 });
 
 test("--to-task by a list: a label with turned axes is brought onto its scan; a bad file leaves no task", async () => {

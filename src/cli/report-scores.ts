@@ -13,6 +13,7 @@ import {
 } from "../node.js";
 import { picturesOfPrediction } from "./report-pictures.js";
 import { formatVoxels } from "./table.js";
+import { WHOLE_VOLUME } from "./view-files.js";
 import type { OpenWorkshop } from "./work.js";
 
 export interface Predictions {
@@ -90,16 +91,13 @@ async function readScores(
   };
 }
 
-/** Files that hold a whole volume. */
-const SCAN = /\.(nii\.gz|nii|nrrd|mha)$/i;
-
 /** The scans in a folder of a store: names without ending, and files. */
 async function scansIn(store: Store, folder?: string): Promise<Map<string, string>> {
-  const found = (await store.list(folder)).filter((file) => SCAN.test(file) && !file.startsWith("."));
-  return new Map(found.sort().map((file) => [file.replace(SCAN, ""), file]));
+  const found = (await store.list(folder)).filter((file) => WHOLE_VOLUME.test(file) && !file.startsWith("."));
+  return new Map(found.sort().map((file) => [file.replace(WHOLE_VOLUME, ""), file]));
 }
 
-const caseName = ({ test }: CaseScores): string => basename(test).replace(SCAN, "");
+const caseName = ({ test }: CaseScores): string => basename(test).replace(WHOLE_VOLUME, "");
 
 /** What a label of a summary is called; several that count as one are written 1+2. */
 function nameOf(key: string, labels: Predictions["labels"]): string {

@@ -3,9 +3,11 @@ import { open, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { NnprepError, parseDatasetJson, readVolume, type ScanFile, type Volume } from "../node.js";
 
-const ENDING = /\.(nii\.gz|nii|nrrd|nhdr|mha|mhd|hdr)$/i;
+/** Files that hold a whole volume. */
+export const WHOLE_VOLUME = /\.(nii\.gz|nii|nrrd|mha)$/i;
 /** Headers whose voxels are in a file beside them. */
 const DETACHED = /\.(nhdr|mhd|hdr)$/i;
+const ENDING = new RegExp(`${WHOLE_VOLUME.source}|${DETACHED.source}`, "i");
 /** Folders upwards from a label in which its dataset.json is looked for. */
 const FOLDERS_UP = 3;
 

@@ -31,7 +31,7 @@ export interface DatasetJson {
 const path = v.pipe(
   v.string(),
   v.regex(
-    /[^/]\.(nii\.gz|nrrd|mha)$/,
+    new RegExp(`[^/]${ENDINGS.source}`),
     (issue) => `expected a path that ends in "ID.nii.gz", "ID.nrrd" or "ID.mha", found ${issue.received}`,
   ),
 );

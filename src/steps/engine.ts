@@ -1,14 +1,8 @@
 import { startThreads } from "#threads";
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
-import {
-  type BetweenPasses,
-  planCubic,
-  resizeCubic,
-  resizeCubicSlices,
-  resizeFirstAxis,
-  scatterPlane,
-} from "../kernels/cubic.js";
-import type { CubicJob } from "../kernels/cubic-repair.js";
+import { resizeCubic, resizeCubicSlices, resizeFirstAxis } from "../kernels/cubic.js";
+import { type BetweenPasses, cutPlane, planCubic, scatterPlane } from "../kernels/cubic-tiles.js";
+import type { CubicJob } from "../kernels/cubic-window.js";
 import { BLOCK, type Extent, joinExtents } from "../kernels/extent.js";
 import type { JobPool, PageWorker } from "../runtime/answers.js";
 import { init, kernels } from "../runtime/instantiate.js";
@@ -187,7 +181,6 @@ class ThreadEngine implements Engine {
     const { tiles, storeLength } = planCubic(shape, newShape);
     const between: BetweenPasses = { tiles, samples: n0, store: new Float64Array(storeLength) };
     const plane = storeLength / n0;
-    const width = plane / newShape[1];
     const extents = await Promise.all(
       slabs(n0).map(async ([from, to]) => {
         const part = detachable(data.subarray(from * n1 * n2, to * n1 * n2));
@@ -200,7 +193,7 @@ class ThreadEngine implements Engine {
           part.buffer,
         ]);
         for (let i = 0; i < to - from; i++) {
-          scatterPlane(store.subarray(i * plane, (i + 1) * plane), 0, width, width, from + i, between);
+          scatterPlane(cutPlane(store.subarray(i * plane, (i + 1) * plane), tiles), from + i, between);
         }
         return extent;
       }),

@@ -1,5 +1,5 @@
 import { type Shape3, sameShape, type Vec3, voxelCount } from "../../core/volume.js";
-import { planCubic } from "../../kernels/cubic.js";
+import { planCubic } from "../../kernels/cubic-tiles.js";
 import { separateAxis } from "../../steps/resample.js";
 import type { CroppedProperties } from "./crop-case.js";
 import { planGrids, type StageSettings } from "./preprocess.js";

@@ -48,6 +48,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
 /** Wrappers' own parts: they have no WebAssembly file of their own name. */
 const KERNEL_PARTS = [
   "cube-table",
+  "cubic-first-axis",
   "cubic-repair",
   "cubic-tiles",
   "cubic-window",

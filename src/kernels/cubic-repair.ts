@@ -1,7 +1,7 @@
 import { type AxisTaps, type CubicJob, CubicWindow, type TapBox } from "./cubic-window.js";
 import { decisiveSource, FARTHEST } from "./decisive-source.js";
 import type { Doubt, Doubts } from "./doubts.js";
-import { type Extent, nonzeroSpans } from "./extent.js";
+import { type Extent, largestOfRange, nonzeroSpans } from "./extent.js";
 import { type CubicTaps, cubicTaps, PADDING } from "./taps.js";
 import { ERROR_OF_SOURCE, ERROR_OF_TAIL, ERROR_OF_TERMS, RELATIVE_ERROR } from "./tolerance.js";
 
@@ -41,7 +41,7 @@ export function repairDoubts(job: CubicJob, doubts: Doubts, extent: Extent, outp
     return;
   }
   const byPlane = new Map<number, Group[]>();
-  const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
+  const largest = largestOfRange(extent);
   for (const doubt of few) {
     const first = [taps[0].first[doubt.k0], taps[1].first[doubt.k1], taps[2].first[doubt.k2]] as Group["first"];
     const { magnitude, distance } = decisiveSource(job.data, shape, first, largest, spans);

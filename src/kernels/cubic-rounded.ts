@@ -1,5 +1,5 @@
 import { kernels } from "../runtime/instantiate.js";
-import { blockCount, type Extent } from "./extent.js";
+import { blockCount, largestOfRange, type Range } from "./extent.js";
 import { wordCount } from "./levels.js";
 import { ENTRY, LANES, scratchBytes, storeTaps } from "./plane-pass.js";
 import { blockOfSample, nearestSample, tolerancesOfLevels } from "./tolerance.js";
@@ -68,7 +68,7 @@ type RoundedBuffers = readonly [
 export class RoundedPass {
   readonly #n: number;
   readonly #m: number;
-  readonly #range: { readonly low: number; readonly high: number };
+  readonly #range: Range;
   readonly #addresses: RoundedBuffers;
 
   static byteLengths(n: number, m: number, lanes: number, within: boolean): RoundedBuffers {
@@ -87,18 +87,17 @@ export class RoundedPass {
     ];
   }
 
-  constructor(n: number, m: number, extent: Extent, addresses: RoundedBuffers) {
+  constructor(n: number, m: number, range: Range, addresses: RoundedBuffers) {
     this.#n = n;
     this.#m = m;
-    this.#range = extent;
+    this.#range = range;
     this.#addresses = addresses;
     const { window } = kernels();
     const [, , table, blockOf, , , planeOf, ofLevel] = addresses;
     storeTaps(n, m, table);
     window.i32(blockOf, m).set(blockOfSample(n, m));
     window.i32(planeOf, m).set(nearestSample(n, m));
-    const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
-    window.f64(ofLevel, 256).set(tolerancesOfLevels(largest));
+    window.f64(ofLevel, 256).set(tolerancesOfLevels(largestOfRange(range)));
   }
 
   /** Result of the last `run`: m rows of `lanes` float32. */

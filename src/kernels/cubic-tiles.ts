@@ -35,36 +35,36 @@ export function cutPlane(plane: Float64Array, tiles: readonly Tile[]): Float64Ar
 }
 
 /** Puts a cut plane where the tiles have it. */
-export function scatterPlane(
-  parts: readonly Float64Array[],
-  i0: number,
-  { tiles, samples, store }: BetweenPasses,
-): void {
+export function scatterPlane(parts: readonly Float64Array[], i0: number, block: BetweenPasses): void {
+  const { tiles, samples, store } = block;
+  const first = firstLane(block);
   for (let t = 0; t < tiles.length; t++) {
     const { lane, lanes } = tiles[t] as Tile;
-    store.set(parts[t] as Float64Array, samples * lane + i0 * lanes);
+    store.set(parts[t] as Float64Array, samples * (lane - first) + i0 * lanes);
   }
 }
 
-/** Puts lanes of a padded plane, rows of `lanesOfPart` from `firstLane` on, where the tiles have them. */
+/** Puts lanes of a padded plane, rows of `lanesOfPart` from `partLane` on, where the tiles have them. */
 export function scatterPart(
   plane: Float64Array,
-  firstLane: number,
+  partLane: number,
   lanesOfPart: number,
   width: number,
   i0: number,
-  { tiles, samples, store }: BetweenPasses,
+  block: BetweenPasses,
 ): void {
+  const { tiles, samples, store } = block;
   for (const tile of tiles) {
+    const begin = samples * (tile.lane - firstLane(block)) + i0 * tile.lanes;
     for (let at = tile.lane; at < tile.lane + tile.lanes; ) {
       const row = Math.floor(at / width);
       const column = at - row * width;
       const count = Math.min(width - column, tile.lane + tile.lanes - at);
-      const from = Math.max(column, firstLane);
-      const to = Math.min(column + count, firstLane + lanesOfPart);
+      const from = Math.max(column, partLane);
+      const to = Math.min(column + count, partLane + lanesOfPart);
       if (from < to) {
-        const source = row * lanesOfPart + from - firstLane;
-        const target = samples * tile.lane + i0 * tile.lanes + (at - tile.lane) + (from - column);
+        const source = row * lanesOfPart + from - partLane;
+        const target = begin + (at - tile.lane) + (from - column);
         store.set(plane.subarray(source, source + to - from), target);
       }
       at += count;
@@ -112,10 +112,55 @@ export function planCubic(shape: Shape3, newShape: Shape3): { tiles: Tile[]; sto
   };
 }
 
-/** Float64 planes between the passes, tile after tile of [samples][lanes]. */
+/** Whole rows [from, to) of the output plane and their tiles. */
+export interface Band {
+  readonly rows: readonly [number, number];
+  readonly tiles: readonly Tile[];
+}
+
+/** Tiles gathered into about `count` bands. */
+export function bandsOfTiles(tiles: readonly Tile[], [, m1, m2]: Shape3, count: number): Band[] {
+  const width = padToLanes(m2);
+  const rowsOfTile = Math.max(1, Math.floor((tiles[0]?.lanes ?? 0) / width));
+  const step = Math.ceil(m1 / count / rowsOfTile) * rowsOfTile;
+  const bands: Band[] = [];
+  for (let from = 0; from < m1; from += step) {
+    const to = Math.min(m1, from + step);
+    bands.push({ rows: [from, to], tiles: tiles.filter(({ lane }) => lane >= from * width && lane < to * width) });
+  }
+  return bands;
+}
+
+/** Float64 planes between the passes, some tiles that follow each other: tile after tile of [samples][lanes]. */
 export interface BetweenPasses {
   readonly tiles: readonly Tile[];
   /** Samples of the first axis in `store`. */
   readonly samples: number;
+  /** Starts with the first of the tiles. */
   readonly store: Float64Array;
+}
+
+/** The part of a block of all tiles that holds a band. */
+export function blockOfBand({ samples, store }: BetweenPasses, { tiles }: Band): BetweenPasses {
+  const from = tiles[0]?.lane ?? 0;
+  return { tiles, samples, store: store.subarray(samples * from, samples * (from + lanesOfTiles(tiles))) };
+}
+
+export function lanesOfTiles(tiles: readonly Tile[]): number {
+  return tiles.reduce((sum, tile) => sum + tile.lanes, 0);
+}
+
+function firstLane({ tiles }: BetweenPasses): number {
+  return tiles[0]?.lane ?? 0;
+}
+
+/** Copies all samples of a tile from blocks that follow each other along the first axis. */
+export function gatherTile({ lane, lanes }: Tile, blocks: readonly BetweenPasses[], target: Float64Array): void {
+  let at = 0;
+  for (const block of blocks) {
+    const from = block.samples * (lane - firstLane(block));
+    const length = block.samples * lanes;
+    target.set(block.store.subarray(from, from + length), at);
+    at += length;
+  }
 }

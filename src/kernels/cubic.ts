@@ -1,25 +1,17 @@
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { withScratch } from "../runtime/scratch.js";
+import { type FirstAxisPass, roundFirstAxis } from "./cubic-first-axis.js";
 import { repairDoubts } from "./cubic-repair.js";
 import { RoundedPass } from "./cubic-rounded.js";
-import {
-  type BetweenPasses,
-  cutPlane,
-  planCubic,
-  type Run,
-  runsOfTile,
-  scatterPart,
-  scatterPlane,
-  type Tile,
-} from "./cubic-tiles.js";
+import { type BetweenPasses, cutPlane, planCubic, scatterPart, scatterPlane } from "./cubic-tiles.js";
 import type { CubicJob } from "./cubic-window.js";
-import { Doubts } from "./doubts.js";
-import { type Envelope, envelope, envelopeBytes } from "./envelope.js";
-import { blockCount, type Extent, ExtentGatherer } from "./extent.js";
+import { Doubts, type Lanes } from "./doubts.js";
+import { envelope, envelopeBytes } from "./envelope.js";
+import { blockCount, type Extent, ExtentGatherer, largestOfRange } from "./extent.js";
 import { levelsOfPlane, OutputLevels, wordCount } from "./levels.js";
 import { LANES, PlanePass, padToLanes } from "./plane-pass.js";
-import { blockOfSample, RELATIVE_ERROR } from "./tolerance.js";
+import { RELATIVE_ERROR } from "./tolerance.js";
 
 /**
  * Cubic B-spline resampling of a volume, equal to
@@ -46,17 +38,21 @@ export function resizeCubic(
   const { tiles, storeLength } = planCubic(shape, newShape);
   const job: CubicJob = { data, shape, newShape, planar: false, within };
   return withScratch(storeLength, (store) => {
-    const extent = resizePlanes(job, [0, shape[0]], { tiles, samples: shape[0], store });
-    resizeFirstAxis(job, { tiles, samples: shape[0], store }, extent, output);
+    const block: BetweenPasses = { tiles, samples: shape[0], store };
+    resizeFirstAxis(job, block, resizePlanes(job, [0, shape[0]], [block]), output);
     return output;
   });
 }
 
 /**
- * First part: the two last axes of the slices [from, to), into `between`. Returns the extent of these slices; a slab
- * that does not start the volume starts on a whole block.
+ * First part: the two last axes of the slices [from, to), into blocks side by side that hold all tiles together. Returns
+ * the extent of these slices; a slab that does not start the volume starts on a whole block of the extent.
  */
-export function resizePlanes(job: CubicJob, [from, to]: readonly [number, number], between: BetweenPasses): Extent {
+export function resizePlanes(
+  job: CubicJob,
+  [from, to]: readonly [number, number],
+  blocks: readonly BetweenPasses[],
+): Extent {
   const { data, shape, newShape } = job;
   const [, n1, n2] = shape;
   const { window } = kernels();
@@ -66,15 +62,16 @@ export function resizePlanes(job: CubicJob, [from, to]: readonly [number, number
   const pass = new PlanePass(shape, newShape, addresses);
   const gatherer = new ExtentGatherer(slab, afterPlane);
   // The same views for all slices: making them costs as much as what they copy.
-  let parts: Float64Array[] | null = null;
+  let parts: Float64Array[][] | null = null;
   for (let i0 = from; i0 < to; i0++) {
     pass.runRows(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2), gatherer);
     pass.runColumns((lane, lanes, plane) => {
-      if (lanes < pass.width) scatterPart(plane, lane, lanes, pass.width, i0, between);
-      else {
-        parts ??= cutPlane(plane, between.tiles);
-        scatterPlane(parts, i0, between);
+      if (lanes < pass.width) {
+        for (const block of blocks) scatterPart(plane, lane, lanes, pass.width, i0, block);
+        return;
       }
+      parts ??= blocks.map(({ tiles }) => cutPlane(plane, tiles));
+      for (const [b, cut] of parts.entries()) scatterPlane(cut, i0, blocks[b] as BetweenPasses);
     });
   }
   return gatherer.finish();
@@ -84,114 +81,24 @@ export function resizePlanes(job: CubicJob, [from, to]: readonly [number, number
  * Second part: the first axis of all or some tiles, rounded to float32 and written to `output`; voxels whose rounding
  * is in doubt are repaired.
  */
-export function resizeFirstAxis(job: CubicJob, between: BetweenPasses, extent: Extent, output: Float32Array): void {
-  const { newShape } = job;
+export function resizeFirstAxis(job: CubicJob, block: BetweenPasses, extent: Extent, output: Float32Array): void {
+  const { data, shape, newShape } = job;
   if (!extent.finite) {
     output.fill(Number.NaN);
     return;
   }
-  const reaching = envelope(extent, null, job.shape[2], newShape[2]);
-  repairDoubts(job, roundFirstAxis(job, between, extent, reaching, output), extent, output);
-}
-
-/** The first axis, tile after tile, rounded to float32. Returns the voxels whose rounding is in doubt. */
-function roundFirstAxis(
-  job: CubicJob,
-  { tiles, store }: BetweenPasses,
-  extent: Extent,
-  reaching: Envelope,
-  output: Float32Array,
-): Doubts {
-  const { data, shape, newShape } = job;
-  const n0 = shape[0];
-  const [m0, , m2] = newShape;
-  const width = padToLanes(m2);
-  const { window } = kernels();
-  const most = tiles.reduce((a, t) => Math.max(a, t.lanes), 0);
-  const start = () => {
-    const [input, ...rest] = window.reserve(
-      n0 * most * 8,
-      ...RoundedPass.byteLengths(n0, m0, most, job.within !== null),
-    );
-    return { input, pass: new RoundedPass(n0, m0, extent, rest) };
+  const pass: FirstAxisPass = {
+    shape,
+    newShape,
+    within: job.within,
+    rows: [0, newShape[1]],
+    blocks: [block],
+    range: extent,
+    reaching: envelope(extent, null, shape[2], newShape[2]),
   };
-  const end = tiles.reduce((last, t) => Math.max(last, t.lane + t.lanes), 0);
-  const doubts = new Doubts(output, newShape, { from: tiles[0]?.lane ?? 0, to: end, width });
-  let levels: OutputLevels | null = null;
-  let { input, pass } = start();
-  // Tiles that are cut alike share their views.
-  let runs: Run[] = [];
-  let cut = { column: -1, lanes: 0 };
-  for (let t = 0; t < tiles.length; t++) {
-    const tile = tiles[t] as Tile;
-    const { lane, lanes } = tile;
-    window.f64(input, n0 * lanes).set(store.subarray(n0 * lane, n0 * (lane + lanes)));
-    const known = levels;
-    const count = pass.run({
-      input,
-      inputStride: lanes * 8,
-      groupBytes: 0,
-      lanes,
-      fillTolerances: (values) => fillTolerances(job, tile, reaching, values),
-      fillLevels: known === null ? null : (values) => known.fill(lane, lanes, values),
-      fillWithin: job.within === null ? null : (values) => fillWithin(job, tile, values),
-    });
-    if (count < 0) {
-      // Working out the levels takes the window: set it up again and repeat this tile.
-      const largest = Math.max(Math.abs(extent.low), Math.abs(extent.high));
-      levels = new OutputLevels(data, shape, largest, newShape, output, { from: lane, to: end, width });
-      ({ input, pass } = start());
-      cut = { column: -1, lanes: 0 };
-      t--;
-      continue;
-    }
-    const column = lane % width;
-    if (cut.column !== column || cut.lanes !== lanes) {
-      runs = runsOfTile(pass.result(lanes), column, lanes, newShape, width);
-      cut = { column, lanes };
-    }
-    const row = Math.floor(lane / width) * m2;
-    for (const { values, to } of runs) output.set(values, row + to);
-    pass.forEachDoubt(count, (k0, at, value) => {
-      const k1 = Math.floor((lane + at) / width);
-      const k2 = lane + at - k1 * width;
-      if (k2 < m2) doubts.add(k0, k1, k2, value);
-    });
-  }
-  return doubts;
-}
-
-/** Labels of the lanes of a tile, whose padding is nobody's concern. */
-function fillWithin({ within, newShape }: CubicJob, { lane, lanes }: Tile, values: Int16Array): void {
-  const [m0, m1, m2] = newShape;
-  const width = padToLanes(m2);
-  if (width !== m2) values.fill(-1);
-  for (let at = 0; at < lanes; ) {
-    const k1 = Math.floor((lane + at) / width);
-    const k2 = lane + at - k1 * width;
-    const count = Math.min(lanes - at, width - k2);
-    const valid = Math.min(count, m2 - k2);
-    for (let k0 = 0; k0 < m0 && valid > 0; k0++) {
-      const from = (k0 * m1 + k1) * m2 + k2;
-      values.set((within as Int16Array).subarray(from, from + valid), k0 * lanes + at);
-    }
-    at += count;
-  }
-}
-
-function fillTolerances(job: CubicJob, tile: Tile, reaching: Envelope, values: Float64Array): void {
-  const width = padToLanes(job.newShape[2]);
-  const block1 = blockOfSample(job.shape[1], job.newShape[1]);
-  const [blocks0, blocks1] = reaching.blocks;
-  for (let group = 0, at = 0; group < tile.lanes / LANES; group++) {
-    const first = tile.lane + group * LANES;
-    const k1 = Math.floor(first / width);
-    const column = (first - k1 * width) / LANES;
-    for (let b0 = 0; b0 < blocks0; b0++) {
-      const row = b0 * blocks1 + (block1[k1] as number);
-      values[at++] = RELATIVE_ERROR * (reaching.values[row * reaching.groups + column] as number);
-    }
-  }
+  const findLevels = (pending: Lanes) =>
+    OutputLevels.find(data, shape, largestOfRange(extent), newShape, output, pending);
+  repairDoubts(job, roundFirstAxis(pass, output, null, findLevels) as Doubts, extent, output);
 }
 
 /**

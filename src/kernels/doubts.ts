@@ -26,10 +26,14 @@ export class Doubts {
   readonly #output: Float32Array;
   readonly #shape: Shape3;
   readonly #lanes: Lanes;
-  #list: Doubt[] | null = [];
+  #list: Doubt[] | null;
 
-  /** `lanes` are those that are resampled here; others may be in the hands of other threads. */
-  constructor(output: Float32Array, newShape: Shape3, lanes: Lanes) {
+  /**
+   * `lanes` are those that are resampled here; others may be in the hands of other threads. `list` is what was found
+   * before; null when it is marked already.
+   */
+  constructor(output: Float32Array, newShape: Shape3, lanes: Lanes, list: Doubt[] | null = []) {
+    this.#list = list;
     this.#output = output;
     this.#shape = newShape;
     this.#lanes = lanes;

@@ -4,13 +4,18 @@ import { kernels } from "../runtime/instantiate.js";
 /** Edge length in voxels of the blocks whose magnitudes are known. */
 export const BLOCK = 4;
 
-/** A float32's infinity; magnitudes below are finite. */
-const INFINITY_BITS = 0x7f800000;
-
-/** Range of a volume and the magnitudes of its blocks. */
-export interface Extent {
+/** Least and greatest value of a volume. */
+export interface Range {
   readonly low: number;
   readonly high: number;
+}
+
+export function largestOfRange({ low, high }: Range): number {
+  return Math.max(Math.abs(low), Math.abs(high));
+}
+
+/** Range of a volume and the magnitudes of its blocks. */
+export interface Extent extends Range {
   readonly finite: boolean;
   /** Blocks per axis. */
   readonly blocks: Shape3;
@@ -85,7 +90,7 @@ export class ExtentGatherer {
     return {
       low: Math.min(...range.subarray(0, 4)),
       high: Math.max(...range.subarray(4, 8)),
-      finite: bits.every((b) => b < INFINITY_BITS),
+      finite: bits.every((b) => b === 0),
       blocks: this.#blocks,
       magnitudes: this.#magnitudes,
     };

@@ -1,6 +1,7 @@
 import type { Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import type { Lanes } from "./doubts.js";
+import { padToLanes } from "./plane-pass.js";
 import { nearestSample } from "./tolerance.js";
 
 interface LevelExports {
@@ -59,8 +60,8 @@ export function levelsOfPlane(
 }
 
 /**
- * Levels of the source voxels nearest to the output's, for the last pass along the first axis. They are kept where the
- * output will be, four slices in the word of a column: a tile reads its own before it is written.
+ * Levels of the source voxels nearest to the output's, for the last pass along the first axis: four slices in the word of
+ * a column.
  */
 export class OutputLevels {
   readonly #words: Int32Array;
@@ -68,24 +69,48 @@ export class OutputLevels {
   readonly #newShape: Shape3;
   readonly #width: number;
 
-  /** Uses and overwrites the scratch window, and the output of the pending lanes. */
-  constructor(
+  /** @param words of shape (wordCount(n0), newShape[1], newShape[2]) */
+  constructor(words: Int32Array, n0: number, newShape: Shape3) {
+    this.#words = words;
+    this.#groups = wordCount(n0);
+    this.#newShape = newShape;
+    this.#width = padToLanes(newShape[2]);
+  }
+
+  /**
+   * Works them out for the pending lanes. Uses and overwrites the scratch window, and the output of these lanes, where
+   * they are kept: a tile reads its own before it is written. With no output they have memory of their own.
+   */
+  static find(
     data: Float32Array,
     shape: Shape3,
     largest: number,
     newShape: Shape3,
-    output: Float32Array,
+    output: Float32Array | null,
     pending: Lanes,
-  ) {
+  ): OutputLevels {
     const [m0, m1, m2] = newShape;
-    const groups = wordCount(shape[0]);
-    const length = groups * m1 * m2;
-    this.#words = groups <= m0 ? new Int32Array(output.buffer, output.byteOffset, length) : new Int32Array(length);
-    this.#groups = groups;
-    this.#newShape = newShape;
-    this.#width = pending.width;
-    this.#gather(data, shape, largest, pending);
-    this.#spreadBack(pending);
+    const length = wordCount(shape[0]) * m1 * m2;
+    const words =
+      output !== null && wordCount(shape[0]) <= m0
+        ? new Int32Array(output.buffer, output.byteOffset, length)
+        : new Int32Array(length);
+    const levels = new OutputLevels(words, shape[0], newShape);
+    levels.#gather(data, shape, largest, pending);
+    levels.#spreadBack(pending);
+    return levels;
+  }
+
+  /** The words of some rows of the output. */
+  wordsOfRows([from, to]: readonly [number, number]): Int32Array {
+    const [, m1, m2] = this.#newShape;
+    const length = (to - from) * m2;
+    const words = new Int32Array(this.#groups * length);
+    for (let group = 0; group < this.#groups; group++) {
+      const at = (group * m1 + from) * m2;
+      words.set(this.#words.subarray(at, at + length), group * length);
+    }
+    return words;
   }
 
   /** Pending columns [from, to) of row k1 of the output. */

@@ -63,3 +63,17 @@ export async function answer(methods: Methods, name: string, argument: unknown):
     return { text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }
+
+/** Buffers of an answer's own arrays, which are handed over instead of being copied. */
+export function buffersOf(found: Answer): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  const collect = (value: unknown): void => {
+    if (ArrayBuffer.isView(value)) {
+      if (value.buffer instanceof ArrayBuffer) buffers.add(value.buffer);
+    } else if (typeof value === "object" && value !== null) {
+      for (const part of Object.values(value)) collect(part);
+    }
+  };
+  if ("value" in found) collect(found.value);
+  return [...buffers];
+}

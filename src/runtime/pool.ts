@@ -1,6 +1,6 @@
 import workerpool from "workerpool";
 import { NnprepError } from "../core/errors.js";
-import { type Answer, answer, type JobNote, type JobPool, type Methods, unwrap } from "./answers.js";
+import { type Answer, answer, buffersOf, type JobNote, type JobPool, type Methods, unwrap } from "./answers.js";
 
 export interface PoolSettings {
   /** Absolute path of a module that calls `serveWorker`. */
@@ -128,7 +128,18 @@ function workerDied(message: string, note: JobNote): NnprepError {
 
 /** The worker's side: offers `methods`, each with one argument, to the pool that started it. */
 export function serveWorker(methods: Methods): void {
-  const wrapped: Record<string, (argument: unknown) => Promise<Answer>> = {};
-  for (const name of Object.keys(methods)) wrapped[name] = (argument) => answer(methods, name, argument);
+  serve(methods, (found) => found);
+}
+
+/** As `serveWorker` in a thread, where the buffers of results are handed over. */
+export function serveThread(methods: Methods): void {
+  serve(methods, (found) => new workerpool.Transfer(found, buffersOf(found)));
+}
+
+function serve(methods: Methods, pack: (found: Answer) => unknown): void {
+  const wrapped: Record<string, (argument: unknown) => Promise<unknown>> = {};
+  for (const name of Object.keys(methods)) {
+    wrapped[name] = async (argument) => pack(await answer(methods, name, argument));
+  }
   workerpool.worker(wrapped);
 }

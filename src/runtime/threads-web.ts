@@ -2,6 +2,7 @@ import { NnprepError } from "../core/errors.js";
 import {
   type Answer,
   answer,
+  buffersOf,
   type JobNote,
   type JobPool,
   type Methods,
@@ -21,14 +22,8 @@ export function serveThread(methods: Methods): void {
   const scope = globalThis as unknown as PageWorker;
   scope.onmessage = async ({ data }: { readonly data: Request }) => {
     const found = await answer(methods, data.method, data.argument);
-    scope.postMessage(found, "value" in found ? buffersOf(found.value) : []);
+    scope.postMessage(found, buffersOf(found));
   };
-}
-
-/** Buffers of a result's own arrays, which go over instead of being copied. */
-function buffersOf(value: unknown): ArrayBuffer[] {
-  const parts = ArrayBuffer.isView(value) ? [value] : Object.values(value ?? {});
-  return parts.flatMap((part) => (ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer ? [part.buffer] : []));
 }
 
 export function startThreads({ threads, start }: ThreadSettings): JobPool {

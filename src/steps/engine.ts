@@ -1,12 +1,14 @@
 import { startThreads } from "#threads";
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
-import { resizeCubic, resizeCubicSlices, resizeFirstAxis } from "../kernels/cubic.js";
-import { type BetweenPasses, cutPlane, planCubic, scatterPlane } from "../kernels/cubic-tiles.js";
+import { resizeCubic, resizeCubicSlices } from "../kernels/cubic.js";
+import { type BetweenPasses, bandsOfTiles, blockOfBand, planCubic } from "../kernels/cubic-tiles.js";
 import type { CubicJob } from "../kernels/cubic-window.js";
 import { BLOCK, type Extent, joinExtents } from "../kernels/extent.js";
-import type { JobPool, PageWorker } from "../runtime/answers.js";
-import { init, kernels } from "../runtime/instantiate.js";
-import type { FirstAxisCall, PlanesCall, Sent, SlicesCall } from "./engine-worker.js";
+import type { PageWorker } from "../runtime/answers.js";
+import { init } from "../runtime/instantiate.js";
+import { EngineThreads } from "./engine-threads.js";
+import type { FirstAxisCall, PlanesCall } from "./engine-worker.js";
+import { type Slab, TransferredCubic } from "./transferred-cubic.js";
 
 /** The page's own; never called in Node. */
 declare const Worker: new (url: string | URL, options: { readonly type: "module" }) => PageWorker;
@@ -45,7 +47,7 @@ export interface Engine {
 
 /** Slices in a slab: fixed, so that the work is cut the same way whatever the number of threads. */
 const SLAB = 4 * BLOCK;
-/** Jobs that the last pass is cut into. */
+/** Jobs that the last pass in shared memory is cut into. */
 const LAST_PASS_JOBS = 6;
 
 function bestSharing(): Sharing {
@@ -54,24 +56,31 @@ function bestSharing(): Sharing {
 }
 
 /**
- * Starts worker threads for the resampling of single volumes: shared memory where the platform allows it, otherwise
- * slabs are transferred (the last axis then stays on the caller's thread), otherwise all work stays there.
+ * Starts worker threads for the resampling of single volumes: shared memory where the platform allows it, otherwise parts
+ * of the volume are transferred, otherwise all work stays on the caller's thread.
+ *
+ * Memory of a resize beside input and output: the float64 values between the passes, as with one thread, and up to 64 MiB
+ * for each thread. Shared memory adds copies of input and output. Transfer adds, for each thread, two slabs of 16 slices
+ * of the input and two bands of the output, which has at least 16 (with two threads up to a quarter of the output); where
+ * the source is 0 over large parts an eighth of the values between the passes; and a call whose sizes are others than the
+ * last one's may hold what is left of those for its duration. All of it is kept for the next call until `close`.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   await init();
   const sharing = options.threads <= 1 ? "none" : (options.sharing ?? bestSharing());
   if (sharing === "none") return new CallersThread();
   const url = options.workerUrl;
-  const pool = startThreads({
-    threads: options.threads,
-    url: new URL(url ?? "./engine-worker.js", import.meta.url),
-    // Bundlers look for these very words.
-    start: () =>
-      url === undefined
-        ? new Worker(new URL("./engine-worker.js", import.meta.url), { type: "module" })
-        : new Worker(url, { type: "module" }),
-  });
-  return new ThreadEngine(pool, options.threads, sharing);
+  const start = () =>
+    startThreads({
+      threads: 1,
+      url: new URL(url ?? "./engine-worker.js", import.meta.url),
+      // Bundlers look for these very words.
+      start: () =>
+        url === undefined
+          ? new Worker(new URL("./engine-worker.js", import.meta.url), { type: "module" })
+          : new Worker(url, { type: "module" }),
+    });
+  return new ThreadEngine(new EngineThreads(Array.from({ length: options.threads }, start)), sharing);
 }
 
 class CallersThread implements Engine {
@@ -94,13 +103,9 @@ class CallersThread implements Engine {
   async close(): Promise<void> {}
 }
 
-/** A copy in memory that can be handed over whole. */
-function detachable(part: Float32Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(part);
-}
-
-function slabs(count: number): [number, number][] {
-  const result: [number, number][] = [];
+/** Ranges of slices, whole blocks of the extent thick. */
+function slabsOf(count: number): Slab[] {
+  const result: Slab[] = [];
   for (let from = 0; from < count; from += SLAB) result.push([from, Math.min(count, from + SLAB)]);
   return result;
 }
@@ -108,13 +113,15 @@ function slabs(count: number): [number, number][] {
 class ThreadEngine implements Engine {
   readonly threads: number;
   readonly sharing: Sharing;
-  readonly #pool: JobPool;
+  readonly #threads: EngineThreads;
+  readonly #transferred: TransferredCubic;
   readonly #buffers: SharedArrayBuffer[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(pool: JobPool, threads: number, sharing: Sharing) {
-    this.#pool = pool;
-    this.threads = threads;
+  constructor(threads: EngineThreads, sharing: Sharing) {
+    this.#threads = threads;
+    this.#transferred = new TransferredCubic(threads);
+    this.threads = threads.count;
     this.sharing = sharing;
   }
 
@@ -133,6 +140,13 @@ class ThreadEngine implements Engine {
     return new kind(buffer, 0, length) as T;
   }
 
+  /** One volume at a time: calls that overlap would share the buffers. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    await turn;
+  }
+
   async resizeCubic(
     data: Float32Array,
     shape: Shape3,
@@ -141,64 +155,32 @@ class ThreadEngine implements Engine {
   ): Promise<Float32Array> {
     checkLength("input", data, shape);
     checkLength("output", output, newShape);
-    if (this.sharing === "transfer") {
-      await this.#resizeTransferred(data, shape, newShape, output);
-      return output;
-    }
-    // One volume at a time: calls that overlap would share the buffers.
-    const turn = this.#last.then(() => this.#resizeShared(data, shape, newShape, output));
-    this.#last = turn.catch(() => undefined);
-    await turn;
+    const job: CubicJob = { data, shape, newShape, planar: false, within: null };
+    await this.#inTurn(() =>
+      this.sharing === "shared"
+        ? this.#resizeShared(job, output)
+        : this.#transferred.resize(job, slabsOf(shape[0]), output),
+    );
     return output;
   }
 
-  async #resizeShared(data: Float32Array, shape: Shape3, newShape: Shape3, output: Float32Array): Promise<void> {
+  async #resizeShared({ data, shape, newShape }: CubicJob, output: Float32Array): Promise<void> {
     const { tiles, storeLength } = planCubic(shape, newShape);
     const source = this.#shared<Float32Array>(0, data.length * 4, Float32Array, data.length);
     source.set(data);
     const target = this.#shared<Float32Array>(1, output.length * 4, Float32Array, output.length);
     const store = this.#shared<Float64Array>(2, storeLength * 8, Float64Array, storeLength);
     const job: CubicJob = { data: source, shape, newShape, planar: false, within: null };
-    const between: BetweenPasses = { tiles, samples: shape[0], store };
-    const parts = await Promise.all(
-      slabs(shape[0]).map((slab) =>
-        this.#run<{ extent: Extent }>("planes", { job, slab, between } satisfies PlanesCall),
-      ),
+    const whole: BetweenPasses = { tiles, samples: shape[0], store };
+    const parts = await this.#threads.share(slabsOf(shape[0]), (slab, thread) =>
+      this.#threads.run<Extent>(thread, "planes", { job, slab, block: whole } satisfies PlanesCall),
     );
-    const extent = joinExtents(parts.map((part) => part.extent));
-    const jobs: Promise<unknown>[] = [];
-    const count = Math.ceil(tiles.length / LAST_PASS_JOBS);
-    for (let first = 0; first < tiles.length; first += count) {
-      const some = { ...between, tiles: tiles.slice(first, first + count) };
-      jobs.push(this.#run("firstAxis", { job, between: some, extent, output: target } satisfies FirstAxisCall));
-    }
-    await Promise.all(jobs);
+    const extent = joinExtents(parts);
+    await this.#threads.share(bandsOfTiles(tiles, newShape, LAST_PASS_JOBS), (band, thread) => {
+      const block = blockOfBand(whole, band);
+      return this.#threads.run(thread, "firstAxis", { job, block, extent, output: target } satisfies FirstAxisCall);
+    });
     output.set(target);
-  }
-
-  async #resizeTransferred(data: Float32Array, shape: Shape3, newShape: Shape3, output: Float32Array): Promise<void> {
-    const [n0, n1, n2] = shape;
-    const { tiles, storeLength } = planCubic(shape, newShape);
-    const between: BetweenPasses = { tiles, samples: n0, store: new Float64Array(storeLength) };
-    const plane = storeLength / n0;
-    const extents = await Promise.all(
-      slabs(n0).map(async ([from, to]) => {
-        const part = detachable(data.subarray(from * n1 * n2, to * n1 * n2));
-        const call: PlanesCall = {
-          job: { data: part, shape: [to - from, n1, n2], newShape, planar: false, within: null },
-          slab: [0, to - from],
-          between: { tiles: [{ lane: 0, lanes: plane }], samples: to - from, store: new Float64Array(0) },
-        };
-        const { extent, store } = await this.#run<{ extent: Extent; store: Float64Array }>("planes", call, [
-          part.buffer,
-        ]);
-        for (let i = 0; i < to - from; i++) {
-          scatterPlane(cutPlane(store.subarray(i * plane, (i + 1) * plane), tiles), from + i, between);
-        }
-        return extent;
-      }),
-    );
-    resizeFirstAxis({ data, shape, newShape, planar: false, within: null }, between, joinExtents(extents), output);
   }
 
   async resizeCubicSlices(
@@ -207,26 +189,13 @@ class ThreadEngine implements Engine {
     newPlane: readonly [number, number],
     output: Float32Array = new Float32Array(shape[0] * newPlane[0] * newPlane[1]),
   ): Promise<Float32Array> {
-    const [n0, n1, n2] = shape;
-    const plane = newPlane[0] * newPlane[1];
     checkLength("input", data, shape);
-    checkLength("output", output, [n0, ...newPlane]);
-    await Promise.all(
-      slabs(n0).map(async ([from, to]) => {
-        const part = detachable(data.subarray(from * n1 * n2, to * n1 * n2));
-        const call: SlicesCall = { data: part, shape: [to - from, n1, n2], newPlane, output: null };
-        output.set(await this.#run<Float32Array>("slices", call, [part.buffer]), from * plane);
-      }),
-    );
+    checkLength("output", output, [shape[0], ...newPlane]);
+    await this.#inTurn(() => this.#transferred.resizeSlices(data, shape, newPlane, slabsOf(shape[0]), output));
     return output;
   }
 
-  #run<T>(method: string, call: PlanesCall | FirstAxisCall | SlicesCall, transfer: ArrayBuffer[] = []): Promise<T> {
-    const sent: Sent<typeof call> = { kernels: kernels().module, call };
-    return this.#pool.run<T>(method, sent, { name: "a resampling" }, transfer);
-  }
-
   close(): Promise<void> {
-    return this.#pool.close();
+    return this.#threads.close();
   }
 }

@@ -13,6 +13,26 @@ const data = Float32Array.from(
   (_, i) => (((i * 7919) % 4001) - 2000) * (i % 5 === 0 ? 0 : 1),
 );
 const expected = resizeCubic(data, shape, newShape);
+const sparse = Float32Array.from({ length: 61 * 40 * 33 }, (_, i) => (i % 9973 === 0 ? 1 + (i % 7) : 0));
+/** Volumes that go through the engine in other ways, one after the other. */
+const volumes = [
+  // Rows that are too long for one tile, and slabs of more than one size.
+  {
+    data: Float32Array.from({ length: 150 * 6 * 90 }, (_, i) => (i * 7919) % 4001),
+    shape: [150, 6, 90],
+    to: [190, 9, 560],
+  },
+  // A steep ramp, new samples of which lie half-way between two float32 values: most are in doubt.
+  {
+    data: Float32Array.from({ length: 9 * 40 * 60 }, (_, i) => 2 ** 24 + 4 * (i % 60)),
+    shape: [9, 40, 60],
+    to: [9, 40, 120],
+  },
+  // Tails of the spline as far as the eye reaches: levels are needed.
+  { data: sparse, shape: [61, 40, 33], to: [80, 55, 47] },
+  { data: sparse, shape: [61, 40, 33], to: [11, 70, 20] },
+  { data: Float32Array.of(3, 1, 2, 5), shape: [2, 1, 2], to: [1, 3, 1] },
+] as { data: Float32Array; shape: Shape3; to: Shape3 }[];
 const expectedSlices = resizeCubicSlices(data, shape, [53, 61]);
 
 describe.each([
@@ -20,6 +40,7 @@ describe.each([
   { threads: 2 },
   { threads: 3 },
   { threads: 2, sharing: "transfer" as const },
+  { threads: 3, sharing: "transfer" as const },
   { threads: 4, sharing: "none" as const },
 ])("%o", (options) => {
   const engine = createEngine(options);
@@ -34,6 +55,12 @@ describe.each([
     expect(countDifferences(first, expected)).toBe(0);
     expect(countDifferences(second, resizeCubic(other, shape, newShape))).toBe(0);
     expect(countDifferences(slices, expectedSlices)).toBe(0);
+  });
+  test("gives them for volumes of other sizes, one after the other, more than once", async () => {
+    for (const { data, shape, to } of [...volumes, ...volumes]) {
+      const found = await (await engine).resizeCubic(data, shape, to);
+      expect(countDifferences(found, resizeCubic(data, shape, to))).toBe(0);
+    }
   });
   test("a voxel that is not finite makes the result NaN", async () => {
     const broken = data.slice();

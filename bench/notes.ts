@@ -4,13 +4,15 @@
  * second-level cache a core) with Node 20.
  */
 const CUBIC_EXACT =
-  "Copies between the passes and to the output 28 % (131 MB of float64 go out to memory and come back), voxels in doubt " +
-  "22 % (32 of 20 million, each needs about 190,000 samples around it in the reference's order; reading them waits for " +
-  "memory), last pass with the test for rounding ties 18 %, recursion 12 %, rows and columns 15 %. Tried: doubts judged by " +
-  "the voxels under their own taps first (kept, 115 -> 32), a smaller window first (no change), samples fetched row by row " +
-  "with `set`, plane by plane or touched ahead (no change), several planes scattered at once (no change), lines loaded, " +
-  "filtered and evaluated 32 samples at a time in the first-level cache (kept, about 5 %), tiles of 0.5 to 4 MiB (no " +
-  "change), eight lanes at once in the reference's recursion (kept), columns filtered in place (kept).";
+  "Of the row that enlarges: copies between the passes and to the output 25 % (131 MB of float64 go out to memory and come " +
+  "back), last pass with the test for rounding ties 21 %, recursion 14 %, voxels in doubt 13 % (13 of 20 million, each needs " +
+  "about 180,000 samples around it in the reference's order; reading them waits for memory), rows 10 %, columns 7 %. Tried: " +
+  "doubts judged by the voxels under their own taps first and then by the sum of their terms (both kept, 115 -> 32 -> 13), a " +
+  "smaller window first (no change), samples fetched row by row with `set`, plane by plane or touched ahead (no change), " +
+  "several planes scattered at once (no change), views of the window made once and not for each copy (kept, about 8 %), " +
+  "lines loaded, filtered and evaluated 32 samples at a time in the first-level cache (kept, about 5 %), tiles of 0.5 to 16 MiB " +
+  "(no change), eight lanes at once in the reference's recursion (kept), columns filtered in place (kept), bounds of four rows " +
+  "at once (kept, 0.45 -> 0.25 ns a source voxel).";
 
 const COMPONENTS =
   "Copying the labels out takes half of the time and cannot be avoided: ordinary stores write 52 million touched labels " +
@@ -57,13 +59,14 @@ export const NOTES: Readonly<Record<string, string>> = {
   "cubic-exact-up": CUBIC_EXACT,
   "cubic-exact-up-stripped":
     "Exact zeros around the head: in the spline's far tails, which the reference computes too, values are smaller than what " +
-    "they are rounded from. Levels of all source voxels 10 %, 143 voxels in doubt with windows of up to 100 voxels to each " +
+    "they are rounded from. Levels of all source voxels 10 %, some 100 voxels in doubt with windows of up to 100 voxels to each " +
     "side 40 %. Tried: the last pass once instead of twice, levels in words of four slices, zeros not read (all kept, 72 -> " +
     "31 ns). Channels that are normalised inside the mask spare the tails: see `case-mr`.",
   "cubic-exact-down": CUBIC_EXACT,
   "cubic-fast-up":
     "Copies to and from the window are a third of the time. Tried: 32 samples at a time in the first-level cache and no " +
-    "`memory.copy` of single vectors (kept, 5 to 10 %). The error is that of float32 recursions along three axes with the " +
+    "`memory.copy` of single vectors (kept, 5 to 10 %), views of the window made once, planes out in pieces of 8 KiB (kept, 4 " +
+    "and 9 %). The error is that of float32 recursions along three axes with the " +
     "middle of the range taken off; float64 in one of them would cost a third of the speed.",
   "cubic-fast-down":
     "As `cubic-fast-up`; 1.7 source voxels are read and filtered along the last axis for each new one.",
@@ -83,7 +86,7 @@ export const NOTES: Readonly<Record<string, string>> = {
   "clip-zscore": CLIP,
   percentiles: STREAM,
   "case-ct":
-    "Cubic resampling takes 45 %, resampling the label 13 %, copying the label for the crop 6 %, the mask, its holes and the " +
+    "Cubic resampling takes 40 %, resampling the label 14 %, copying the label for the crop 8 %, the mask, its holes and the " +
     "box 5 %, the first touch of new arrays most of the rest. Tried: channels of which nothing is cut are " +
     "not copied, NaN and low labels are looked for in WebAssembly (both kept: 36 % less time).",
   "case-mr":
@@ -91,9 +94,10 @@ export const NOTES: Readonly<Record<string, string>> = {
     "spared (kept: half of the time before).",
   dataset:
     "Deflating and inflating files takes most: each CT is inflated four times (scan, and the cropped case for the statistics " +
-    "and the two stages) and deflated three times. After the run above: labels of cropped cases read back in WebAssembly " +
-    "and class locations found by runs (two cases with one worker 32 -> 25 s), blocks that hardly repeat anything but runs " +
-    "deflated without a search (two cases with two workers 22.5 -> 17.6 s).",
+    "and the two stages) and deflated three times. Tried: labels of cropped cases read back in WebAssembly and class " +
+    "locations found by runs (kept, two cases with one worker 32 -> 25 s), blocks that hardly repeat anything but runs " +
+    "deflated without a search (kept, two cases with two workers 22.5 -> 17.6 s), labels as int16 where they were read (kept, " +
+    "5 to 10 % of the memory). The peak depends on which cases meet.",
   "nearest-uint8": STREAM,
   "nearest-float32": STREAM,
 };

@@ -19,11 +19,6 @@ export function inverseAxes(axes: Axes3): Axes3 {
 /** Voxels along the sides of what is transposed at a time. */
 const TILE = 64;
 
-/** Every `step`-th voxel from `from` on, side by side. Inside the loops over the tiles it is 10 to 20 % slower. */
-function gather(data: VoxelArray, from: number, step: number, result: VoxelArray, to: number, length: number): void {
-  for (const end = to + length; to < end; to++, from += step) result[to] = data[from] as number;
-}
-
 /**
  * NumPy's `transpose(axes)` made contiguous: `result.shape[i] = shape[axes[i]]`. The axes of the result that `flips`
  * marks run from the end to the beginning. Returns `data` itself for the identity.
@@ -36,9 +31,12 @@ export function transpose<T extends VoxelArray>(
 ): T {
   if (axes[0] === 0 && axes[1] === 1 && axes[2] === 2 && !flips.includes(true)) return data;
   const [n0, n1, n2] = permute(shape, axes);
-  const strides = permute([shape[1] * shape[2], shape[2], 1], axes);
-  const [s0, s1, s2] = strides.map((stride, i) => (flips[i] ? -stride : stride)) as [number, number, number];
-  const start = [n0, n1, n2].reduce((sum, n, i) => (flips[i] ? sum + (n - 1) * (strides[i] as number) : sum), 0);
+  const [t0, t1, t2] = permute([shape[1] * shape[2], shape[2], 1], axes);
+  // Written out: from an array of strides the engine makes slower loops (1.2 to 1.4 times).
+  const s0 = flips[0] ? -t0 : t0;
+  const s1 = flips[1] ? -t1 : t1;
+  const s2 = flips[2] ? -t2 : t2;
+  const start = (flips[0] ? (n0 - 1) * t0 : 0) + (flips[1] ? (n1 - 1) * t1 : 0) + (flips[2] ? (n2 - 1) * t2 : 0);
   const result = sameKind(data, data.length);
   if (s2 === 1 || s2 === -1) {
     let out = 0;
@@ -68,8 +66,9 @@ export function transpose<T extends VoxelArray>(
       for (let first = 0; first < n2; first += TILE) {
         const length = Math.min(TILE, n2 - first);
         for (let j = low; j < high; j++) {
-          const from = start + i * other.from + j * wasLast.from + first * s2;
-          gather(data, from, s2, result, i * other.step + j * wasLast.step + first, length);
+          let from = start + i * other.from + j * wasLast.from + first * s2;
+          let to = i * other.step + j * wasLast.step + first;
+          for (const end = to + length; to < end; to++, from += s2) result[to] = data[from] as number;
         }
       }
     }

@@ -1,11 +1,12 @@
 import { inFile, NnprepError } from "../core/errors.js";
+import type { NdArray } from "../core/python.js";
 import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../core/volume.js";
 import { type CaseProperties, propertiesFromPython, propertiesToPython } from "../documents/properties.js";
 import { readScanFile } from "../io/formats.js";
 import { type NpzCompression, readNpzArray, streamFloat32Npz } from "../io/npz.js";
 import { formatPickle, parsePickle } from "../io/pickle.js";
 import { type ScanReading, scanFileFromBytes } from "../io/scan-file.js";
-import { wholeLabels } from "../kernels/clean.js";
+import { wholeFloatLabels } from "../kernels/clean.js";
 import { asCropped, type CroppedProperties } from "../recipes/v1/crop-case.js";
 import { caseFileNames, joinPath } from "../recipes/v1/layout.js";
 import { init } from "../runtime/instantiate.js";
@@ -60,7 +61,7 @@ export async function loadArrays(store: Store, identifier: string, folder = ""):
   return inFile(store.location(path), async () => splitStack(await readNpzArray(bytes, ARRAY_KEY)));
 }
 
-function splitStack({ data, shape }: { data: ArrayLike<unknown>; shape: readonly number[] }): LabelledCaseArrays {
+function splitStack({ data, shape }: NdArray): LabelledCaseArrays {
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
   if (!isFloat || shape.length !== 4 || (shape[0] as number) < 2) {
     throw new NnprepError(
@@ -75,7 +76,8 @@ function splitStack({ data, shape }: { data: ArrayLike<unknown>; shape: readonly
   const n = voxelCount(grid);
   const channels = Array.from({ length: (shape[0] as number) - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
   const values = stack.subarray(channels.length * n);
-  const label = wholeLabels(values);
+  // The label becomes int16 where it is: the stack is not needed any more.
+  const label = wholeFloatLabels(values, new Int16Array(values.buffer, values.byteOffset, n));
   if (typeof label === "number") {
     throw new NnprepError(
       "CORRUPT_FILE",

@@ -66,6 +66,8 @@ async function loadAndPreprocess(
   { identifier, settings, options }: PreprocessJob,
 ): Promise<PreprocessedCase> {
   const arrays = await loadArrays(cropped, identifier);
+  // The inflater holds the file's bytes until the engine's next turn.
+  await new Promise((resolve) => setTimeout(resolve));
   collectGarbage();
   return inFile(cropped.location(identifier), () => preprocessCase(arrays, properties, settings, options));
 }

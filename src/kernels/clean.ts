@@ -40,20 +40,23 @@ export function clearLowLabels(labels: Int16Array): void {
  */
 export function wholeLabels(values: VoxelArray): Int16Array | number {
   if (values instanceof Int16Array) return values;
-  if (values instanceof Float32Array) return wholeFloats(values);
+  if (values instanceof Float32Array) return wholeFloatLabels(values, new Int16Array(values.length));
   const labels = new Int16Array(values);
   if (values instanceof Uint8Array || values instanceof Int8Array) return labels;
   for (let i = 0; i < labels.length; i++) if (labels[i] !== values[i]) return i;
   return labels;
 }
 
-function wholeFloats(values: Float32Array): Int16Array | number {
+/**
+ * The same for float32. `result` may lie in the memory of `values`, from their beginning on: what is overwritten has been
+ * read by then. When there is a wrong voxel, it and those after it are still there.
+ */
+export function wholeFloatLabels(values: Float32Array, result: Int16Array): Int16Array | number {
   const { exports, window } = kernels<CleanExports>();
   const [from, to] = window.reserve(4 * TILE, 2 * TILE);
   const tile = window.f32(from, TILE);
   const labels = window.i16(to, TILE);
   const copyOut = copierOf(labels);
-  const result = new Int16Array(values.length);
   let wrong = -1;
   forEachTile(values.length, (start, length) => {
     if (wrong >= 0) return;

@@ -2,6 +2,7 @@ import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import { type Extent, ExtentGatherer } from "./extent.js";
 import { type CubicTaps, cubicTaps } from "./taps.js";
+import { PIECE_BYTES } from "./tile.js";
 
 interface FastExports {
   fastRows(
@@ -150,6 +151,16 @@ class Between {
     this.#rest = (newShape[1] - rows[1]) * newShape[2];
   }
 
+  /** Writes the values from `lane` on of plane i0. */
+  put(i0: number, lane: number, values: Float32Array): void {
+    const { output, newShape, rows } = this;
+    const [m0, m1, m2] = newShape;
+    if (i0 < m0) output.set(values, (i0 * m1 + rows[0]) * m2 + lane);
+    else {
+      this.forEachPiece(i0, lane, values.length, (piece, at) => piece.set(values.subarray(at, at + piece.length)));
+    }
+  }
+
   /** Calls back with each piece of the values [lane, lane + count) of plane i0, in order. */
   forEachPiece(i0: number, lane: number, count: number, visit: (values: Float32Array, at: number) => void): void {
     const { output, newShape, rows, spare } = this;
@@ -175,6 +186,13 @@ class Between {
       at += piece.length;
     }
   }
+}
+
+/** Views of the first `length` of every `stride` values; the last may be shorter. */
+function viewsOf(values: Float32Array, stride: number, length: number): Float32Array[] {
+  const views: Float32Array[] = [];
+  for (let at = 0; at < values.length; at += stride) views.push(values.subarray(at, at + length));
+  return views;
 }
 
 /** The two last axes of the band's rows. The extent of the volume is gathered with the first band. */
@@ -207,7 +225,10 @@ function resizePlanes(
   storeTaps(cubicTaps(n2, m2), table2);
   const gatherer = known === null ? new ExtentGatherer(shape, gathered) : null;
   const source = window.f32(slice, n1 * n2);
+  // Rows without their padding, or pieces of whole planes; the same views for all slices.
   const result = window.f32(plane, (to - from) * width);
+  const run = width === m2 ? PIECE_BYTES / 4 : m2;
+  const runs = viewsOf(result, width === m2 ? run : width, run);
   for (let i0 = 0; i0 < n0; i0++) {
     if (gatherer === null) {
       source.set(data.subarray((i0 * n1 + begin) * n2, (i0 * n1 + end) * n2), begin * n2);
@@ -231,15 +252,7 @@ function resizePlanes(
       Number.NEGATIVE_INFINITY,
       Number.POSITIVE_INFINITY,
     );
-    if (width === m2) {
-      between.forEachPiece(i0, 0, between.columns, (values, at) => values.set(result.subarray(at, at + values.length)));
-      continue;
-    }
-    for (let row = 0; row < to - from; row++) {
-      between.forEachPiece(i0, row * m2, m2, (values, at) =>
-        values.set(result.subarray(row * width + at, row * width + at + values.length)),
-      );
-    }
+    for (let r = 0; r < runs.length; r++) between.put(i0, r * run, runs[r] as Float32Array);
   }
   return known ?? (gatherer as ExtentGatherer).finish();
 }
@@ -254,6 +267,7 @@ function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent, ce
   storeTaps(cubicTaps(n0, m0), table);
   const source = window.f32(input, n0 * most);
   const target = window.f32(result, m0 * most);
+  let results = viewsOf(target, most, Math.min(most, columns));
   for (let lane = 0; lane < columns; lane += most) {
     const count = Math.min(most, columns - lane);
     for (let i0 = 0; i0 < n0; i0++) {
@@ -273,8 +287,7 @@ function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent, ce
       low,
       high,
     );
-    for (let k0 = 0; k0 < m0; k0++) {
-      between.forEachPiece(k0, lane, count, (values) => values.set(target.subarray(k0 * most, k0 * most + count)));
-    }
+    if (count < most) results = viewsOf(target, most, count);
+    for (let k0 = 0; k0 < m0; k0++) between.put(k0, lane, results[k0] as Float32Array);
   }
 }

@@ -4,6 +4,9 @@ import { kernels } from "../runtime/instantiate.js";
 /** Edge length in voxels of the blocks whose magnitudes are known. */
 export const BLOCK = 4;
 
+/** A float32's infinity; magnitudes below are finite. */
+const INFINITY_BITS = 0x7f800000;
+
 /** Least and greatest value of a volume. */
 export interface Range {
   readonly low: number;
@@ -90,7 +93,7 @@ export class ExtentGatherer {
     return {
       low: Math.min(...range.subarray(0, 4)),
       high: Math.max(...range.subarray(4, 8)),
-      finite: bits.every((b) => b === 0),
+      finite: bits.every((b) => b < INFINITY_BITS),
       blocks: this.#blocks,
       magnitudes: this.#magnitudes,
     };

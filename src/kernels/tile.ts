@@ -8,7 +8,7 @@ export const TILE = 8192;
  * Bytes that leave the window in one `set`. Up to here C libraries copy by ordinary stores; more than that they leave to
  * the processor's string instructions, which write 40 % slower to memory outside of the caches.
  */
-const PIECE_BYTES = 8192;
+export const PIECE_BYTES = 8192;
 
 /** Calls `visit(start, length)` for consecutive tiles of `count` voxels. */
 export function forEachTile(count: number, visit: (start: number, length: number) => void): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadArrays, loadProperties, saveProperties } from "../../src/dataset/case-files.js";
+import { loadArrays, loadProperties, saveCase, saveProperties } from "../../src/dataset/case-files.js";
 import { cropDataset } from "../../src/dataset/crop.js";
 import { fingerprintDataset } from "../../src/dataset/fingerprint.js";
 import { LocalExecutor } from "../../src/dataset/local-executor.js";
@@ -69,6 +69,19 @@ test("properties are loaded and saved by themselves", async () => {
   await saveProperties(task.stores.cropped, "mr_1", { ...properties, seg_file: null });
   expect(await loadProperties(task.stores.cropped, "mr_1")).toEqual({ ...properties, seg_file: null });
 });
+
+test.each(["none", "fast"] as const)(
+  "a stored case can be read as often as one likes: compression %s",
+  async (compression) => {
+    const task = await openInMemory(MR_TASK);
+    const { cropped } = task.stores;
+    await cropDataset(task);
+    const case1 = await loadArrays(cropped, "mr_1");
+    await saveCase(cropped, "copy", case1, await loadProperties(cropped, "mr_1"), "", compression);
+    // The label is made in the memory that it was read into, which must not be the store's own.
+    for (let time = 0; time < 2; time++) expect(await loadArrays(cropped, "copy")).toEqual(case1);
+  },
+);
 
 test("cropping skips what is done, redoes what is half done, and overwrites on request", async () => {
   const task = await openInMemory(MR_TASK);

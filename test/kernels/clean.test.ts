@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { clearLowLabels, countNan, wholeLabels } from "../../src/kernels/clean.js";
+import { clearLowLabels, countNan, wholeFloatLabels, wholeLabels } from "../../src/kernels/clean.js";
 import { TILE } from "../../src/kernels/tile.js";
 import { init } from "../../src/runtime/instantiate.js";
 
@@ -45,4 +45,15 @@ test.each(LENGTHS)("labels of every type become int16, and the first that does n
   }
   const int16 = Int16Array.from(values);
   expect(wholeLabels(int16)).toBe(int16);
+});
+
+test.each(LENGTHS)("float32 labels become int16 in their own memory: %i labels", (n) => {
+  const expected = Int16Array.from({ length: n }, (_, i) => (i * 7919) % 30000);
+  const values = Float32Array.from(expected);
+  expect(wholeFloatLabels(values, new Int16Array(values.buffer, 0, n))).toEqual(expected);
+  if (n === 0) return;
+  const damaged = Float32Array.from(expected);
+  damaged[n - 1] = 0.5;
+  expect(wholeFloatLabels(damaged, new Int16Array(damaged.buffer, 0, n))).toBe(n - 1);
+  expect(damaged[n - 1]).toBe(0.5);
 });

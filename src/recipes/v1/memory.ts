@@ -62,8 +62,8 @@ export function estimatePreprocessMemory(
   const after = voxelCount(newShape);
   const axes = settings.transposeForward;
   const isTransposed = axes[0] !== 0 || axes[1] !== 1;
-  // The stack as stored, its label as int16, all channels and the label resampled.
-  const arrays = before * (4 * (channels + 1) + 2) + after * (4 * channels + 2);
+  // The stack as stored, all channels and the label resampled.
+  const arrays = before * 4 * (channels + 1) + after * (4 * channels + 2);
   const turned = isTransposed ? 4 * before : 0;
   const masked = settings.useMaskForNorm.some((use, c) => use && settings.normalizationSchemes[c] !== "CT");
   const selecting = masked || settings.normalizationSchemes.includes("CT2") ? 4 * after : 0;

@@ -24,13 +24,13 @@ const preprocess = (shape: Shape3, target: Vec3, transposeForward: readonly [num
 
 // Per voxel before: 8 stack, 2 label; after: 4 channel, 2 label, 0.4 for locations of a tenth.
 test("a resampled case: stack, label, results and one float64 intermediate of padded rows", () => {
-  const constant = preprocess([200, 256, 256], [1, 1, 1]) - 200 * 256 * 256 * (10 + 6 + 0.4);
+  const constant = preprocess([200, 256, 256], [1, 1, 1]) - 200 * 256 * 256 * (8 + 6 + 0.4);
   const before = 160 * 256 * 256;
   const after = 200 * 320 * 320;
-  const expected = before * 10 + after * 6.4 + 8 * 160 * 320 * 320;
+  const expected = before * 8 + after * 6.4 + 8 * 160 * 320 * 320;
   expect(preprocess([160, 256, 256], [0.8, 0.8, 0.8]) - expected).toBeCloseTo(constant, 0);
   // 250 voxels a row are padded to 256 lanes.
-  const padded = 100 ** 3 * 10 + 250 ** 3 * 6.4 + 8 * 100 * 250 * 256;
+  const padded = 100 ** 3 * 8 + 250 ** 3 * 6.4 + 8 * 100 * 250 * 256;
   expect(preprocess([100, 100, 100], [0.4, 0.4, 0.4]) - padded).toBeCloseTo(constant, 0);
 });
 

@@ -49,9 +49,8 @@ export function roundFirstAxis(
   const doubts = new Doubts(output, held, { from: (tiles[0]?.lane ?? firstLane) - firstLane, to: end, width });
   let known = levels;
   let { input, pass } = openPass(job);
-  // Tiles that are cut alike share their views.
-  let runs: Run[] = [];
-  let cut = { column: -1, lanes: 0 };
+  // Tiles that are cut alike share their views; there are few ways.
+  const runsOf = new Map<string, Run[]>();
   for (let t = 0; t < tiles.length; t++) {
     const tile = tiles[t] as Tile;
     const { lanes } = tile;
@@ -63,17 +62,17 @@ export function roundFirstAxis(
       // Working out the levels takes the window: set it up again and repeat this tile.
       known = findLevels({ from: lane, to: end, width });
       ({ input, pass } = openPass(job));
-      cut = { column: -1, lanes: 0 };
+      runsOf.clear();
       t--;
       continue;
     }
     const column = lane % width;
-    if (cut.column !== column || cut.lanes !== lanes) {
-      runs = runsOfTile(pass.result(lanes), column, lanes, held, width);
-      cut = { column, lanes };
-    }
-    const row = Math.floor(lane / width) * m2;
-    for (const { values, to } of runs) output.set(values, row + to);
+    const room = Math.min(lanes, m2 - column);
+    const cut = `${lanes} ${room}`;
+    const runs = runsOf.get(cut) ?? runsOfTile(pass.result(lanes), lanes, room, held, width);
+    runsOf.set(cut, runs);
+    const place = Math.floor(lane / width) * m2 + column;
+    for (const { values, to } of runs) output.set(values, place + to);
     pass.forEachDoubt(count, (k0, at, value) => {
       const k1 = Math.floor((lane + at) / width);
       const k2 = lane + at - k1 * width;

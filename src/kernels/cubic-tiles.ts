@@ -72,27 +72,30 @@ export function scatterPart(
   }
 }
 
-/** A run of a rounded tile and its place in the output, relative to the row in which the tile starts. */
+/** A run of a rounded tile and its place in the output, relative to that of the tile's first lane. */
 export interface Run {
   readonly values: Float32Array;
   readonly to: number;
 }
 
-/** Runs of a rounded tile (stride `lanes`) whose first lane is in `column`, without the padding lanes. */
+/**
+ * Runs of a rounded tile (stride `lanes`) without the padding lanes. In its first row `room` lanes from the tile's first on
+ * are no padding.
+ */
 export function runsOfTile(
   tile: Float32Array,
-  column: number,
   lanes: number,
+  room: number,
   [m0, m1, m2]: Shape3,
   width: number,
 ): Run[] {
   const runs: Run[] = [];
   for (let k0 = 0; k0 < m0; k0++) {
     for (let at = 0; at < lanes; ) {
-      const k1 = Math.floor((column + at) / width);
-      const k2 = column + at - k1 * width;
+      const k1 = Math.floor(at / width);
+      const k2 = at - k1 * width;
       const count = width === m2 ? lanes : Math.min(lanes - at, width - k2);
-      const valid = width === m2 ? lanes : Math.min(count, m2 - k2);
+      const valid = width === m2 ? lanes : Math.min(count, room - k2);
       if (valid > 0) {
         const from = k0 * lanes + at;
         runs.push({ values: tile.subarray(from, from + valid), to: (k0 * m1 + k1) * m2 + k2 });

@@ -69,15 +69,21 @@ async function build(
   try {
     await work(join(raw, name), { onProgress: bar.show, signal: abort.signal });
     if (abort.signal.aborted) throw new NnprepError("ABORTED", complete);
+    bar.stop();
+    // Still listening: between two listeners a signal would be lost.
+    await runCommand(
+      "convert",
+      { ...options, raw, task: [number] },
+      { verify: true },
+      { preprocessed: false },
+      complete,
+    );
   } catch (error) {
     bar.stop();
     printError("convert", options.json, error);
     if (abort.signal.aborted) process.exitCode = 130;
-    return;
   } finally {
-    bar.stop();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
-  await runCommand("convert", { ...options, raw, task: [number] }, { verify: true }, { preprocessed: false }, complete);
 }

@@ -172,7 +172,13 @@ test("--to-task by a pattern: DICOM and NRRD become a task that is verified", as
 });
 
 test("Ctrl-C while the finished task is checked says that it is complete, and what checks it", async () => {
-  const call = ["convert", "--to-task", "Task514_Stopped", "--description", at("pattern.json"), "--raw", at("raw")];
+  // Many cases, so that their check lasts longer than the signal takes to arrive.
+  const training = Array.from({ length: 60 }, (_, i) => {
+    return { id: `c${i}`, images: [at("scans/p1/T1.nrrd")], label: at("labels/p1.nrrd") };
+  });
+  const labels = { 0: "background", 1: "a", 2: "b" };
+  writeFileSync(at("many.json"), JSON.stringify({ modality: { 0: "T1" }, labels, training }));
+  const call = ["convert", "--to-task", "Task514_Stopped", "--description", at("many.json"), "--raw", at("raw")];
   const { child, done } = startCli([...call, "--workers", "1", "--no-progress"]);
   await until(() => existsSync(at("raw/Task514_Stopped/dataset.json")));
   child.kill("SIGINT");

@@ -9,7 +9,8 @@ const universal = [
   "test/steps/**/*.test.ts",
   "test/io/**/*.test.ts",
   "test/recipes/**/*.test.ts",
-  "test/dataset/**/*.test.ts",
+  "test/runner/**/*.test.ts",
+  "test/inference/**/*.test.ts",
   "test/view/**/*.test.ts",
 ];
 

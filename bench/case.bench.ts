@@ -1,5 +1,5 @@
 import { IDENTITY_GEOMETRY, type Shape3, type Vec3, voxelCount } from "../src/core/volume.js";
-import { cropCase } from "../src/recipes/v1/crop-case.js";
+import { cropCase } from "../src/recipes/v1/crop/crop-case.js";
 import { type PreprocessedCase, preprocessCase, type StageSettings } from "../src/recipes/v1/preprocess.js";
 import { ctScan, labelMap, mrScan } from "./data.js";
 import { exactAnd, type Input, type Numbers, type Row, type Scale, sizeText } from "./row.js";

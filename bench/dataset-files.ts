@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { IDENTITY_GEOMETRY, type Shape3, type Vec3, voxelCount } from "../src/core/volume.js";
-import { formatDatasetJson } from "../src/documents/dataset-json.js";
 import { formatNifti } from "../src/io/nifti.js";
+import { formatDatasetJson } from "../src/recipes/v1/documents/dataset-json.js";
 import { ctScan, labelMap } from "./data.js";
 import { FULL, QUICK, type Scale } from "./row.js";
 

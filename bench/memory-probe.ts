@@ -1,18 +1,18 @@
 /** One measurement of memory in a process of its own: `node memory-probe.js KIND [argument...]` prints JSON. */
 import { join } from "node:path";
 import { IDENTITY_GEOMETRY, type Shape3, type Vec3, voxelCount } from "../src/core/volume.js";
-import { loadCroppedProperties, saveCase } from "../src/dataset/case-files.js";
-import { FolderStore } from "../src/dataset/folder-store.js";
-import { preprocessOneCase } from "../src/dataset/preprocess.js";
-import type { TaskStores } from "../src/dataset/task.js";
 import { formatNifti, parseNifti } from "../src/io/nifti.js";
 import { readNpzArray, writeNpz } from "../src/io/npz.js";
 import { resizeCubic } from "../src/kernels/cubic.js";
 import { resizeCubicFast } from "../src/kernels/cubic-fast.js";
-import { cropCase } from "../src/recipes/v1/crop-case.js";
+import { cropCase } from "../src/recipes/v1/crop/crop-case.js";
 import { exportSegmentation } from "../src/recipes/v1/export.js";
 import { estimatePreprocessMemory } from "../src/recipes/v1/memory.js";
 import { preprocessCase } from "../src/recipes/v1/preprocess.js";
+import { loadCroppedProperties, saveCase } from "../src/recipes/v1/stages/case-files.js";
+import { preprocessJob } from "../src/recipes/v1/stages/preprocess.js";
+import type { TaskStores } from "../src/recipes/v1/stages/task.js";
+import { FolderStore } from "../src/runner/folder-store.js";
 import { init } from "../src/runtime/instantiate.js";
 import { type CaseSpec, caseSpecs, stageOf } from "./case.bench.js";
 import { ctScan, labelMap, largeScan, probabilities } from "./data.js";
@@ -116,7 +116,7 @@ async function probeCase(spec: CaseSpec, folder: string): Promise<CaseProbe> {
   const baselineBytes = peakBytes();
   const settings = stageOf(spec);
   const estimateBytes = estimatePreprocessMemory(properties, spec.channels.length, settings);
-  await preprocessOneCase(stores, { identifier: IDENTIFIER, folder: "stage", settings, options: {} });
+  await preprocessJob.run(stores, { identifier: IDENTIFIER, folder: "stage", settings, options: {} });
   return { name: spec.name, estimateBytes, measuredBytes: peakBytes() - baselineBytes, wasmBytes: wasmBytes() };
 }
 

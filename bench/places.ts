@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 /** The repository; compiled, this file is in build/bench/bench. */
-export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 export const BENCH_FOLDER = fileURLToPath(new URL("../../../bench/", import.meta.url));
 /** The built command line, as users run it. */
 export const CLI = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));

@@ -15,130 +15,6 @@ export {
   type VoxelArray,
 } from "./core/volume.js";
 export {
-  type CascadeOptions,
-  type CascadeStores,
-  cascadeDataset,
-  type NextStageCase,
-} from "./dataset/cascade.js";
-export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./dataset/case-files.js";
-export { type CropOptions, type CroppedGrid, cropDataset } from "./dataset/crop.js";
-export { ALL_FOLDS, type CrossValidation, consolidateFolds, type FoldOptions } from "./dataset/cross-validation.js";
-export {
-  type EnsembleDatasetOptions,
-  type EnsembledCase,
-  type EnsembleSettings,
-  type EnsembleStores,
-  ensembleDataset,
-} from "./dataset/ensemble.js";
-export {
-  type CaseEvaluation,
-  describeUnexpectedLabels,
-  type EvaluateCaseOptions,
-  type EvaluateOptions,
-  type EvaluationTask,
-  evaluateCases,
-  evaluateFolders,
-  regionName,
-  summarizeOutcomes,
-} from "./dataset/evaluate.js";
-export {
-  type ExportDatasetOptions,
-  type ExportedCase,
-  type ExportSettings,
-  type ExportStores,
-  exportDataset,
-} from "./dataset/export.js";
-export {
-  type BestConfiguration,
-  type FindBestSettings,
-  findBestConfiguration,
-  type RankedCandidate,
-  type ResultsAccess,
-} from "./dataset/find-best.js";
-export {
-  describeFindings,
-  type Finding,
-  type FindingKind,
-  groupFindings,
-  type Verification,
-} from "./dataset/findings.js";
-export { fingerprintDataset } from "./dataset/fingerprint.js";
-export { LocalExecutor } from "./dataset/local-executor.js";
-export { MemoryStore } from "./dataset/memory-store.js";
-export { loadPlans, type PlanDatasetOptions, type PlannedDataset, planDataset } from "./dataset/plan.js";
-export {
-  type AppliedFile,
-  type AppliedPostprocessing,
-  applyToFiles,
-  type DecideOptions,
-  type DecisionTask,
-  decidePostprocessing,
-  filesToApply,
-  loadPostprocessing,
-  type PostprocessingResult,
-} from "./dataset/postprocess.js";
-export type { ComparedStores, PredictionFiles } from "./dataset/prediction-files.js";
-export {
-  type PreprocessDatasetOptions,
-  type PreprocessedGrid,
-  type PreprocessedStage,
-  preprocessDataset,
-} from "./dataset/preprocess.js";
-export { loadProbabilities } from "./dataset/probability-files.js";
-export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./dataset/run.js";
-export type { FileContent, Store } from "./dataset/store.js";
-export type { StageOptions, Task, TaskStores } from "./dataset/task.js";
-export { axisCodesOf, type CaseFile, type CaseVerification, verifyCase } from "./dataset/verify-case.js";
-export { verifyDataset } from "./dataset/verify-task.js";
-export {
-  type DatasetJson,
-  formatDatasetJson,
-  parseDatasetJson,
-  type TrainingCase,
-  type TrainingEntry,
-  trainingCases,
-} from "./documents/dataset-json.js";
-export {
-  type ChannelIntensityProperties,
-  type DatasetProperties,
-  datasetPropertiesFromPython,
-  datasetPropertiesToPython,
-  type IntensityProperties,
-  type IntensityStatistics,
-} from "./documents/fingerprint.js";
-export {
-  type NormalizationScheme,
-  type PlansStage,
-  type PlansV1,
-  plansFromPython,
-  plansToPython,
-} from "./documents/plans.js";
-export {
-  type ClassOrRegion,
-  formatPostprocessing,
-  type MinimumObjectSize,
-  type Postprocessing,
-  type PostprocessingDecision,
-  parsePostprocessing,
-} from "./documents/postprocessing.js";
-export { type CaseProperties, propertiesFromPython, propertiesToPython } from "./documents/properties.js";
-export {
-  addForegroundMean,
-  type CaseScores,
-  formatEvaluationCsv,
-  formatSummary,
-  meanForegroundDice,
-  parseSummary,
-  pythonTimestamp,
-  type Scores,
-  type Summary,
-  type SummaryTexts,
-  sortedScores,
-  summarize,
-  summaryClasses,
-} from "./documents/summary.js";
-export { parseTaskDescription, type TaskDescription } from "./documents/task-description.js";
-export {
   type DicomAllowance,
   type DicomDecoderOptions,
   type DicomListing,
@@ -170,23 +46,63 @@ export { resizeCubicFast } from "./kernels/cubic-fast.js";
 export { resizeLinear } from "./kernels/linear.js";
 export { resizeLabels } from "./kernels/linear-labels.js";
 export { resizeNearest } from "./kernels/nearest.js";
+export { parseTaskDescription, type TaskDescription } from "./recipes/task-description.js";
 export { type NextStageGrid, predictNextStage, resampleToNextStage } from "./recipes/v1/cascade.js";
-export {
-  applyPostprocessing,
-  type Chain,
-  type ChainResult,
-  type ChoosePostprocessingOptions,
-  choosePostprocessing,
-  type PredictedCase,
-  type ScoreCases,
-  scoreChains,
-} from "./recipes/v1/choose-postprocessing.js";
 export {
   type CaseVolumes,
   type CroppedCaseResult,
   type CroppedProperties,
   cropCase,
-} from "./recipes/v1/crop-case.js";
+} from "./recipes/v1/crop/crop-case.js";
+export { preparedGeometry } from "./recipes/v1/crop/prepared-geometry.js";
+export { stackCase, type UnstackedCase, unstackCase } from "./recipes/v1/crop/stack-case.js";
+export {
+  type DatasetJson,
+  formatDatasetJson,
+  parseDatasetJson,
+  type TrainingCase,
+  type TrainingEntry,
+  trainingCases,
+} from "./recipes/v1/documents/dataset-json.js";
+export {
+  type ChannelIntensityProperties,
+  type DatasetProperties,
+  datasetPropertiesFromPython,
+  datasetPropertiesToPython,
+  type IntensityProperties,
+  type IntensityStatistics,
+} from "./recipes/v1/documents/fingerprint.js";
+export {
+  type NormalizationScheme,
+  type PlansStage,
+  type PlansV1,
+  plansFromPython,
+  plansToPython,
+} from "./recipes/v1/documents/plans.js";
+export {
+  type ClassOrRegion,
+  formatPostprocessing,
+  type MinimumObjectSize,
+  type Postprocessing,
+  type PostprocessingDecision,
+  parsePostprocessing,
+} from "./recipes/v1/documents/postprocessing.js";
+export { type CaseProperties, propertiesFromPython, propertiesToPython } from "./recipes/v1/documents/properties.js";
+export {
+  addForegroundMean,
+  type CaseScores,
+  formatEvaluationCsv,
+  formatSummary,
+  meanForegroundDice,
+  parseSummary,
+  pythonTimestamp,
+  type Scores,
+  type Summary,
+  type SummaryTexts,
+  sortedScores,
+  summarize,
+  summaryClasses,
+} from "./recipes/v1/documents/summary.js";
 export {
   type ExportedSegmentation,
   type ExportOptions,
@@ -211,8 +127,17 @@ export {
   planExperiment2d,
   planExperiment3d,
   type TargetSpacingRule,
-} from "./recipes/v1/plan.js";
-export { preparedGeometry } from "./recipes/v1/prepared-geometry.js";
+} from "./recipes/v1/planners/experiment-planner.js";
+export {
+  applyPostprocessing,
+  type Chain,
+  type ChainResult,
+  type ChoosePostprocessingOptions,
+  choosePostprocessing,
+  type PredictedCase,
+  type ScoreCases,
+  scoreChains,
+} from "./recipes/v1/postprocess.js";
 export {
   type CaseWarning,
   type PreprocessedCase,
@@ -227,7 +152,87 @@ export {
   type ModelNames,
   modelFolder,
 } from "./recipes/v1/results-layout.js";
-export { stackCase, type UnstackedCase, unstackCase } from "./recipes/v1/stack-case.js";
+export {
+  type CascadeOptions,
+  type CascadeStores,
+  cascadeDataset,
+  type NextStageCase,
+} from "./recipes/v1/stages/cascade.js";
+export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./recipes/v1/stages/case-files.js";
+export { type CropOptions, type CroppedGrid, cropDataset } from "./recipes/v1/stages/crop.js";
+export {
+  ALL_FOLDS,
+  type CrossValidation,
+  consolidateFolds,
+  type FoldOptions,
+} from "./recipes/v1/stages/cross-validation.js";
+export {
+  type EnsembleDatasetOptions,
+  type EnsembledCase,
+  type EnsembleSettings,
+  type EnsembleStores,
+  ensembleDataset,
+} from "./recipes/v1/stages/ensemble.js";
+export {
+  type CaseEvaluation,
+  describeUnexpectedLabels,
+  type EvaluateCaseOptions,
+  type EvaluateOptions,
+  type EvaluationTask,
+  evaluateCases,
+  evaluateFolders,
+  regionName,
+  summarizeOutcomes,
+} from "./recipes/v1/stages/evaluate.js";
+export {
+  type ExportDatasetOptions,
+  type ExportedCase,
+  type ExportSettings,
+  type ExportStores,
+  exportDataset,
+} from "./recipes/v1/stages/export.js";
+export {
+  type BestConfiguration,
+  type FindBestSettings,
+  findBestConfiguration,
+  type RankedCandidate,
+  type ResultsAccess,
+} from "./recipes/v1/stages/find-best.js";
+export { fingerprintDataset } from "./recipes/v1/stages/fingerprint.js";
+export { loadPlans, type PlanDatasetOptions, type PlannedDataset, planDataset } from "./recipes/v1/stages/plan.js";
+export {
+  type AppliedFile,
+  type AppliedPostprocessing,
+  applyToFiles,
+  type DecideOptions,
+  type DecisionTask,
+  decidePostprocessing,
+  filesToApply,
+  loadPostprocessing,
+  type PostprocessingResult,
+} from "./recipes/v1/stages/postprocess.js";
+export type { ComparedStores, PredictionFiles } from "./recipes/v1/stages/prediction-files.js";
+export {
+  type PreprocessDatasetOptions,
+  type PreprocessedGrid,
+  type PreprocessedStage,
+  preprocessDataset,
+} from "./recipes/v1/stages/preprocess.js";
+export { loadProbabilities } from "./recipes/v1/stages/probability-files.js";
+export type { StageOptions, Task, TaskStores } from "./recipes/v1/stages/task.js";
+export { verifyDataset } from "./recipes/v1/stages/verify-task.js";
+export {
+  describeFindings,
+  type Finding,
+  type FindingKind,
+  groupFindings,
+  type Verification,
+} from "./recipes/verify/findings.js";
+export { axisCodesOf, type CaseFile, type CaseVerification, verifyCase } from "./recipes/verify/verify-case.js";
+export { LocalExecutor } from "./runner/local-executor.js";
+export { MemoryStore } from "./runner/memory-store.js";
+export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./runner/run.js";
+export type { FileContent, Store } from "./runner/store.js";
 export { type InitOptions, init } from "./runtime/instantiate.js";
 export { sampleClassLocations } from "./steps/class-locations.js";
 export {

@@ -1,6 +1,8 @@
 /** The package in Node: everything of `index`, and tasks in folders with worker processes. */
-export { type BuildTaskOptions, buildTask, splitMsdTask } from "./dataset/convert-task.js";
-export { FolderStore } from "./dataset/folder-store.js";
-export { openTask, ProcessExecutor, type TaskFolders } from "./dataset/process-executor.js";
-export { readScanPath, scanFileFromPath, scanFilesInFolder } from "./dataset/scan-path.js";
+
 export * from "./index.js";
+export { readScanPath, scanFileFromPath, scanFilesInFolder } from "./io/scan-path.js";
+export { type BuildTaskOptions, buildTask, splitMsdTask } from "./recipes/v1/stages/convert-task.js";
+export { openTask, type TaskFolders } from "./recipes/v1/stages/open-task.js";
+export { FolderStore } from "./runner/folder-store.js";
+export { type NamedFolders, ProcessExecutor, type StoresOf } from "./runner/process-executor.js";

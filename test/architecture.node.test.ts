@@ -14,21 +14,30 @@ const LONGER: Readonly<Record<string, number>> = {};
 // The TypeScript compiler reads all of the sources: seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-/** What each layer may import besides itself. `index`, `node` and `web` are the three entry files. */
+/**
+ * What each layer may import besides itself. `index`, `node`, `web` and `worker` are entry files. The runner stands below
+ * the recipes: it knows cases, jobs and stores, not what is done with them, so that a recipe's stages can use it.
+ */
+const BELOW_RECIPES = ["core", "runtime", "kernels", "steps", "io", "runner"];
+const BELOW_INDEX = [...BELOW_RECIPES, "recipes", "inference", "view", "report"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   runtime: ["core"],
-  io: ["core"],
-  documents: ["core"],
   kernels: ["core", "runtime"],
+  // Compression kernels serve file formats.
+  io: ["core", "runtime", "kernels"],
   steps: ["core", "runtime", "kernels"],
+  runner: ["core", "runtime", "io"],
+  recipes: BELOW_RECIPES,
+  inference: [...BELOW_RECIPES, "recipes"],
   view: ["core", "kernels"],
-  recipes: ["core", "runtime", "kernels", "steps", "io", "documents"],
-  dataset: ["core", "runtime", "kernels", "steps", "recipes", "io", "documents"],
-  index: ["core", "runtime", "kernels", "steps", "recipes", "dataset", "io", "documents", "view"],
-  node: ["index", "dataset"],
-  web: ["index", "dataset"],
-  cli: ["node"],
+  report: [...BELOW_RECIPES, "recipes", "view"],
+  index: BELOW_INDEX,
+  node: ["index", ...BELOW_INDEX],
+  web: ["index", ...BELOW_INDEX],
+  worker: BELOW_INDEX,
+  // The public names are made for users, not for the command line.
+  cli: ["node", ...BELOW_INDEX],
 };
 
 /** Packages, and the only place that may know each of them. */
@@ -40,7 +49,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "@itk-wasm/dicom": /^src\/io\/dicom-decoder-(node|web)\.ts$/,
   fflate: /^src\/io\//,
   "meshoptimizer/simplifier": /^src\/view\/reduce\.ts$/,
-  valibot: /^src\/documents\//,
+  valibot: /^src\/recipes\/(task-description\.ts|v[12]\/documents\/)/,
   commander: /^src\/cli\//,
   "cli-progress": /^src\/cli\/progress\.ts$/,
 };
@@ -144,6 +153,15 @@ test("imports point down", () => {
 
 test("imports lead to files that exist", () => {
   const wrong = [...imports.node, ...imports.web].filter(({ to }) => to !== null && !sources.includes(to));
+  expect(wrong.map(({ from, specifier }) => `${from} imports ${specifier}`)).toEqual([]);
+});
+
+test("the two generations do not know each other", () => {
+  const generation = (file: string) => /^src\/recipes\/(v\d)\//.exec(file)?.[1];
+  const wrong = imports.node.filter(({ from, to }) => {
+    const [own, other] = [generation(from), generation(to ?? "")];
+    return own !== undefined && other !== undefined && own !== other;
+  });
   expect(wrong.map(({ from, specifier }) => `${from} imports ${specifier}`)).toEqual([]);
 });
 

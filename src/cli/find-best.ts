@@ -3,12 +3,12 @@ import { isAbsolute, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import {
   type BestConfiguration,
-  type Executor,
   FolderStore,
   findBestConfiguration,
   findTask,
   MODELS,
   modelFolder,
+  type NamedFolders,
   type RankedCandidate,
 } from "../node.js";
 import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
@@ -53,8 +53,10 @@ export function findBestCommand(): Command {
       const run = open.options();
       const access = {
         store: (folder: string) => new FolderStore(path(folder)),
-        executor: (folders: Readonly<Record<string, string>>): Executor =>
-          open(Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, path(folder)]))).executor,
+        executor: <F extends NamedFolders>(folders: F) => {
+          const paths = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, path(folder)]));
+          return open(paths as { readonly [K in keyof F]: string }).executor;
+        },
       };
       const results: TaskChoice[] = [];
       for (const number of options.task) {

@@ -108,7 +108,7 @@ class TaskReport {
     readonly folders: TaskFolders,
     readonly options: HtmlReportOptions,
     readonly open: OpenWorkshop,
-    readonly workshop: Workshop,
+    readonly workshop: Workshop<Omit<TaskFolders, "task">>,
   ) {
     this.#number = Number(folders.task.slice(4, 7));
   }

@@ -1,4 +1,13 @@
-import { type CaseOutcome, type Executor, FolderStore, NnprepError, ProcessExecutor, type Progress } from "../node.js";
+import {
+  type CaseOutcome,
+  type Executor,
+  FolderStore,
+  type NamedFolders,
+  NnprepError,
+  ProcessExecutor,
+  type Progress,
+  type StoresOf,
+} from "../node.js";
 import { memoryBudget } from "./memory-limit.js";
 import { type RunOptions, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
@@ -7,8 +16,8 @@ import { formatTable } from "./table.js";
 const INTERRUPTED = 130;
 
 /** What a stage gets beside its own settings. */
-export interface FolderRun {
-  readonly executor: Executor;
+export interface FolderRun<F> {
+  readonly executor: Executor<StoresOf<F>>;
   readonly signal: AbortSignal;
   readonly memoryBudgetBytes: number;
   readonly memoryAvailableBytes: number;
@@ -29,11 +38,11 @@ export interface FolderReport<R> {
  * Runs one stage over the cases of folders with worker processes, prints what was done and sets the exit code.
  * @param folders by the names under which the jobs know their stores; "output" is cleared of temporary files.
  */
-export async function runFolders<R>(
+export async function runFolders<F extends NamedFolders & { readonly output: string }, R>(
   command: string,
-  folders: Readonly<Record<string, string>> & { readonly output: string },
+  folders: F,
   options: RunOptions,
-  stage: (run: FolderRun) => Promise<CaseOutcome<R>[]>,
+  stage: (run: FolderRun<F>) => Promise<CaseOutcome<R>[]>,
   report: FolderReport<R>,
 ): Promise<void> {
   const abort = new AbortController();

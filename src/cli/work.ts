@@ -1,4 +1,12 @@
-import { type RunOptions as CaseOptions, type Executor, FolderStore, NnprepError, ProcessExecutor } from "../node.js";
+import {
+  type RunOptions as CaseOptions,
+  type Executor,
+  FolderStore,
+  type NamedFolders,
+  NnprepError,
+  ProcessExecutor,
+  type StoresOf,
+} from "../node.js";
 import { memoryBudget } from "./memory-limit.js";
 import { type RunOptions, UsageError } from "./options.js";
 import { ProgressBar } from "./progress.js";
@@ -14,15 +22,15 @@ export interface WorkReport {
 }
 
 /** Workers on named folders, and the folders as stores. */
-export interface Workshop {
-  readonly executor: Executor;
+export interface Workshop<F> {
+  readonly executor: Executor<StoresOf<F>>;
   readonly store: (name: string) => FolderStore;
   readonly options: CaseOptions;
 }
 
 /** Opens workers on folders, by the names under which jobs know them; they are closed when the command is done. */
 export interface OpenWorkshop {
-  (folders: Readonly<Record<string, string>>): Workshop;
+  <F extends NamedFolders>(folders: F): Workshop<F>;
   readonly options: () => CaseOptions;
 }
 
@@ -41,7 +49,7 @@ export async function runWork(
   const workers = new ProcessExecutor({}, options.workers);
   const outputs = new Set<string>();
   const caseOptions = { signal: abort.signal, onProgress: bar.show, ...memoryBudget(options.memoryLimit) };
-  const openFolders = (folders: Readonly<Record<string, string>>): Workshop => {
+  const openFolders = <F extends NamedFolders>(folders: F): Workshop<F> => {
     const executor = workers.on(folders);
     if (folders.output !== undefined) outputs.add(folders.output);
     return { executor, store: (name) => new FolderStore(folders[name] as string), options: caseOptions };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Volume } from "../../src/core/volume.js";
-import { imagePath, labelPath, writeTask, writeVolume } from "../dataset/tiny-folder.js";
+import { imagePath, labelPath, writeTask, writeVolume } from "../recipes/v1/stages/tiny-folder.js";
 import {
   CT_TASK,
   datasetText,
@@ -13,7 +13,7 @@ import {
   type TinyGrid,
   type TinyTask,
   tinyCase,
-} from "../dataset/tiny-task.js";
+} from "../recipes/v1/stages/tiny-task.js";
 import { type CliResult, hashFolder, runCli } from "./run-cli.js";
 
 // Every run starts processes.

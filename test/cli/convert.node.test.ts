@@ -6,8 +6,8 @@ import type { Volume } from "../../src/core/volume.js";
 import { readVolume, writeVolume } from "../../src/io/formats.js";
 import { formatNifti } from "../../src/io/nifti.js";
 import { readNpz } from "../../src/io/npz.js";
-import { tinyCase } from "../dataset/tiny-task.js";
 import { formatSlice, seriesSlices } from "../generated/dicom-files.js";
+import { tinyCase } from "../recipes/v1/stages/tiny-task.js";
 import { hashFolder, runCli, startCli, until } from "./run-cli.js";
 
 // Every run starts a process, and those on tasks several.

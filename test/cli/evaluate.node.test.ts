@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { FolderStore } from "../../src/dataset/folder-store.js";
 import { modelFolder } from "../../src/recipes/v1/results-layout.js";
+import { FolderStore } from "../../src/runner/folder-store.js";
 import { init } from "../../src/runtime/instantiate.js";
-import { type ValidatedCase, writeCrossValidation, writeLabel } from "../dataset/cross-validation-folder.js";
+import { type ValidatedCase, writeCrossValidation, writeLabel } from "../recipes/v1/stages/cross-validation-folder.js";
 import { hashFolder, runCli } from "./run-cli.js";
 
 // Every run starts processes.

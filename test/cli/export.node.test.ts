@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { CaseProperties } from "../../src/documents/properties.js";
-import { propertiesToPython } from "../../src/documents/properties.js";
 import { parseNifti } from "../../src/io/nifti.js";
 import { writeNpz } from "../../src/io/npz.js";
 import { formatPickle } from "../../src/io/pickle.js";
+import type { CaseProperties } from "../../src/recipes/v1/documents/properties.js";
+import { propertiesToPython } from "../../src/recipes/v1/documents/properties.js";
 import { runCli } from "./run-cli.js";
 
 // Every run starts processes.

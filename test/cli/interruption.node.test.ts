@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { imagePath, labelPath, writeTask } from "../dataset/tiny-folder.js";
-import { CT_TASK, MR_TASK } from "../dataset/tiny-task.js";
+import { imagePath, labelPath, writeTask } from "../recipes/v1/stages/tiny-folder.js";
+import { CT_TASK, MR_TASK } from "../recipes/v1/stages/tiny-task.js";
 import { childrenOf, hashFolder, pause, runCli, startCli, until } from "./run-cli.js";
 
 let root: string;

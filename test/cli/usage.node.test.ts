@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { translateArguments } from "../../src/cli/argv.js";
-import { writeTask } from "../dataset/tiny-folder.js";
-import { CT_TASK, MR_TASK } from "../dataset/tiny-task.js";
+import { writeTask } from "../recipes/v1/stages/tiny-folder.js";
+import { CT_TASK, MR_TASK } from "../recipes/v1/stages/tiny-task.js";
 import { hashFolder, runCli } from "./run-cli.js";
 
 // Every run starts processes.

@@ -19,7 +19,7 @@ import {
 } from "nnprep";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeCt } from "../../examples/phantom.js";
-import { saveProbabilities } from "../../src/dataset/probability-files.js";
+import { saveProbabilities } from "../../src/recipes/v1/stages/probability-files.js";
 import { formatSlice, seriesSlices } from "../generated/dicom-files.js";
 import goldenPickles from "../golden/pickle/nnunet.json" with { type: "json" };
 import {

@@ -1,10 +1,10 @@
 import { boxShape, crop, inverseAxes, permute, transpose } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { type Axes3, type Box3, formatShape, type Shape3, sameShape, type Volume } from "../../core/volume.js";
-import type { CaseProperties } from "../../documents/properties.js";
 import type { Probabilities } from "../../steps/probabilities.js";
 import { resampleLabel } from "../../steps/resample.js";
 import { restoreLabels } from "../../steps/restore.js";
+import type { CaseProperties } from "./documents/properties.js";
 
 /** Where the next stage of a cascade works. */
 export interface NextStageGrid {

@@ -2,10 +2,10 @@ import { inverseAxes, permute } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { roundHalfEven } from "../../core/numeric.js";
 import { type Axes3, type Box3, formatShape, type Shape3, sameShape, type Volume } from "../../core/volume.js";
-import type { CaseProperties } from "../../documents/properties.js";
 import type { Probabilities } from "../../steps/probabilities.js";
 import { separateAxis } from "../../steps/resample.js";
 import { type RestoreSettings, restoreLabels, restoreProbabilities } from "../../steps/restore.js";
+import type { CaseProperties } from "./documents/properties.js";
 
 /** What export needs to know of a case; nnU-Net's `ID.pkl` has it all. */
 export type ExportProperties = Pick<

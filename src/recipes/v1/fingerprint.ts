@@ -1,13 +1,13 @@
 import { NnprepError } from "../../core/errors.js";
 import { type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
-import { type DatasetJson, foregroundClasses } from "../../documents/dataset-json.js";
+import { intensityStatistics } from "../../steps/intensity.js";
+import { type DatasetJson, foregroundClasses } from "./documents/dataset-json.js";
 import type {
   ChannelIntensityProperties,
   DatasetProperties,
   IntensityProperties,
   IntensityStatistics,
-} from "../../documents/fingerprint.js";
-import { intensityStatistics } from "../../steps/intensity.js";
+} from "./documents/fingerprint.js";
 import { sortIdentifiers } from "./layout.js";
 
 /** What the fingerprint takes from one cropped case; sizes and spacing slowest axis first, not transposed. */

@@ -1,4 +1,5 @@
 import { NnprepError } from "../../core/errors.js";
+import { compareCodePoints, joinPath } from "../../core/paths.js";
 
 /** Subfolder of `nnUNet_raw_data_base` that holds the raw tasks. */
 export const RAW_DATA_FOLDER = "nnUNet_raw_data";
@@ -14,13 +15,6 @@ export const IMAGES_TEST = "imagesTs";
 
 /** The two networks that are planned apart. */
 export type Planner = "3d" | "2d";
-
-/** Joins parts of a path with `/`; empty parts are left out. */
-export function joinPath(...parts: string[]): string {
-  const [first, ...rest] = parts.filter((part) => part !== "");
-  if (first === undefined) return "";
-  return rest.reduce((path, part) => (path.endsWith("/") ? path + part : `${path}/${part}`), first);
-}
 
 /** `Task005_` for 5: what the folder of a task starts with. */
 export function taskPrefix(number: number): string {
@@ -76,16 +70,6 @@ export function stageFolderName(planner: Planner, stage: number): string {
 /** `ID.npz` and `ID.pkl`, the two files of a cropped or preprocessed case. */
 export function caseFileNames(identifier: string): { arrays: string; properties: string } {
   return { arrays: `${identifier}.npz`, properties: `${identifier}.pkl` };
-}
-
-function compareCodePoints(a: string, b: string): number {
-  const x = [...a];
-  const y = [...b];
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const difference = x[i]!.codePointAt(0)! - y[i]!.codePointAt(0)!;
-    if (difference !== 0) return difference;
-  }
-  return x.length - y.length;
 }
 
 /**

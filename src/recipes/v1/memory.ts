@@ -1,7 +1,8 @@
 import { type Shape3, sameShape, type Vec3, voxelCount } from "../../core/volume.js";
 import { planCubic } from "../../kernels/cubic-tiles.js";
+import { PROGRAM_BYTES } from "../../runner/run.js";
 import { separateAxis } from "../../steps/resample.js";
-import type { CroppedProperties } from "./crop-case.js";
+import type { CroppedProperties } from "./crop/crop-case.js";
 import { planGrids, type StageSettings } from "./preprocess.js";
 
 /*
@@ -10,8 +11,6 @@ import { planGrids, type StageSettings } from "./preprocess.js";
  */
 
 const MIB = 2 ** 20;
-/** A worker at rest: the engine and the program. */
-export const PROGRAM_BYTES = 64 * MIB;
 /** What zlib's threads and the file system's buffers hold while a case is written. */
 const WRITING_BYTES = 8 * MIB;
 /** Most that the engine's own heap, the kernels' window and the allocator's gaps were seen to add; less for small cases. */

@@ -1,14 +1,14 @@
 import { permute, transpose } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { type Axes3, type CaseArrays, formatShape, type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
-import type { IntensityProperties } from "../../documents/fingerprint.js";
-import type { NormalizationScheme, PlansV1 } from "../../documents/plans.js";
 import { clearLowLabels, countNan } from "../../kernels/clean.js";
 import { collectGarbage } from "../../runtime/scratch.js";
 import { sampleClassLocations } from "../../steps/class-locations.js";
 import { normalizeChannels } from "../../steps/normalize.js";
 import { resampledShape, resampleImage, resampleLabel, separateAxis } from "../../steps/resample.js";
-import type { CroppedProperties } from "./crop-case.js";
+import type { CroppedProperties } from "./crop/crop-case.js";
+import type { IntensityProperties } from "./documents/fingerprint.js";
+import type { NormalizationScheme, PlansV1 } from "./documents/plans.js";
 
 /** A condition that the result survives but that the user should know of. */
 export interface CaseWarning {

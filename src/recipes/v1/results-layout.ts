@@ -1,5 +1,5 @@
 import { NnprepError } from "../../core/errors.js";
-import { joinPath } from "./layout.js";
+import { joinPath } from "../../core/paths.js";
 
 export const ENSEMBLES_FOLDER = "ensembles";
 export const ENSEMBLED_RAW = "ensembled_raw";

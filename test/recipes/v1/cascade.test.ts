@@ -1,11 +1,11 @@
 import { beforeAll, expect, test } from "vitest";
 import { inverseAxes, permute, transpose } from "../../../src/core/axes.js";
 import { type Axes3, type Box3, type Shape3, voxelCount } from "../../../src/core/volume.js";
-import { cascadeDataset } from "../../../src/dataset/cascade.js";
-import { LocalExecutor } from "../../../src/dataset/local-executor.js";
-import { MemoryStore } from "../../../src/dataset/memory-store.js";
 import { readNpzArray, writeNpz } from "../../../src/io/npz.js";
 import { predictNextStage, resampleToNextStage } from "../../../src/recipes/v1/cascade.js";
+import { cascadeDataset } from "../../../src/recipes/v1/stages/cascade.js";
+import { LocalExecutor } from "../../../src/runner/local-executor.js";
+import { MemoryStore } from "../../../src/runner/memory-store.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import type { ProbabilityArray } from "../../../src/steps/probabilities.js";
 import cascade from "../../golden/export/cascade.json";

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Shape3, type Vec3, voxelCount } from "../../../src/core/volume.js";
-import { formatPostprocessing, parsePostprocessing } from "../../../src/documents/postprocessing.js";
+import { formatPostprocessing, parsePostprocessing } from "../../../src/recipes/v1/documents/postprocessing.js";
 import {
   addForegroundMean,
   type CaseScores,
@@ -10,13 +10,13 @@ import {
   sortedScores,
   summarize,
   summaryClasses,
-} from "../../../src/documents/summary.js";
+} from "../../../src/recipes/v1/documents/summary.js";
 import {
   applyPostprocessing,
   choosePostprocessing,
   type PredictedCase,
   scoreChains,
-} from "../../../src/recipes/v1/choose-postprocessing.js";
+} from "../../../src/recipes/v1/postprocess.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import { evaluateLabels } from "../../../src/steps/metrics.js";
 import { countDifferences, decode, type GoldenArray } from "../../golden.js";

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import type { Geometry, Shape3, Volume } from "../../../src/core/volume.js";
-import { cropCase } from "../../../src/recipes/v1/crop-case.js";
+import { cropCase } from "../../../src/recipes/v1/crop/crop-case.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import { countDifferences, decode, type GoldenArray } from "../../golden.js";
 

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { NdArray, PyDict, PyFloat, PyTuple, type PyValue } from "../../../src/core/python.js";
-import { parseDatasetJson } from "../../../src/documents/dataset-json.js";
+import { formatPickle, parsePickle } from "../../../src/io/pickle.js";
+import { parseDatasetJson } from "../../../src/recipes/v1/documents/dataset-json.js";
 import {
   datasetPropertiesFromPython,
   datasetPropertiesToPython,
@@ -8,11 +9,10 @@ import {
   type IntensityStatistics,
   intensityPropertiesFromPython,
   intensityPropertiesToPython,
-} from "../../../src/documents/fingerprint.js";
-import { plansFromPython, plansToPython } from "../../../src/documents/plans.js";
-import { formatPickle, parsePickle } from "../../../src/io/pickle.js";
+} from "../../../src/recipes/v1/documents/fingerprint.js";
+import { plansFromPython, plansToPython } from "../../../src/recipes/v1/documents/plans.js";
 import { analyzeDataset, type CaseSummary } from "../../../src/recipes/v1/fingerprint.js";
-import { planExperiment2d, planExperiment3d } from "../../../src/recipes/v1/plan.js";
+import { planExperiment2d, planExperiment3d } from "../../../src/recipes/v1/planners/experiment-planner.js";
 import { init } from "../../../src/runtime/instantiate.js";
 import { decode, type GoldenArray } from "../../golden.js";
 

@@ -1,5 +1,5 @@
 import type { Vec3 } from "../../../src/core/volume.js";
-import type { DatasetProperties } from "../../../src/documents/fingerprint.js";
+import type { DatasetProperties } from "../../../src/recipes/v1/documents/fingerprint.js";
 
 /** A synthetic dataset of test/oracle/plans.py with the plans of nnU-Net's own planners. */
 export interface GoldenPlans {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { joinPath } from "../../../src/core/paths.js";
 import {
   croppedTaskFolder,
   findTask,
-  joinPath,
   plansFileName,
   preprocessedTaskFolder,
   rawTaskFolder,

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Shape3, Vec3 } from "../../../src/core/volume.js";
-import { estimateCropMemory, estimateMemory, PROGRAM_BYTES } from "../../../src/recipes/v1/memory.js";
+import { estimateCropMemory, estimateMemory } from "../../../src/recipes/v1/memory.js";
 import type { StageSettings } from "../../../src/recipes/v1/preprocess.js";
+import { PROGRAM_BYTES } from "../../../src/runner/run.js";
 
 const settings = (targetSpacingMm: Vec3): StageSettings => ({
   targetSpacingMm,

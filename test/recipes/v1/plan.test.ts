@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { NdArray, PyDict, PyFloat, PyTuple, type PyValue } from "../../../src/core/python.js";
-import { type PlansV1, plansFromPython, plansToPython } from "../../../src/documents/plans.js";
-import { describePlan, planExperiment2d, planExperiment3d } from "../../../src/recipes/v1/plan.js";
+import { type PlansV1, plansFromPython, plansToPython } from "../../../src/recipes/v1/documents/plans.js";
+import {
+  describePlan,
+  planExperiment2d,
+  planExperiment3d,
+} from "../../../src/recipes/v1/planners/experiment-planner.js";
 import { type GoldenPlans, goldens, properties } from "./goldens.js";
 
 function plan(planner: string, golden: GoldenPlans): PlansV1 {

@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from "vitest";
 import type { Axes3, CaseArrays, Shape3, Vec3 } from "../../../src/core/volume.js";
 import { voxelCount } from "../../../src/core/volume.js";
-import type { IntensityProperties } from "../../../src/documents/fingerprint.js";
-import type { NormalizationScheme } from "../../../src/documents/plans.js";
-import type { CroppedProperties } from "../../../src/recipes/v1/crop-case.js";
+import type { CroppedProperties } from "../../../src/recipes/v1/crop/crop-case.js";
+import type { IntensityProperties } from "../../../src/recipes/v1/documents/fingerprint.js";
+import type { NormalizationScheme } from "../../../src/recipes/v1/documents/plans.js";
 import { estimatePreprocessMemory } from "../../../src/recipes/v1/memory.js";
 import { preprocessCase, type StageSettings } from "../../../src/recipes/v1/preprocess.js";
 import { init } from "../../../src/runtime/instantiate.js";

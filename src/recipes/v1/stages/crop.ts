@@ -1,0 +1,166 @@
+import { inFile, NnprepError } from "../../../core/errors.js";
+import { joinPath } from "../../../core/paths.js";
+import type { Shape3, Vec3, Volume, VoxelArray } from "../../../core/volume.js";
+import { readScanHeader, storedBytesPerVoxel, writeVolume } from "../../../io/formats.js";
+import type { NpzCompression } from "../../../io/npz.js";
+import { scanFileFromBytes } from "../../../io/scan-file.js";
+import { defineJob } from "../../../runner/jobs.js";
+import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
+import type { Store } from "../../../runner/store.js";
+import { collectGarbage } from "../../../runtime/scratch.js";
+import { type CroppedCaseResult, type CroppedProperties, cropCase, toFloat32, toLabel } from "../crop/crop-case.js";
+import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../documents/dataset-json.js";
+import { caseFileNames, DATASET_JSON, GROUND_TRUTH_FOLDER, IMAGES_TRAINING, LABELS_TRAINING } from "../layout.js";
+import { estimateMemory, type StoredVoxels } from "../memory.js";
+import { loadCroppedProperties, loadVolume, saveCase } from "./case-files.js";
+import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
+
+/** Enough of a gzipped file to hold its header. */
+const HEAD_BYTES = 65536;
+
+/** A case's grid before and after cropping, slowest axis first. */
+export interface CroppedGrid {
+  readonly shapeBefore: Shape3;
+  readonly shapeAfter: Shape3;
+  readonly spacingMm: Vec3;
+  /** True if the case had been cropped by an earlier run and was left as it is. */
+  readonly skipped: boolean;
+}
+
+export interface CropOptions extends StageOptions {
+  /** Crop again what is cropped already. Default false. */
+  readonly overwrite?: boolean | undefined;
+  /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
+  readonly compression?: NpzCompression | undefined;
+}
+
+function describeCrop(properties: CroppedProperties, skipped: boolean): CroppedGrid {
+  return {
+    shapeBefore: properties.original_size_of_raw_data,
+    shapeAfter: properties.size_after_cropping,
+    spacingMm: properties.original_spacing,
+    skipped,
+  };
+}
+
+/** What a worker needs to know to crop one case. */
+export interface CropJob {
+  readonly names: TrainingCase;
+  readonly compression?: NpzCompression | undefined;
+}
+
+/** The job of a worker: reads, crops and writes one case. */
+async function cropOneCase(stores: TaskStores, { names, compression }: CropJob): Promise<CroppedGrid> {
+  const { raw, cropped } = stores;
+  const { arrays, properties } = await loadAndCrop(raw, names);
+  collectGarbage();
+  await saveCase(cropped, names.identifier, arrays, properties, "", compression);
+  await copyLabel(stores, names.label);
+  return describeCrop(properties, false);
+}
+
+export const cropJob = defineJob("v1/crop", cropOneCase);
+
+/** Each volume becomes what it is stored as before the next is read, so that few are there in two types. */
+async function loadAndCrop(raw: Store, names: TrainingCase): Promise<CroppedCaseResult> {
+  const imagePaths = names.images.map((name) => joinPath(IMAGES_TRAINING, name));
+  const labelPath = joinPath(LABELS_TRAINING, names.label);
+  const files = { images: imagePaths.map((path) => raw.location(path)), label: raw.location(labelPath) };
+  const load = async (path: string, convert: (volume: Volume) => VoxelArray): Promise<Volume> => {
+    const volume = await loadVolume(raw, path);
+    collectGarbage();
+    return { ...volume, data: convert(volume) };
+  };
+  const images: Volume[] = [];
+  for (const path of imagePaths) images.push(await load(path, toFloat32));
+  const label = await load(labelPath, (volume) => toLabel(volume, files.label));
+  collectGarbage();
+  return inFile(files.images[0] as string, () => cropCase({ images, label, files }, true));
+}
+
+/** A label of another format becomes NIfTI: nnU-Net looks for no other in gt_segmentations. */
+async function copyLabel({ raw, cropped }: TaskStores, name: string): Promise<void> {
+  const [from, to] = [joinPath(LABELS_TRAINING, name), joinPath(GROUND_TRUTH_FOLDER, groundTruthName(name))];
+  const isNifti = endingOf(name) === endingOf(to);
+  await cropped.write(to, isNifti ? await raw.read(from) : await writeVolume(to, await loadVolume(raw, from)));
+}
+
+/** The grid of a case whose two files are there and whole; null otherwise. */
+async function findCropped(store: Store, identifier: string): Promise<CroppedGrid | null> {
+  if (!(await store.exists(caseFileNames(identifier).arrays))) return null;
+  try {
+    return describeCrop(await loadCroppedProperties(store, identifier), true);
+  } catch (error) {
+    if (error instanceof NnprepError) return null;
+    throw error;
+  }
+}
+
+/**
+ * What a case will need, by the header of channel 0, the label reckoned as stored alike; nothing when that cannot be told,
+ * for the job will report why.
+ */
+async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryBytes?: number }> {
+  try {
+    const image = await readStoredVoxels(raw, joinPath(IMAGES_TRAINING, images[0] as string));
+    const { shape, stored } = image;
+    return {
+      memoryBytes: estimateMemory({ step: "crop", shape, channels: images.length, image: stored, label: stored }),
+    };
+  } catch (error) {
+    if (error instanceof NnprepError) return {};
+    throw error;
+  }
+}
+
+async function readStoredVoxels(store: Store, path: string): Promise<{ shape: Shape3; stored: StoredVoxels }> {
+  const head = await store.readHead(path, HEAD_BYTES);
+  const header = await readScanHeader(scanFileFromBytes(store.location(path), head));
+  const isFloat32 = header.dtype === "float32" && !header.scaled;
+  const bytesPerVoxel = storedBytesPerVoxel(header);
+  return { shape: header.shape, stored: { bytesPerVoxel, isFloat32, isCompressed: header.compressed } };
+}
+
+/** Removes what cropping, the fingerprint and older runs left, so that nothing of it is taken for new. */
+async function clearCropped(store: Store): Promise<void> {
+  for (const name of await store.list()) if (/\.(npz|pkl)$/.test(name)) await store.remove(name);
+  for (const name of await store.list(GROUND_TRUTH_FOLDER)) await store.remove(joinPath(GROUND_TRUTH_FOLDER, name));
+}
+
+/**
+ * Crops the training cases of a task to their non-zero part (`nnUNet_plan_and_preprocess`, first half; `crop` and
+ * `ImageCropper.run_cropping` of nnU-Net 1.7.1): ID.npz and ID.pkl, a copy of each label in gt_segmentations, a copy of
+ * dataset.json. Cases that are cropped already are left as they are unless `overwrite`.
+ *
+ * @returns one outcome per training case, in the order of dataset.json
+ * @throws NnprepError for an unusable dataset.json, CANNOT_WRITE if it cannot be copied, ABORTED
+ */
+export async function cropDataset(
+  { stores, executor }: Task,
+  options: CropOptions = {},
+): Promise<CaseOutcome<CroppedGrid>[]> {
+  const dataset = await readDatasetJson(stores.raw);
+  const cases = trainingCases(dataset);
+  if (options.overwrite === true) await clearCropped(stores.cropped);
+  await stores.cropped.write(DATASET_JSON, await stores.raw.read(DATASET_JSON));
+  const outcomes = new Map<string, CaseOutcome<CroppedGrid>>();
+  const jobs: CaseJob<CropJob>[] = [];
+  for (const names of cases) {
+    const { identifier } = names;
+    const found = options.overwrite === true ? null : await findCropped(stores.cropped, identifier);
+    if (found === null) {
+      const argument: CropJob = { names, compression: options.compression };
+      jobs.push({ identifier, argument, ...(await estimate(stores.raw, names)) });
+      continue;
+    }
+    if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, groundTruthName(names.label)))))
+      await copyLabel(stores, names.label);
+    outcomes.set(identifier, { identifier, ok: true, value: found, seconds: 0, peakMemoryBytes: null });
+  }
+  // A damaged header may promise any size: reading the file tells, before memory is taken.
+  const limits = { ...options, memoryAvailableBytes: undefined };
+  for (const outcome of await runCases(executor, cropJob, "crop", jobs, limits)) {
+    outcomes.set(outcome.identifier, outcome);
+  }
+  return cases.map(({ identifier }) => outcomes.get(identifier) as CaseOutcome<CroppedGrid>);
+}

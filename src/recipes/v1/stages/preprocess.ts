@@ -1,0 +1,183 @@
+import { inFile, NnprepError } from "../../../core/errors.js";
+import { joinPath } from "../../../core/paths.js";
+import type { Shape3, Vec3 } from "../../../core/volume.js";
+import type { NpzCompression } from "../../../io/npz.js";
+import { defineJob } from "../../../runner/jobs.js";
+import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
+import type { Store } from "../../../runner/store.js";
+import { collectGarbage, trimScratch } from "../../../runtime/scratch.js";
+import type { CroppedProperties } from "../crop/crop-case.js";
+import type { PlansV1 } from "../documents/plans.js";
+import { GROUND_TRUTH_FOLDER, type Planner, plansFileName, stageFolderName } from "../layout.js";
+import { estimateMemory } from "../memory.js";
+import {
+  type CaseWarning,
+  type PreprocessedCase,
+  type PreprocessOptions,
+  preprocessCase,
+  type StageSettings,
+  stageSettings,
+} from "../preprocess.js";
+import { loadArrays, loadCroppedProperties, saveCase } from "./case-files.js";
+import { croppedIdentifiers } from "./fingerprint.js";
+import { loadPlans } from "./plan.js";
+import type { StageOptions, Task, TaskStores } from "./task.js";
+
+/** What a worker needs to know to preprocess one case. */
+export interface PreprocessJob {
+  readonly identifier: string;
+  readonly folder: string;
+  readonly settings: StageSettings;
+  readonly options: PreprocessOptions;
+  readonly compression?: NpzCompression | undefined;
+}
+
+/** Scratch that is kept while a case is written and until the next one comes. */
+export const KEPT_SCRATCH_BYTES = 1 << 24;
+
+/** A case's grid before and after resampling, slowest axis first, transposed as the plans say. */
+export interface PreprocessedGrid {
+  readonly shapeBefore: Shape3;
+  readonly shapeAfter: Shape3;
+  readonly spacingBeforeMm: Vec3;
+  readonly spacingAfterMm: Vec3;
+  readonly warnings: readonly CaseWarning[];
+}
+
+/** The cases of one stage of one planner. */
+export interface PreprocessedStage {
+  readonly planner: Planner;
+  readonly stage: number;
+  /** Where the files are. */
+  readonly folder: string;
+  readonly cases: readonly CaseOutcome<PreprocessedGrid>[];
+}
+
+export interface PreprocessDatasetOptions extends StageOptions, PreprocessOptions {
+  readonly planners?: readonly Planner[] | undefined;
+  /** Cases at the same time in the low resolution stage (nnU-Net's `-tl`). */
+  readonly lowresWorkers?: number | undefined;
+  /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
+  readonly compression?: NpzCompression | undefined;
+}
+
+/** In a function of its own, so that the cropped case is gone when the preprocessed one is written. */
+async function loadAndPreprocess(
+  cropped: Store,
+  properties: CroppedProperties,
+  { identifier, settings, options }: PreprocessJob,
+): Promise<PreprocessedCase> {
+  const arrays = await loadArrays(cropped, identifier);
+  // The inflater holds the file's bytes until the engine's next turn.
+  await new Promise((resolve) => setTimeout(resolve));
+  collectGarbage();
+  return inFile(cropped.location(identifier), () => preprocessCase(arrays, properties, settings, options));
+}
+
+/** The job of a worker: resamples, normalises and writes one case. */
+async function preprocessOneCase(stores: TaskStores, job: PreprocessJob): Promise<PreprocessedGrid> {
+  const { cropped, preprocessed } = stores;
+  const { identifier } = job;
+  const properties = await loadCroppedProperties(cropped, identifier);
+  const result = await loadAndPreprocess(cropped, properties, job);
+  trimScratch(KEPT_SCRATCH_BYTES);
+  collectGarbage();
+  await saveCase(preprocessed, identifier, result.arrays, result.properties, job.folder, job.compression);
+  const { transposeForward: axes } = job.settings;
+  const { original_spacing: spacing, size_after_cropping: shape } = properties;
+  return {
+    shapeBefore: [shape[axes[0]] as number, shape[axes[1]] as number, shape[axes[2]] as number],
+    shapeAfter: result.arrays.shape,
+    spacingBeforeMm: [spacing[axes[0]] as number, spacing[axes[1]] as number, spacing[axes[2]] as number],
+    spacingAfterMm: result.properties.spacing_after_resampling as Vec3,
+    warnings: result.warnings,
+  };
+}
+
+export const preprocessJob = defineJob("v1/preprocess", preprocessOneCase);
+
+/**
+ * Preprocesses a cropped and planned task for every stage of its plans (`run_preprocessing` of nnU-Net 1.7.1). Results
+ * of earlier runs are written again.
+ *
+ * @returns one entry per stage, each with one outcome per case in nnU-Net's order
+ * @throws NnprepError FILE_NOT_FOUND without plans, INVALID_DATASET if a case is not cropped, CANNOT_WRITE, ABORTED
+ */
+export async function preprocessDataset(
+  { stores, executor }: Task,
+  options: PreprocessDatasetOptions = {},
+): Promise<PreprocessedStage[]> {
+  const { cropped, preprocessed } = stores;
+  const identifiers = await croppedIdentifiers(cropped);
+  const plansOf = new Map<Planner, PlansV1>();
+  for (const planner of options.planners ?? (await plannersOf(preprocessed))) {
+    plansOf.set(planner, await loadPlans(preprocessed, planner));
+  }
+  await copyGroundTruth(cropped, preprocessed);
+  const { labelOrder, nanPolicy, compression } = options;
+  const caseOptions: PreprocessOptions = {
+    ...(labelOrder === undefined ? {} : { labelOrder }),
+    ...(nanPolicy === undefined ? {} : { nanPolicy }),
+  };
+  const stages: PreprocessedStage[] = [];
+  for (const [planner, plans] of plansOf) {
+    for (let stage = 0; stage < plans.num_stages; stage++) {
+      const settings = stageSettings(plans, stage);
+      const folder = stageFolderName(planner, stage);
+      const jobs: CaseJob<PreprocessJob>[] = [];
+      for (const identifier of identifiers) {
+        const argument: PreprocessJob = { identifier, folder, settings, options: caseOptions, compression };
+        jobs.push({ identifier, argument, ...(await estimate(cropped, identifier, plans.num_modalities, settings)) });
+      }
+      const low = stage < plans.num_stages - 1;
+      const workers = low ? (options.lowresWorkers ?? options.workers) : options.workers;
+      const cases = await runCases(executor, preprocessJob, folder, jobs, { ...options, workers });
+      stages.push({ planner, stage, folder: preprocessed.location(folder), cases });
+    }
+  }
+  return stages;
+}
+
+/** Planners whose plans are there. */
+async function plannersOf(preprocessed: Store): Promise<Planner[]> {
+  const found: Planner[] = [];
+  for (const planner of ["3d", "2d"] as const) {
+    if (await preprocessed.exists(plansFileName(planner))) found.push(planner);
+  }
+  if (found.length > 0) return found;
+  throw new NnprepError("FILE_NOT_FOUND", `${preprocessed.location("")}: no plans found; plan the task first`, {
+    file: preprocessed.location(""),
+    expected: [plansFileName("3d"), plansFileName("2d")],
+  });
+}
+
+/** What a case will need; nothing when that cannot be told, for the job itself will report why. */
+async function estimate(
+  cropped: Store,
+  identifier: string,
+  channels: number,
+  settings: StageSettings,
+): Promise<{ memoryBytes?: number }> {
+  try {
+    const { size_after_cropping: shape, original_spacing: spacingMm } = await loadCroppedProperties(
+      cropped,
+      identifier,
+    );
+    return { memoryBytes: estimateMemory({ step: "preprocess", shape, spacingMm, channels, settings }) };
+  } catch (error) {
+    if (error instanceof NnprepError) return {};
+    throw error;
+  }
+}
+
+/** Makes gt_segmentations of the preprocessed folder the same as that of the cropped one. */
+async function copyGroundTruth(cropped: Store, preprocessed: Store): Promise<void> {
+  const names = await cropped.list(GROUND_TRUTH_FOLDER);
+  for (const name of names) {
+    const path = joinPath(GROUND_TRUTH_FOLDER, name);
+    await preprocessed.write(path, await cropped.read(path));
+  }
+  for (const name of await preprocessed.list(GROUND_TRUTH_FOLDER)) {
+    if (!names.includes(name)) await preprocessed.remove(joinPath(GROUND_TRUTH_FOLDER, name));
+  }
+}

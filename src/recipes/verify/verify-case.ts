@@ -1,0 +1,248 @@
+import type { NnprepError } from "../../core/errors.js";
+import { type Geometry, sameShape, type Volume, type VoxelArray, voxelCount } from "../../core/volume.js";
+import type { Finding } from "./findings.js";
+
+/** A file of a case, read or not. `file` is its path inside the task's folder. */
+export type CaseFile =
+  | { readonly file: string; readonly volume: Volume; readonly warnings?: readonly string[] }
+  | { readonly file: string; readonly error: NnprepError };
+
+type ReadFile = Extract<CaseFile, { volume: Volume }>;
+
+/** What the check of one case gives; plain values. */
+export interface CaseVerification {
+  readonly findings: readonly Finding[];
+  /** Orientation of every image that could be read, to be compared over the dataset. */
+  readonly axisCodes: readonly { readonly file: string; readonly codes: string }[];
+}
+
+const TOLERANCE = "1e-8 + 1e-5 x |expected|";
+const LISTED_VALUES = 10;
+
+/**
+ * Checks the voxels and the geometry of one case: the per-case part of nnU-Net 1.7.1 `verify_dataset_integrity`, plus
+ * infinite voxels, empty images and labels, labels that are no whole numbers, and files that cannot be read.
+ * A pure function: nothing is read or thrown, so a worker can run it.
+ *
+ * @param images channels in order. @param label null for a test case; then channels are compared with channel 0.
+ * @param channels how many channels the task has; with fewer images the case counts as incomplete.
+ */
+export function verifyCase(
+  images: readonly CaseFile[],
+  label: CaseFile | null,
+  expectedLabels: readonly number[],
+  channels = images.length,
+): CaseVerification {
+  const files = label === null ? images : [...images, label];
+  const findings = files.filter((f) => "error" in f).map(unreadable);
+  const isRead = (f: CaseFile): f is ReadFile => "volume" in f;
+  const read = images.filter(isRead);
+  const readLabel = label !== null && isRead(label) ? label : undefined;
+
+  const reference = readLabel ?? read[0];
+  findings.push(...(readLabel === undefined ? read : [...read, readLabel]).flatMap(doubts));
+  for (const image of read) if (reference !== undefined) findings.push(...compareGeometry(image, reference));
+  for (const file of readLabel === undefined ? read : [...read, readLabel]) findings.push(...findSpecialValues(file));
+  if (read.length === channels && read.length > 0 && read.every(({ volume }) => isZero(volume.data))) {
+    findings.push({
+      severity: "error",
+      kind: "empty-image",
+      file: read[0]!.file,
+      found: channels === 1 ? "0 in every voxel" : `0 in every voxel of all ${channels} channels`,
+      expected: "some voxel other than 0",
+      action: "replace the image or take the case out of dataset.json: cropping would leave nothing",
+    });
+  }
+  if (readLabel !== undefined) findings.push(...checkLabelValues(readLabel, expectedLabels));
+  const axisCodes = read.map(({ file, volume }) => ({ file, codes: axisCodesOf(volume.geometry.direction) }));
+  return { findings, axisCodes };
+}
+
+/** What the reader found unusual. Oblique axes are common and no reason to doubt. */
+function doubts({ file, warnings = [] }: ReadFile): Finding[] {
+  return warnings
+    .filter((text) => !text.startsWith("oblique"))
+    .map((found) => ({
+      severity: "warning",
+      kind: "doubtful-header",
+      file,
+      found,
+      expected: "a header that says all, axes at right angles, and no more voxels than it promises",
+      action: "look at the scan beside its label in a viewer; export it again, or resample it, if they do not match",
+    }));
+}
+
+function unreadable(entry: CaseFile): Finding {
+  const { file, error } = entry as Extract<CaseFile, { error: NnprepError }>;
+  const { dimensions } = error.detail;
+  // Readers that refuse a file for its number of axes say how many there are.
+  if (typeof dimensions === "number") {
+    return {
+      severity: "error",
+      kind: "not-3d",
+      file,
+      found: `${dimensions} dimensions`,
+      expected: "3",
+      action: "split the file into one 3-D file per channel, named ID_0000.nii.gz, ID_0001.nii.gz ...",
+    };
+  }
+  return {
+    severity: "error",
+    kind: "unreadable-file",
+    file,
+    found: error.message,
+    expected: "an image that can be read",
+    action: "replace the file: it is damaged or not of a supported format",
+  };
+}
+
+/** `numpy.isclose(found, expected)` for every pair. */
+function isClose(found: readonly number[], expected: readonly number[]): boolean {
+  return found.every((x, i) => Math.abs(x - expected[i]!) <= 1e-8 + 1e-5 * Math.abs(expected[i]!));
+}
+
+function compareGeometry(image: ReadFile, reference: ReadFile): Finding[] {
+  if (image === reference) return [];
+  const findings: Finding[] = [];
+  const add = (what: string, found: readonly number[], expected: readonly number[], tolerance?: string) =>
+    findings.push({
+      severity: "error",
+      kind: "geometry-mismatch",
+      file: image.file,
+      found: `${what} (${found.join(", ")})`,
+      expected: `(${expected.join(", ")}) as in ${reference.file}`,
+      ...(tolerance === undefined ? {} : { tolerance }),
+      action: "register or resample the files of a case to one voxel grid; if only the header is off, correct it",
+    });
+  const a = image.volume.geometry;
+  const b = reference.volume.geometry;
+  const parts: [string, keyof Geometry][] = [
+    ["origin", "originMm"],
+    ["spacing", "spacingMm"],
+    ["direction", "direction"],
+  ];
+  for (const [what, key] of parts) if (!isClose(a[key], b[key])) add(what, a[key], b[key], TOLERANCE);
+  const sizes = [image.volume.shape, reference.volume.shape] as const;
+  if (!sameShape(...sizes)) add("size", ...sizes);
+  return findings;
+}
+
+function isFloat(data: VoxelArray): boolean {
+  return data instanceof Float32Array || data instanceof Float64Array;
+}
+
+function findSpecialValues({ file, volume }: ReadFile): Finding[] {
+  if (!isFloat(volume.data)) return [];
+  let nans = 0;
+  let infinities = 0;
+  const { data } = volume;
+  const n = data.length;
+  for (let i = 0; i < n; i++) {
+    const x = data[i]!;
+    // True for NaN and the infinities only.
+    if (x - x !== 0) {
+      if (Number.isNaN(x)) nans++;
+      else infinities++;
+    }
+  }
+  const of = `of ${voxelCount(volume.shape)} voxels`;
+  const add = (kind: "nan-voxels" | "infinite-voxels", count: number, name: string): Finding => ({
+    severity: "error",
+    kind,
+    file,
+    found: `${name} in ${count} ${of}`,
+    expected: "finite numbers",
+    action: "replace these voxels, for example by the background's value: they spread over the image in resampling",
+  });
+  return [
+    ...(nans > 0 ? [add("nan-voxels", nans, "NaN")] : []),
+    ...(infinities > 0 ? [add("infinite-voxels", infinities, "an infinite value")] : []),
+  ];
+}
+
+function isZero(data: VoxelArray): boolean {
+  const n = data.length;
+  for (let i = 0; i < n; i++) if (data[i] !== 0) return false;
+  return true;
+}
+
+/** Voxels per value. Labels come in runs, so the map is asked once per run. */
+function countValues(data: VoxelArray): Map<number, number> {
+  const counts = new Map<number, number>();
+  const n = data.length;
+  for (let start = 0; start < n; ) {
+    const value = data[start]!;
+    let end = start + 1;
+    while (end < n && data[end] === value) end++;
+    counts.set(value, (counts.get(value) ?? 0) + end - start);
+    start = end;
+  }
+  return counts;
+}
+
+function listValues(values: readonly (readonly [number, number])[]): string {
+  const listed = values
+    .slice(0, LISTED_VALUES)
+    .map(([value, count]) => `${value} (${count} voxel${count === 1 ? "" : "s"})`);
+  const rest = values.length - listed.length;
+  return listed.join(", ") + (rest > 0 ? ` and ${rest} more values` : "");
+}
+
+function checkLabelValues({ file, volume }: ReadFile, expected: readonly number[]): Finding[] {
+  const counts = [...countValues(volume.data)].filter(([value]) => Number.isFinite(value)).sort(([a], [b]) => a - b);
+  const findings: Finding[] = [];
+  const declared = `the labels of dataset.json: ${expected.join(", ")}`;
+  const broken = counts.filter(([value]) => !Number.isInteger(value));
+  if (broken.length > 0) {
+    findings.push({
+      severity: "error",
+      kind: "non-integer-label",
+      file,
+      found: listValues(broken),
+      expected: declared,
+      action: "store labels as whole numbers: resample with nearest neighbour and check scl_slope and scl_inter",
+    });
+  }
+  const unexpected = counts.filter(([value]) => Number.isInteger(value) && !expected.includes(value));
+  if (unexpected.length > 0) {
+    findings.push({
+      severity: "error",
+      kind: "unexpected-label",
+      file,
+      found: listValues(unexpected),
+      expected: declared,
+      action: "correct the voxels, or add the values to labels in dataset.json",
+    });
+  }
+  if (!counts.some(([value]) => value > 0)) {
+    findings.push({
+      severity: "warning",
+      kind: "empty-label",
+      file,
+      found: "no voxel above 0",
+      expected: "some foreground",
+      action: "check that this case really shows nothing to segment",
+    });
+  }
+  return findings;
+}
+
+/**
+ * Towards which side of the patient each array axis runs, fastest axis first ("RAS", "LPI" ...): nibabel's
+ * `aff2axcodes`. `direction` as in {@link Geometry}.
+ */
+export function axisCodesOf(direction: Geometry["direction"]): string {
+  // Positive towards left, posterior, superior; nibabel's matrix runs towards right and anterior.
+  const letters = ["LR", "PA", "SI"];
+  const size = (row: number, column: number) => Math.abs(direction[row * 3 + column]!);
+  const strength = (column: number) => Math.max(size(0, column), size(1, column), size(2, column));
+  const codes = ["", "", ""];
+  const free = [0, 1, 2];
+  // The clearest axis chooses first, so that oblique axes never claim the same side.
+  for (const column of [0, 1, 2].sort((a, b) => strength(b) - strength(a))) {
+    const row = free.reduce((best, next) => (size(next, column) > size(best, column) ? next : best));
+    free.splice(free.indexOf(row), 1);
+    codes[column] = letters[row]![direction[row * 3 + column]! >= 0 ? 0 : 1]!;
+  }
+  return codes.join("");
+}

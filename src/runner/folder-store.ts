@@ -1,0 +1,94 @@
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { NnprepError } from "../core/errors.js";
+import { failToRead, reason, scanFileFromPath } from "../io/scan-path.js";
+import type { FileContent, Store } from "./store.js";
+
+/** Names that a file bears while it is written: hidden, and with no ending that nnU-Net looks for. */
+const TEMPORARY = /^\..*\.nnprep-(\d+)-\d+\.tmp$/;
+let serial = 0;
+
+function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return reason(error) === "EPERM";
+  }
+}
+
+/** Files below a folder of this machine; paths are relative to it, with "/" between their parts. */
+export class FolderStore implements Store {
+  constructor(readonly folder: string) {}
+
+  location(path: string): string {
+    return join(this.folder, path);
+  }
+
+  /** @throws NnprepError FILE_NOT_FOUND */
+  async read(path: string): Promise<Uint8Array> {
+    return (await scanFileFromPath(this.location(path))).read();
+  }
+
+  /** @throws NnprepError FILE_NOT_FOUND */
+  async readHead(path: string, byteLength: number): Promise<Uint8Array> {
+    const file = this.location(path);
+    const handle = await open(file).catch((error) => failToRead(file, error));
+    try {
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(byteLength), 0, byteLength, 0);
+      return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      return failToRead(file, error);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /**
+   * Writes the whole file under a temporary name beside it and renames it: the final name never holds half a file.
+   * @throws NnprepError CANNOT_WRITE
+   */
+  async write(path: string, bytes: FileContent): Promise<void> {
+    const file = this.location(path);
+    const temporary = join(dirname(file), `.${basename(file)}.nnprep-${process.pid}-${serial++}.tmp`);
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(temporary, bytes as Exclude<FileContent, readonly Uint8Array[]> | Iterable<Uint8Array>);
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw new NnprepError(
+        "CANNOT_WRITE",
+        `${file}: cannot be written (${reason(error) || String(error)}); choose a folder that you may write to, with free space`,
+        { file, reason: reason(error) },
+      );
+    }
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return (await stat(this.location(path)).catch(() => null))?.isFile() ?? false;
+  }
+
+  /** Names of the files directly in `folder`, in code-point order; none when there is no such folder. */
+  async list(folder = ""): Promise<string[]> {
+    const entries = await readdir(this.location(folder), { withFileTypes: true }).catch(() => []);
+    const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+    return names.filter((name) => !TEMPORARY.test(name)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(this.location(path), { force: true });
+  }
+
+  /** Removes what runs that were killed left under temporary names, here and as many levels of folders below. */
+  async removeLeftovers(levels = Number.POSITIVE_INFINITY): Promise<void> {
+    const entries = await readdir(this.folder, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = join(this.folder, entry.name);
+      if (entry.isDirectory() && levels > 0) await new FolderStore(path).removeLeftovers(levels - 1);
+      const writer = TEMPORARY.exec(entry.name)?.[1];
+      if (writer === undefined || (Number(writer) !== process.pid && isRunning(Number(writer)))) continue;
+      await rm(path, { force: true });
+    }
+  }
+}

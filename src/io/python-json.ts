@@ -3,12 +3,13 @@ import { PyFloat } from "../core/python.js";
 
 /**
  * What Python's `json` writes. A `number` is an int when it is whole and a float otherwise; `PyFloat` is a float, whole
- * or not. A Map is a dict, its keys in the order of insertion.
+ * or not; a `bigint` is an int. A Map is a dict, its keys in the order of insertion.
  */
 export type PythonJson =
   | null
   | boolean
   | number
+  | bigint
   | string
   | PyFloat
   | readonly PythonJson[]
@@ -70,6 +71,7 @@ export function formatPythonJson(value: PythonJson, options: PythonJsonOptions =
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "string") return formatString(value);
   if (typeof value === "number") return formatNumber(value, false);
+  if (typeof value === "bigint") return value.toString();
   if (value instanceof PyFloat) return formatNumber(value.value, true);
   if (value instanceof Map) {
     const entries = [...(value as ReadonlyMap<string, PythonJson>)];

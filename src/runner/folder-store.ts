@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import { failToRead, reason, scanFileFromPath } from "../io/scan-path.js";
 import type { FileContent, Store } from "./store.js";
@@ -17,12 +17,12 @@ function isRunning(processId: number): boolean {
   }
 }
 
-/** Files below a folder of this machine; paths are relative to it, with "/" between their parts. */
+/** Files below a folder of this machine; paths are relative to it, with "/" between their parts, or absolute. */
 export class FolderStore implements Store {
   constructor(readonly folder: string) {}
 
   location(path: string): string {
-    return join(this.folder, path);
+    return isAbsolute(path) ? path : join(this.folder, path);
   }
 
   /** @throws NnprepError FILE_NOT_FOUND */
@@ -66,7 +66,12 @@ export class FolderStore implements Store {
   }
 
   async exists(path: string): Promise<boolean> {
-    return (await stat(this.location(path)).catch(() => null))?.isFile() ?? false;
+    return (await this.byteLength(path)) !== null;
+  }
+
+  async byteLength(path: string): Promise<number | null> {
+    const found = await stat(this.location(path)).catch(() => null);
+    return found?.isFile() === true ? found.size : null;
   }
 
   /** Names of the files directly in `folder`, in code-point order; none when there is no such folder. */

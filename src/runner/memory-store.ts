@@ -54,6 +54,10 @@ export class MemoryStore implements Store {
     return this.#files.has(this.#prefix + path);
   }
 
+  async byteLength(path: string): Promise<number | null> {
+    return this.#files.get(this.#prefix + path)?.byteLength ?? null;
+  }
+
   async list(folder = ""): Promise<string[]> {
     const prefix = this.#prefix + (folder === "" ? "" : `${folder}/`);
     const names = [...this.#files.keys()]

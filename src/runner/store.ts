@@ -15,6 +15,8 @@ export interface Store {
    */
   write(path: string, bytes: FileContent): Promise<void>;
   exists(path: string): Promise<boolean>;
+  /** Size of a file; null if there is no such file. */
+  byteLength(path: string): Promise<number | null>;
   /** Names of the files directly in a folder ("" for the root), sorted; none when there is no such folder. */
   list(folder?: string): Promise<string[]>;
   /** Removes a file if it is there. */

@@ -1,4 +1,5 @@
 export * from "./argmax";
+export * from "./blosc2";
 export * from "./clean";
 export { cubicColumns, cubicRows } from "./cubic";
 export * from "./cubic-exact";

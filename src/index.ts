@@ -14,6 +14,8 @@ export {
   type Volume,
   type VoxelArray,
 } from "./core/volume.js";
+export { type ReadB2ndOptions, readB2nd } from "./io/blosc2/read.js";
+export { type WriteB2ndOptions, writeB2nd } from "./io/blosc2/write.js";
 export {
   type DicomAllowance,
   type DicomDecoderOptions,
@@ -37,7 +39,7 @@ export {
 } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
 export { formatNifti, type NiftiHeader, parseNifti, parseNiftiChannels, readNiftiHeader } from "./io/nifti.js";
-export { type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
+export { type ArrayInChunks, type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
 export { formatPng } from "./io/png.js";
 export { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./io/scan-file.js";

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   runtime: ["core"],
   kernels: ["core", "runtime"],
-  // Compression kernels serve file formats.
+  // Codecs and filters of Blosc2 (.b2nd) are kernels: they are hot loops that no package has.
   io: ["core", "runtime", "kernels"],
   steps: ["core", "runtime", "kernels"],
   runner: ["core", "runtime", "io"],
@@ -48,6 +48,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "dicom-parser": /^src\/io\/dicom-tags\.ts$/,
   "@itk-wasm/dicom": /^src\/io\/dicom-decoder-(node|web)\.ts$/,
   fflate: /^src\/io\//,
+  fzstd: /^src\/io\/blosc2\/codecs\.ts$/,
   "meshoptimizer/simplifier": /^src\/view\/reduce\.ts$/,
   valibot: /^src\/recipes\/(task-description\.ts|v[12]\/documents\/)/,
   commander: /^src\/cli\//,
@@ -71,7 +72,18 @@ const KERNEL_PARTS = [
   "tolerance",
 ];
 /** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
-const ASSEMBLY_PARTS = ["argmax-exact", "argmax-marks", "cubic-exact", "cubic-filter", "index", "runs", "union-find"];
+const ASSEMBLY_PARTS = [
+  "argmax-exact",
+  "argmax-marks",
+  "blosclz",
+  "cubic-exact",
+  "cubic-filter",
+  "index",
+  "lz4",
+  "runs",
+  "shuffle",
+  "union-find",
+];
 
 const EMPTY_NAMES = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "shared", "lib", "types"];
 

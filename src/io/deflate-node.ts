@@ -102,6 +102,11 @@ export function deflateZlib(bytes: Uint8Array, level: number): Uint8Array {
   return zlib.deflateSync(bytes, { level });
 }
 
+/** Inflates one zlib stream to `length` bytes at once; any error if it is damaged or holds more. */
+export function inflateZlibAtOnce(bytes: Uint8Array, length: number): Uint8Array {
+  return zlib.inflateSync(bytes, { chunkSize: Math.max(length + SLACK, 64), maxOutputLength: Math.max(length, 1) });
+}
+
 /** Bytes that are compressed on their own, so that several threads work on one array; fixed, whatever the threads. */
 const BLOCK_BYTES = 1 << 20;
 /** Blocks at work at the same time: zlib's threads are four unless the user says otherwise. */

@@ -1,4 +1,4 @@
-import { Deflate, Gzip, Zlib, zlibSync } from "fflate";
+import { Deflate, Gzip, unzlibSync, Zlib, zlibSync } from "fflate";
 import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
 
 export { crc32 } from "./crc32.js";
@@ -110,6 +110,30 @@ export async function deflateGzip(
 /** Compresses the bytes into one zlib stream at once, for what is a few MB. `level` 1 (fast) to 9. */
 export function deflateZlib(bytes: Uint8Array, level: number): Uint8Array {
   return zlibSync(bytes, { level: level as 1 });
+}
+
+/** Inflates one zlib stream to `length` bytes at once; any error if it is damaged or holds more. */
+export function inflateZlibAtOnce(bytes: Uint8Array, length: number): Uint8Array {
+  const result = unzlibSync(bytes, { out: new Uint8Array(length) });
+  const { byteOffset, byteLength } = bytes;
+  const expected = new DataView(bytes.buffer, byteOffset, byteLength).getUint32(byteLength - 4);
+  if (adler32(result) !== expected) throw new Error("wrong Adler-32");
+  return result;
+}
+
+function adler32(bytes: Uint8Array): number {
+  let a = 1;
+  let b = 0;
+  for (let at = 0; at < bytes.length; ) {
+    // So many sums stay below 2^32.
+    for (const end = Math.min(at + 3800, bytes.length); at < end; at++) {
+      a += bytes[at];
+      b += a;
+    }
+    a %= 65521;
+    b %= 65521;
+  }
+  return b * 65536 + a;
 }
 
 /**

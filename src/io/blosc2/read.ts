@@ -1,0 +1,240 @@
+import { NnprepError } from "../../core/errors.js";
+import type { NdArray } from "../../core/python.js";
+import { BlockDecoder } from "../../kernels/blosc2.js";
+import { init } from "../../runtime/instantiate.js";
+import { makeArray, parseDtype } from "../npy.js";
+import { CHUNK_HEADER_BYTES, type Chunk, decodeBlock, parseChunk } from "./chunk.js";
+import { type CodecName, type Codecs, loadCodecs } from "./codecs.js";
+import { corrupt, type Frame, parseFrame, unsupported } from "./frame.js";
+import { copyBox, indexOfPart, partsOf, pieceOfBlock, product, type Words, wordSize, wordsOf } from "./grid.js";
+
+export { B2ND_HEAD_BYTES } from "./frame.js";
+
+/** What a `.b2nd` file holds, as its header says. */
+export interface B2ndHeader {
+  readonly shape: readonly number[];
+  /** NumPy's name of the type, as in `<f4`. */
+  readonly dtype: string;
+  readonly chunkShape: readonly number[];
+  readonly blockShape: readonly number[];
+  /** Bytes of the array, and of the file. */
+  readonly byteLength: number;
+  readonly fileByteLength: number;
+}
+
+/**
+ * Reads the header out of the first `B2ND_HEAD_BYTES` of a `.b2nd` file.
+ *
+ * @throws NnprepError CORRUPT_FILE, UNSUPPORTED
+ */
+export function peekB2nd(head: Uint8Array): B2ndHeader {
+  const { shape, dtype, chunkShape, blockShape, byteLength, frameEnd } = parseFrame(head);
+  return { shape, dtype, chunkShape, blockShape, byteLength, fileByteLength: frameEnd };
+}
+
+/** Chunks without data, by the lower bits of their entry in the index. */
+const SPECIAL_ENTRIES: Readonly<Record<number, "zero" | "nan">> = { 1: "zero", 2: "nan", 4: "zero" };
+
+/** A chunk with what the index says of it. */
+type Entry = Chunk | { readonly content: "zero" | "nan" };
+
+interface OpenFile {
+  readonly frame: Frame;
+  readonly entries: readonly Entry[];
+  readonly codecs: ReadonlySet<CodecName>;
+}
+
+/** The index as it is decompressed: one signed number of 8 bytes per chunk. */
+function readIndex(file: Uint8Array, frame: Frame, codecs: Codecs): DataView {
+  const chunk = parseChunk(file, frame.chunksEnd, frame.frameEnd, "the index of its chunks");
+  const byteLength = 8 * frame.chunkCount;
+  if (chunk.byteLength !== byteLength) {
+    throw corrupt(`the index of its chunks has ${chunk.byteLength} bytes, ${byteLength} expected`, {
+      found: chunk.byteLength,
+      expected: byteLength,
+    });
+  }
+  const index = new Uint8Array(byteLength);
+  if (chunk.content === "copy") index.set(chunk.bytes.subarray(CHUNK_HEADER_BYTES, CHUNK_HEADER_BYTES + byteLength));
+  else if (chunk.content === "streams") {
+    const decoder = new BlockDecoder(chunk.blockBytes);
+    for (let at = 0, block = 0; at < byteLength; at += chunk.blockBytes, block++) {
+      index.set(decodeBlock(chunk, block, decoder, codecs, "the index of its chunks"), at);
+    }
+  } else fillRepeatedly(index, elementOf(chunk, 8, "the index of its chunks"));
+  return new DataView(index.buffer);
+}
+
+/** The bytes of one element of a chunk without streams. */
+function elementOf(entry: Entry, itemSize: number, name: string): Uint8Array {
+  if (entry.content === "zero") return new Uint8Array(itemSize);
+  if (entry.content === "nan") {
+    const value = itemSize === 4 ? new Float32Array([Number.NaN]) : new Float64Array([Number.NaN]);
+    if (itemSize !== 4 && itemSize !== 8)
+      throw corrupt(`${name} is all NaN, which elements of ${itemSize} bytes cannot be`);
+    return new Uint8Array(value.buffer);
+  }
+  const value = "bytes" in entry ? entry.bytes.subarray(CHUNK_HEADER_BYTES, CHUNK_HEADER_BYTES + itemSize) : null;
+  if (value?.length !== itemSize) throw corrupt(`${name} breaks off before its value`);
+  return value;
+}
+
+function fillRepeatedly(target: Uint8Array, value: Uint8Array): void {
+  target.set(value.subarray(0, Math.min(value.length, target.length)));
+  for (let done = value.length; done < target.length; done *= 2) target.copyWithin(done, 0, done);
+}
+
+/** Understands everything but the chunks' contents, so that what cannot be is refused before memory is taken for it. */
+function openFile(file: Uint8Array, dtype: string | undefined, codecs: Codecs): OpenFile {
+  const frame = parseFrame(file);
+  if (dtype !== undefined && frame.dtype !== dtype) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `Blosc2 array (.b2nd) of dtype "${frame.dtype}" and shape (${frame.shape.join(", ")}) found, "${dtype}" expected`,
+      { found: frame.dtype, expected: dtype },
+    );
+  }
+  const { itemSize } = parseDtype(frame.dtype);
+  if (itemSize !== frame.itemSize) {
+    throw corrupt(`elements of ${frame.itemSize} bytes, but those of dtype "${frame.dtype}" have ${itemSize}`, {
+      found: frame.itemSize,
+      expected: itemSize,
+    });
+  }
+  if (file.length < frame.frameEnd) {
+    throw corrupt(`${file.length} bytes found, its header says ${frame.frameEnd}`, {
+      found: file.length,
+      expected: frame.frameEnd,
+    });
+  }
+  if (frame.chunkCount === 0) return { frame, entries: [], codecs: new Set() };
+  const index = readIndex(file, frame, codecs);
+  const entries: Entry[] = [];
+  const used = new Set<CodecName>();
+  for (let i = 0; i < frame.chunkCount; i++) {
+    const entry = openChunk(file, frame, index.getBigInt64(8 * i, true), `chunk ${i} of ${frame.chunkCount}`);
+    if ("codec" in entry && entry.content === "streams") used.add(entry.codec);
+    entries.push(entry);
+  }
+  return { frame, entries, codecs: used };
+}
+
+function openChunk(file: Uint8Array, frame: Frame, offset: bigint, name: string): Entry {
+  if (offset < 0n) {
+    const kind = Number(BigInt.asUintN(64, offset) >> 56n) & 0x7f;
+    const content = SPECIAL_ENTRIES[kind];
+    if (content === undefined)
+      throw unsupported(`${name} is of the special kind ${kind}, which is not known`, { found: kind });
+    return { content };
+  }
+  if (offset > BigInt(frame.chunksEnd)) throw corrupt(`${name} should begin ${offset} bytes after the header`);
+  const chunk = parseChunk(file, frame.chunksStart + Number(offset), frame.chunksEnd, name);
+  const { byteLength, blockBytes, itemSize, content } = chunk;
+  const wrongBlocks = content === "streams" && blockBytes !== frame.blockBytes;
+  if (byteLength !== frame.chunkBytes || itemSize !== frame.itemSize || wrongBlocks) {
+    throw corrupt(
+      `${name} has ${byteLength} bytes in blocks of ${blockBytes} (elements of ${itemSize}); ${frame.chunkBytes}, ${frame.blockBytes} and ${frame.itemSize} expected`,
+      {
+        found: [byteLength, blockBytes, itemSize],
+        expected: [frame.chunkBytes, frame.blockBytes, frame.itemSize],
+      },
+    );
+  }
+  return chunk;
+}
+
+/** A grid whose last axis counts words instead of elements; an array without axes gets one. */
+function wordGrid(frame: Frame, wordsPerItem: number) {
+  const inWords = (shape: readonly number[]) =>
+    shape.length === 0 ? [wordsPerItem] : shape.map((n, axis) => (axis === shape.length - 1 ? n * wordsPerItem : n));
+  return { shape: inWords(frame.shape), chunkShape: inWords(frame.chunkShape), blockShape: inWords(frame.blockShape) };
+}
+
+function decodeFile({ frame, entries }: OpenFile, codecs: Codecs): NdArray {
+  const bytes = allocate(frame);
+  if (frame.chunkCount > 0) {
+    const size = wordSize(frame.itemSize);
+    const grid = wordGrid(frame, frame.itemSize / size);
+    const chunks = partsOf(grid.shape, grid.chunkShape);
+    const blocks = partsOf(grid.chunkShape, grid.blockShape);
+    const blockCount = product(blocks);
+    const decoder = new BlockDecoder(frame.blockBytes);
+    const array = wordsOf(bytes, size);
+    const zeros = grid.blockShape.map(() => 0);
+    entries.forEach((entry, number) => {
+      if (entry.content === "zero") return;
+      const name = `chunk ${number} of ${entries.length}`;
+      const origin = indexOfPart(number, chunks).map((n, axis) => n * grid.chunkShape[axis]);
+      const blockOf = blockReader(entry, frame, decoder, codecs, name);
+      for (let block = 0; block < blockCount; block++) {
+        const { start, extent } = pieceOfBlock(grid, origin, indexOfPart(block, blocks));
+        // The first block may be what the others are told by, even if nothing of it is needed.
+        if (block > 0 && extent.includes(0)) continue;
+        const words: Words = wordsOf(blockOf(block), size);
+        copyBox(extent, words, grid.blockShape, zeros, array, grid.shape, start);
+      }
+    });
+  }
+  return makeArray(bytes, frame.dtype, frame.shape, false);
+}
+
+/** What gives the bytes of a chunk's blocks one after the other. */
+function blockReader(
+  entry: Entry,
+  frame: Frame,
+  decoder: BlockDecoder,
+  codecs: Codecs,
+  name: string,
+): (block: number) => Uint8Array {
+  const { blockBytes, itemSize } = frame;
+  if ("bytes" in entry && entry.content === "streams") {
+    return (block) => decodeBlock(entry, block, decoder, codecs, name);
+  }
+  const bytes = decoder.bytes(blockBytes);
+  if ("bytes" in entry && entry.content === "copy") {
+    return (block) => {
+      const at = CHUNK_HEADER_BYTES + block * blockBytes;
+      bytes.set(entry.bytes.subarray(at, at + blockBytes));
+      return bytes;
+    };
+  }
+  fillRepeatedly(bytes, elementOf(entry, itemSize, name));
+  return () => bytes;
+}
+
+function allocate({ byteLength, shape, dtype }: Frame): Uint8Array {
+  try {
+    return new Uint8Array(byteLength);
+  } catch {
+    throw new NnprepError(
+      "OUT_OF_MEMORY",
+      `Blosc2 array (.b2nd) of shape (${shape.join(", ")}) and dtype ${dtype} needs ${byteLength} bytes, which the engine refuses`,
+      { byteLength },
+    );
+  }
+}
+
+/** What to expect of a file. */
+export interface ReadB2ndOptions {
+  /** NumPy's name of the type that the array has to have, as in `<f4` or `|u1`; any if it is not given. */
+  readonly dtype?: string | undefined;
+}
+
+/**
+ * Reads a contiguous `.b2nd` file as python-blosc2 writes it: LZ4, LZ4HC, BloscLZ, zlib or Zstd with any of Blosc2's
+ * filters. Booleans come as Uint8Array, float16 as Float32Array. The format has no checksums: damage that leaves all
+ * sizes right is not noticed. Memory: the file, the array, four blocks.
+ *
+ * @throws NnprepError CORRUPT_FILE, UNSUPPORTED (also for another `dtype` than the wanted one), OUT_OF_MEMORY
+ */
+export async function readB2nd(bytes: Uint8Array, { dtype }: ReadB2ndOptions = {}): Promise<NdArray> {
+  await init();
+  // Indexes are BloscLZ or plain copies; blosc2 uses no other codec for them, whatever the chunks have.
+  const opened = openFile(bytes, dtype, await loadCodecs(new Set()));
+  return decodeFile(opened, await loadCodecs(opened.codecs));
+}
+
+/** `readB2nd` at once, where all streams are LZ4 or BloscLZ and `init()` is done; others are refused as damaged. */
+export function readB2ndAtOnce(bytes: Uint8Array): NdArray {
+  return decodeFile(openFile(bytes, undefined, {}), {});
+}

@@ -1,0 +1,206 @@
+import { NnprepError } from "../../core/errors.js";
+import type { NdArray, NdArrayData } from "../../core/python.js";
+import type { Shape3 } from "../../core/volume.js";
+import { BlockEncoder } from "../../kernels/blosc2.js";
+import { init } from "../../runtime/instantiate.js";
+import { dtypeName } from "../npy.js";
+import type { ArrayInChunks } from "../npz.js";
+import { chooseBlockShapes } from "./block-shape.js";
+import { CHUNK_HEADER_BYTES, formatChunkHeader, SHUFFLE } from "./chunk.js";
+import { formatFrameHeader, formatTrailer } from "./frame.js";
+import { copyBox, indexOfPart, partsOf, pieceOfBlock, product, type Words, wordSize, wordsOf } from "./grid.js";
+
+/** How an array is cut into chunks and blocks. */
+export interface WriteB2ndOptions {
+  /** Patch size of the nnU-Net configuration that reads the file: three axes, or two for 2-D. */
+  readonly patchSize: readonly number[];
+}
+
+/** An array as it is written: every channel on its own, chunks and blocks without the channel axis. */
+interface Source {
+  readonly channels: readonly Words[];
+  /** Axes with the last one in words. */
+  readonly shape: Shape3;
+  readonly chunkShape: Shape3;
+  readonly blockShape: Shape3;
+  readonly itemSize: number;
+  readonly blockBytes: number;
+  readonly blocks: readonly number[];
+  readonly blockCount: number;
+}
+
+type Filter = typeof SHUFFLE | 0;
+
+/** A chunk in the index that is all zeros. */
+const ZERO_CHUNK = 0x81;
+
+/** The array as one typed array per entry of the channel axis. */
+function splitChannels(array: NdArray | ArrayInChunks): { channels: NdArrayData[]; grid: Shape3; axes: number } {
+  const { shape } = array;
+  const axes = shape.length;
+  const grid = shape.slice(-3) as unknown as Shape3;
+  const count = axes === 4 ? shape[0] : 1;
+  const length = product(grid);
+  const parts = "chunks" in array ? array.chunks : [array.data];
+  if ((axes !== 3 && axes !== 4) || shape.includes(0) || parts.some((part) => part.length % length !== 0)) {
+    throw new NnprepError(
+      "INVALID_ARGUMENT",
+      `an array of shape (${shape.join(", ")}) in parts of ${parts.map((part) => part.length).join(", ")} values found; (a0, a1, a2) or (channels, a0, a1, a2) in parts of whole channels is written as .b2nd`,
+      { found: [...shape] },
+    );
+  }
+  const channels = parts.flatMap((part) =>
+    Array.from({ length: part.length / length }, (_, i) => part.subarray(i * length, (i + 1) * length) as NdArrayData),
+  );
+  if (channels.length !== count) {
+    throw new NnprepError(
+      "SHAPE_MISMATCH",
+      `${channels.length} channels found, shape (${shape.join(", ")}) has ${count}`,
+      {
+        found: channels.length,
+        expected: count,
+      },
+    );
+  }
+  return { channels, grid, axes };
+}
+
+/** Makes the stored form of chunks, one after the other, in memory that is used again. */
+class ChunkWriter {
+  readonly #source: Source;
+  readonly #encoder: BlockEncoder;
+  readonly #words: Words;
+  readonly #stored: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#encoder = new BlockEncoder(source.blockBytes);
+    this.#words = wordsOf(this.#encoder.block, wordSize(source.itemSize));
+    const { blockCount, blockBytes } = source;
+    this.#stored = new Uint8Array(CHUNK_HEADER_BYTES + blockCount * (blockBytes + 8));
+    this.#view = new DataView(this.#stored.buffer);
+  }
+
+  /** The chunk that begins at `origin` of a channel, valid until the next call; null if it is all zeros. */
+  write(channel: Words, origin: readonly number[], filter: Filter): Uint8Array | null {
+    const { blocks, blockCount, blockShape, blockBytes, shape, itemSize } = this.#source;
+    let at = CHUNK_HEADER_BYTES + 4 * blockCount;
+    let empty = true;
+    for (let block = 0; block < blockCount; block++) {
+      const { start, extent } = pieceOfBlock(this.#source, origin, indexOfPart(block, blocks));
+      if (product(extent) < product(blockShape)) this.#words.fill(0);
+      copyBox(extent, channel, shape, start, this.#words, blockShape, [0, 0, 0]);
+      const stream = this.#encoder.compress(filter === SHUFFLE ? itemSize : 1);
+      this.#view.setInt32(CHUNK_HEADER_BYTES + 4 * block, at, true);
+      this.#view.setInt32(at, stream.length, true);
+      this.#stored.set(stream, at + 4);
+      at += 4 + stream.length;
+      if (stream.length > 0) empty = false;
+    }
+    if (empty) return null;
+    const sizes = { itemSize, byteLength: blockCount * blockBytes, blockBytes, stored: at };
+    formatChunkHeader(this.#stored, sizes, filter);
+    return this.#stored.subarray(0, at);
+  }
+}
+
+/**
+ * Shuffle or no filter, whichever makes the chunk in the middle of the array smaller: shuffle does for interpolated
+ * intensities, none for those that take few values (`_select_filter` of nnU-Net, whose codec is another).
+ */
+function chooseFilter({ channels, shape, chunkShape }: Source, writer: ChunkWriter): Filter {
+  const channel = channels[Math.floor((channels.length - 1) / 2)];
+  const origin = shape.map((n, axis) => Math.floor((n - chunkShape[axis]) / 2));
+  const plain = writer.write(channel, origin, 0)?.length ?? 0;
+  const shuffled = writer.write(channel, origin, SHUFFLE)?.length ?? 0;
+  return shuffled < plain ? SHUFFLE : 0;
+}
+
+function formatIndex(offsets: readonly (number | null)[]): Uint8Array<ArrayBuffer> {
+  const byteLength = 8 * offsets.length;
+  const chunk = new Uint8Array(CHUNK_HEADER_BYTES + byteLength);
+  formatChunkHeader(chunk, { itemSize: 8, byteLength, blockBytes: byteLength, stored: chunk.length }, "copy");
+  const view = new DataView(chunk.buffer);
+  offsets.forEach((offset, i) => {
+    const at = CHUNK_HEADER_BYTES + 8 * i;
+    if (offset === null) view.setUint8(at + 7, ZERO_CHUNK);
+    else view.setBigInt64(at, BigInt(offset), true);
+  });
+  return chunk;
+}
+
+/** `writeB2nd` at once; `init()` has to be done. */
+export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: WriteB2ndOptions): Uint8Array[] {
+  const { channels, grid, axes } = splitChannels(array);
+  if ((patchSize.length !== 2 && patchSize.length !== 3) || patchSize.some((n) => !Number.isInteger(n) || n < 1)) {
+    throw new NnprepError(
+      "INVALID_ARGUMENT",
+      `patch size (${patchSize.join(", ")}) found, two or three whole numbers of at least 1 expected`,
+      { found: [...patchSize] },
+    );
+  }
+  const itemSize = channels[0].BYTES_PER_ELEMENT;
+  const shapes = chooseBlockShapes(grid, patchSize, itemSize);
+  const blocks = partsOf(shapes.chunkShape, shapes.blockShape);
+  const blockBytes = product(shapes.blockShape) * itemSize;
+  const size = wordSize(itemSize);
+  const inWords = ([a, b, c]: Shape3): Shape3 => [a, b, (c * itemSize) / size];
+  const source: Source = {
+    channels: channels.map((channel) => wordsOf(channel, size)),
+    shape: inWords(grid),
+    chunkShape: inWords(shapes.chunkShape),
+    blockShape: inWords(shapes.blockShape),
+    itemSize,
+    blockBytes,
+    blocks,
+    blockCount: product(blocks),
+  };
+  const writer = new ChunkWriter(source);
+  const filter = chooseFilter(source, writer);
+  const chunks = partsOf(grid, shapes.chunkShape);
+  const pieces: Uint8Array[] = [];
+  const offsets: (number | null)[] = [];
+  let storedBytes = 0;
+  for (const channel of source.channels) {
+    for (let number = 0; number < product(chunks); number++) {
+      const origin = indexOfPart(number, chunks).map((n, axis) => n * source.chunkShape[axis]);
+      const chunk = writer.write(channel, origin, filter);
+      offsets.push(chunk === null ? null : storedBytes);
+      if (chunk === null) continue;
+      pieces.push(chunk.slice());
+      storedBytes += chunk.length;
+    }
+  }
+  const index = formatIndex(offsets);
+  const withChannels = (shape: Shape3, count: number) => (axes === 4 ? [count, ...shape] : [...shape]);
+  const header = formatFrameHeader({
+    shape: withChannels(grid, channels.length),
+    chunkShape: withChannels(shapes.chunkShape, 1),
+    blockShape: withChannels(shapes.blockShape, 1),
+    dtype: dtypeName(channels[0]),
+    itemSize,
+    filter,
+    blockBytes,
+    chunkBytes: source.blockCount * blockBytes,
+    chunkCount: offsets.length,
+    storedBytes,
+    indexBytes: index.length,
+  });
+  return [header, ...pieces, index, formatTrailer()];
+}
+
+/**
+ * Writes an array as nnU-Net 2.8's `.b2nd`, to be written to a file piece by piece: chunks and blocks by nnU-Net's own
+ * formula, LZ4, shuffled if that makes the chunk in the middle smaller. The bytes are the same in every engine. They are
+ * not those that nnU-Net writes, which searches for longer matches (LZ4HC), but the array that comes out is.
+ * Memory beside the array: the compressed file and one chunk (up to about 12 MB).
+ *
+ * @param array `(channels, a0, a1, a2)`, perhaps in one part per channel, or `(a0, a1, a2)`: float32 images, int16
+ * labels, uint8 or uint16 predictions of the previous stage
+ * @throws NnprepError INVALID_ARGUMENT, SHAPE_MISMATCH
+ */
+export async function writeB2nd(array: NdArray | ArrayInChunks, options: WriteB2ndOptions): Promise<Uint8Array[]> {
+  await init();
+  return writeB2ndAtOnce(array, options);
+}

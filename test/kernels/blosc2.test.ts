@@ -1,0 +1,86 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { BlockDecoder, BlockEncoder } from "../../src/kernels/blosc2.js";
+import { init } from "../../src/runtime/instantiate.js";
+import { countDifferences } from "../golden.js";
+
+beforeAll(() => init());
+
+/** Bytes that LZ4 can shorten, and bytes that it cannot. */
+const CONTENTS: Readonly<Record<string, (i: number) => number>> = {
+  repeating: (i) => (i * i) % 23,
+  runs: (i) => i >> 6,
+  noise: (i) => Math.imul(i, 2654435761) >>> 24,
+};
+
+function compress(bytes: Uint8Array, width: number): Uint8Array {
+  const encoder = new BlockEncoder(bytes.length);
+  encoder.block.set(bytes);
+  return encoder.compress(width).slice();
+}
+
+function decompress(stream: Uint8Array, length: number, width: number): Uint8Array | null {
+  const decoder = new BlockDecoder(length);
+  if (stream.length === length) decoder.bytes(length).set(stream);
+  else if (!decoder.decompress("lz4", stream, 0, length)) return null;
+  if (width > 1) decoder.unshuffle("byte", length, width);
+  return decoder.bytes(length).slice();
+}
+
+describe.each(Object.keys(CONTENTS))("%s", (name) => {
+  const content = CONTENTS[name] as (i: number) => number;
+  test.each([1, 2, 3, 4, 8])("elements of %i bytes: blocks of all lengths come back", (width) => {
+    const lengths = [1, 4, 5, 12, 13, 16, 17, 31, 63, 64, 65, 127, 255, 256, 270, 1000, 4099, 65535, 65550, 131072];
+    for (const length of lengths) {
+      const bytes = Uint8Array.from({ length }, (_, i) => content(i));
+      if (bytes.every((byte) => byte === 0)) bytes[0] = 1;
+      const stream = compress(bytes, width);
+      expect(stream.length).toBeLessThanOrEqual(length);
+      const result = decompress(stream, length, width);
+      expect(countDifferences(result ?? [], bytes), `${length} bytes`).toBe(0);
+    }
+  });
+});
+
+test("a block of zeros is no bytes, one other byte anywhere makes some", () => {
+  for (const length of [1, 15, 16, 17, 100]) {
+    expect(compress(new Uint8Array(length), 1).length).toBe(0);
+    for (let at = 0; at < length; at++) {
+      expect(compress(new Uint8Array(length).fill(1, at, at + 1), 1).length).toBeGreaterThan(0);
+    }
+  }
+});
+
+test("matches of every distance and length come back", () => {
+  for (let distance = 1; distance <= 40; distance++) {
+    const bytes = Uint8Array.from({ length: 600 }, (_, i) => (Math.imul(i % distance, 2654435761) >>> 24) | 1);
+    expect(decompress(compress(bytes, 1), 600, 1), `distance ${distance}`).toEqual(bytes);
+  }
+});
+
+test("a stream of another length, cut off or with a wrong distance is noticed", () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i % 50);
+  const stream = compress(bytes, 1);
+  const decoder = new BlockDecoder(2000);
+  expect(decoder.decompress("lz4", stream, 0, 1000)).toBe(true);
+  expect(decoder.decompress("lz4", stream, 0, 999)).toBe(false);
+  expect(decoder.decompress("lz4", stream, 0, 1001)).toBe(false);
+  for (let length = 0; length < stream.length; length++) {
+    expect(decoder.decompress("lz4", stream.subarray(0, length), 0, 1000)).toBe(false);
+  }
+  // One literal, then a match at a distance of 0, of 2.
+  for (const distance of [0, 2]) {
+    expect(decoder.decompress("lz4", Uint8Array.of(0x10, 7, distance, 0, 0x50, 1, 2, 3, 4, 5), 0, 10)).toBe(false);
+  }
+  expect(decoder.decompress("lz4", Uint8Array.of(0x10, 7, 1, 0, 0x50, 1, 2, 3, 4, 5), 0, 10)).toBe(true);
+  expect([...decoder.bytes(10)]).toEqual([7, 7, 7, 7, 7, 1, 2, 3, 4, 5]);
+});
+
+test("BloscLZ: literals, a match, a far one; damage is noticed", () => {
+  const decoder = new BlockDecoder(64);
+  const stream = Uint8Array.of(2, 1, 2, 3, 0x20, 2, 0, 9);
+  expect(decoder.decompress("blosclz", stream, 0, 7)).toBe(true);
+  expect([...decoder.bytes(7)]).toEqual([1, 2, 3, 1, 2, 3, 9]);
+  for (const damaged of [stream.subarray(0, 5), Uint8Array.of(0, 1, 0x20, 5), Uint8Array.of(5, 1), new Uint8Array(0)]) {
+    expect(decoder.decompress("blosclz", damaged, 0, 7)).toBe(false);
+  }
+});

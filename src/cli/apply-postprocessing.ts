@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
+import { plainError } from "../core/errors.js";
 import {
   type AppliedFile,
   type AppliedPostprocessing,
@@ -12,12 +13,13 @@ import {
   NnprepError,
   type Postprocessing,
 } from "../node.js";
-import { addRunOptions, type RunOptions, UsageError } from "./options.js";
+import { type CommandReport, runCommand } from "./command-runner.js";
+import { addCommandOptions, type CommandOptions } from "./options.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
-import { plainError, runWork, type WorkReport } from "./work.js";
+import { UsageError } from "./usage-error.js";
 
-interface ApplyOptions extends RunOptions {
+interface ApplyOptions extends CommandOptions {
   readonly input: string;
   readonly output: string;
   readonly postprocessing?: string;
@@ -26,7 +28,6 @@ interface ApplyOptions extends RunOptions {
 
 export function applyPostprocessingCommand(): Command {
   const command = new Command("apply-postprocessing")
-    .description("keep only the largest components that a postprocessing.json names, in a folder or one file")
     .requiredOption("-i, --input <path>", "folder with segmentations, or one file")
     .requiredOption("-o, --output <path>", "folder for the results; may be a file name if the input is a file")
     .option("--postprocessing <file>", "postprocessing.json of nnU-Net v1 or of determine-postprocessing (-pp)")
@@ -36,11 +37,11 @@ export function applyPostprocessingCommand(): Command {
       "\nExamples:\n  $ nnprep apply-postprocessing -i predictions -o final -pp model/postprocessing.json" +
         "\n  $ nnprep apply-postprocessing -i case.nii.gz -o case_largest.nii.gz -c 1+2",
     );
-  return addRunOptions(command).action((options: ApplyOptions) =>
-    runWork("apply-postprocessing", options, async (open) => {
+  return addCommandOptions(command).action((options: ApplyOptions) =>
+    runCommand("apply-postprocessing", options, async (run) => {
       const postprocessing = await choose(options);
       const { folders, files } = await locate(options);
-      const { executor, options: runOptions } = open(folders);
+      const { executor, options: runOptions } = run.open(folders);
       return report(await applyToFiles(executor, files, postprocessing, runOptions), files, folders.output);
     }),
   );
@@ -76,7 +77,7 @@ function report(
   outcomes: readonly CaseOutcome<AppliedPostprocessing>[],
   files: readonly AppliedFile[],
   folder: string,
-): WorkReport {
+): CommandReport {
   const failures = outcomes.flatMap((outcome) =>
     outcome.ok ? [] : [`${outcome.identifier}: ${outcome.error.message}`],
   );

@@ -2,11 +2,11 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { type Axes3, cascadeDataset, FolderStore } from "../node.js";
 import { permutation } from "./export-options.js";
-import { addRunOptions, type RunOptions } from "./options.js";
-import { runFolders } from "./run-folders.js";
+import { runFolderCommand } from "./folder-command.js";
+import { addCommandOptions, type CommandOptions } from "./options.js";
 import { formatMebibytes, formatVoxels } from "./table.js";
 
-interface CascadeCommandOptions extends RunOptions {
+interface CascadeCommandOptions extends CommandOptions {
   readonly input: string;
   readonly preprocessed: string;
   readonly output: string;
@@ -17,7 +17,6 @@ interface CascadeCommandOptions extends RunOptions {
 
 export function cascadeCommand(): Command {
   const command = new Command("cascade")
-    .description("bring predictions of the low resolution onto the grid of the next stage (ID_segFromPrevStage.npz)")
     .requiredOption("-i, --input <folder>", "predictions: ID.npz (probabilities) or ID.nii.gz (segmentations)")
     .requiredOption("-p, --preprocessed <folder>", "cases preprocessed for the next stage, ID.npz and ID.pkl")
     .requiredOption("-o, --output <folder>", "folder for the results")
@@ -28,7 +27,7 @@ export function cascadeCommand(): Command {
     )
     .option("--network-axes", "the probabilities have the network's axes, not the file's", false)
     .option("--nnunet-uncropped", "do not crop segmentations first, as nnU-Net v1 when it predicts", false);
-  return addRunOptions(command)
+  return addCommandOptions(command)
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep cascade -i lowres -p Task001_X/nnUNetData_plans_v2.1_stage1 -o pred_next_stage",
@@ -52,7 +51,7 @@ async function runCascade(options: CascadeCommandOptions): Promise<void> {
     transposed: options.networkAxes,
     uncropped: options.nnunetUncropped,
   };
-  await runFolders(
+  await runFolderCommand(
     "cascade",
     folders,
     options,

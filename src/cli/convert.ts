@@ -12,12 +12,12 @@ import {
   type VoxelArray,
   writeVolume,
 } from "../node.js";
+import { type CommandReport, runCommand } from "./command-runner.js";
 import { convertMsdTask, convertTask, type TaskConversionOptions } from "./convert-task.js";
-import { addRunOptions, UsageError } from "./options.js";
-import { ProgressBar } from "./progress.js";
-import { printDocument, printError } from "./run-file-command.js";
+import { addCommandOptions } from "./options.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatSpacing, formatVoxels } from "./table.js";
+import { UsageError } from "./usage-error.js";
 
 interface ConvertOptions extends ScanOptions, TaskConversionOptions {
   readonly like?: string;
@@ -26,7 +26,6 @@ interface ConvertOptions extends ScanOptions, TaskConversionOptions {
 
 export function convertCommand(): Command {
   const command = new Command("convert")
-    .description("convert a scan or label to NIfTI, MetaImage or NRRD, or build a raw task out of such files")
     .argument("[input]", "scan or label: NIfTI, MetaImage, NRRD, a DICOM folder or zip; with --from-msd its folder")
     .argument("[output]", "file to write: .nii.gz, .nii, .mha or .nrrd")
     .option(
@@ -40,7 +39,7 @@ export function convertCommand(): Command {
     .option("--task-id <number>", "with --from-msd: number of the task to write instead of its own")
     .option("--raw <folder>", "with tasks: folder with the raw tasks (default: $nnUNet_raw_data_base/nnUNet_raw_data)")
     .addHelpText("after", EXAMPLES);
-  return addScanOptions(addRunOptions(command)).action(
+  return addScanOptions(addCommandOptions(command)).action(
     async (input: string | undefined, output: string | undefined, options: ConvertOptions) => {
       if (options.fromMsd !== undefined) return convertMsdTask(options);
       if (options.toTask !== undefined) return convertTask(options, readOptions(options));
@@ -72,10 +71,11 @@ async function convertScan(input: string, output: string, options: ConvertOption
   if (!canWriteVolume(output)) {
     throw new UsageError(`${output}: the ending tells the format to write; use .nii.gz, .nii, .mha or .nrrd`);
   }
-  const bar = new ProgressBar(options.progress, "convert");
-  const scan = readOptions(options);
-  const onProgress = (done: number, total: number) => bar.show({ stage: "read", done, total });
-  try {
+  await runCommand("convert", options, async (run) => {
+    run.known = { input, output };
+    const bar = run.bar("convert");
+    const scan = readOptions(options);
+    const onProgress = (done: number, total: number) => bar.show({ stage: "read", done, total });
     const { volume, warnings } = await readScanPath(input, { dicom: { ...scan.dicom, onProgress } });
     const { placed, warnings: ofPlace } =
       options.like === undefined ? { placed: volume, warnings: [] } : await placeLike(volume, input, options.like);
@@ -83,12 +83,8 @@ async function convertScan(input: string, output: string, options: ConvertOption
     mkdirSync(dirname(path), { recursive: true });
     const bytes = await writeVolume(basename(path), placed, { compress: options.compress });
     await new FolderStore(dirname(path)).write(basename(path), bytes);
-    bar.stop();
-    report(options.json, input, output, placed, [...warnings, ...ofPlace]);
-  } catch (error) {
-    bar.stop();
-    printError("convert", options.json, error, { input, output });
-  }
+    return report(input, output, placed, [...warnings, ...ofPlace]);
+  });
 }
 
 /** The same place as that file's, voxels reordered where only the axes differ; else its place is taken over. */
@@ -116,14 +112,14 @@ async function placeLike(
   };
 }
 
-function report(json: boolean, input: string, output: string, volume: Volume, warnings: readonly string[]): void {
+function report(input: string, output: string, volume: Volume, warnings: readonly string[]): CommandReport {
   const shape = [...volume.shape].reverse();
   const spacing = [...volume.geometry.spacingMm].reverse();
   const dtype = volume.data.constructor.name.replace("Array", "").toLowerCase();
-  if (json) {
-    printDocument("convert", { ok: true, input, output, shape, spacing, dtype, warnings });
-    return;
-  }
-  for (const warning of warnings) process.stdout.write(`warning: ${input}: ${warning}\n`);
-  process.stdout.write(`${output}: ${formatVoxels(shape)} voxels of ${formatSpacing(spacing)} mm, ${dtype}\n`);
+  return {
+    ok: true,
+    text: `${output}: ${formatVoxels(shape)} voxels of ${formatSpacing(spacing)} mm, ${dtype}`,
+    warnings: warnings.map((warning) => `${input}: ${warning}`),
+    document: { shape, spacing, dtype, warnings },
+  };
 }

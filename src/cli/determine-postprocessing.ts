@@ -2,9 +2,10 @@ import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ALL_FOLDS, consolidateFolds, findTask, modelFolder, type PostprocessingResult } from "../node.js";
-import { addRunOptions, type RunOptions, UsageError, wholeNumber } from "./options.js";
+import { type CommandReport, runCommand } from "./command-runner.js";
+import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";
-import { runWork, type WorkReport } from "./work.js";
+import { UsageError } from "./usage-error.js";
 
 /** Where models lie, and by which names. */
 export interface ResultsOptions {
@@ -17,7 +18,7 @@ export interface ResultsOptions {
   readonly ref?: string;
 }
 
-interface DetermineOptions extends RunOptions, ResultsOptions {
+interface DetermineOptions extends CommandOptions, ResultsOptions {
   readonly folder?: string;
   readonly model?: string;
   readonly task?: string;
@@ -66,7 +67,6 @@ export function taskName(task: string, folder: string): string {
 
 export function determinePostprocessingCommand(): Command {
   const command = new Command("determine-postprocessing")
-    .description("decide by cross-validation whether to keep only the largest component: postprocessing.json")
     .option("-f, --folder <folder>", "folder of one model, with fold_0, fold_1 ... and gt_niftis")
     .option("-m, --model <name>", "instead: 2d, 3d_lowres, 3d_fullres or 3d_cascade_fullres")
     .option("-t, --task <task>", "and task, by number or name")
@@ -77,11 +77,11 @@ export function determinePostprocessingCommand(): Command {
       "\nExamples:\n  $ nnprep determine-postprocessing -m 3d_fullres -t 5" +
         "\n  $ nnprep determine-postprocessing -f results/my_model --folds 0 1 2 -ref labelsTr -l 0 1 2",
     );
-  return addRunOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
-    runWork("determine-postprocessing", options, async (open) => {
+  return addCommandOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
+    runCommand("determine-postprocessing", options, async (run) => {
       const folder = locate(options);
       const reference = resolve(options.ref ?? join(folder, "gt_niftis"));
-      const workshop = open({ prediction: folder, input: folder, output: folder, reference });
+      const workshop = run.open({ prediction: folder, input: folder, output: folder, reference });
       const { executor, store, options: runOptions } = workshop;
       const stores = { model: store("prediction"), reference: store("reference") };
       const { folds, val, labels, advanced } = options;
@@ -127,7 +127,7 @@ export function decisionTable({ decision, final }: PostprocessingResult): string
   return formatTable(["class", "Dice as it is", "all together", "each class", "decided"], rows);
 }
 
-function report(folder: string, result: PostprocessingResult): WorkReport {
+function report(folder: string, result: PostprocessingResult): CommandReport {
   const { decision, raw, final, warnings } = result;
   const files = {
     postprocessing: join(folder, "postprocessing.json"),

@@ -3,11 +3,12 @@ import { Command } from "commander";
 import { type EnsembledCase, ensembleDataset, FolderStore, loadPostprocessing, type Postprocessing } from "../node.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
-import { addRunOptions, type RunOptions, UsageError } from "./options.js";
-import { type FolderReport, runFolders } from "./run-folders.js";
+import { type FolderReport, runFolderCommand } from "./folder-command.js";
+import { addCommandOptions, type CommandOptions } from "./options.js";
 import { formatMebibytes, formatVoxels } from "./table.js";
+import { UsageError } from "./usage-error.js";
 
-interface EnsembleCommandOptions extends RunOptions, ExportOptionValues {
+interface EnsembleCommandOptions extends CommandOptions, ExportOptionValues {
   readonly folders: string[];
   readonly output: string;
   readonly export: boolean;
@@ -17,14 +18,13 @@ interface EnsembleCommandOptions extends RunOptions, ExportOptionValues {
 
 export function ensembleCommand(): Command {
   const command = new Command("ensemble")
-    .description("average the probabilities of several models, case by case")
     .requiredOption("-f, --folders <folders...>", "two or more folders with ID.npz and ID.pkl of the same cases")
     .requiredOption("-o, --output <folder>", "folder for the results")
     .option("--export", "write segmentations (ID.nii.gz) instead of the averaged probabilities", false)
     .option("--postprocessing <file>", "and keep only the largest components that a postprocessing.json names (-pp)")
     .option("--npz", "with --export: write the averaged probabilities (ID.npz, ID.pkl) too", false);
   addExportOptions(command);
-  return addRunOptions(command)
+  return addCommandOptions(command)
     .addHelpText(
       "after",
       "\nExamples:\n  $ nnprep ensemble -f model-a model-b -o both --export" +
@@ -54,7 +54,7 @@ async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
     export: options.export || postprocessing !== undefined,
     saveProbabilities: options.npz || (!options.export && postprocessing === undefined),
   };
-  await runFolders(
+  await runFolderCommand(
     "ensemble",
     { ...Object.fromEntries(named), output },
     options,

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { plainError } from "../core/errors.js";
 import {
   addForegroundMean,
   type CaseEvaluation,
@@ -14,12 +15,12 @@ import {
   type Summary,
   summarizeOutcomes,
 } from "../node.js";
-import { addRunOptions, type RunOptions } from "./options.js";
+import { type CommandReport, runCommand } from "./command-runner.js";
+import { addCommandOptions, type CommandOptions } from "./options.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
-import { plainError, runWork, type WorkReport } from "./work.js";
 
-interface EvaluateCommandOptions extends RunOptions {
+interface EvaluateCommandOptions extends CommandOptions {
   readonly ref: string;
   readonly pred: string;
   readonly labels: Region[];
@@ -38,7 +39,6 @@ function millimetres(text: string): number {
 
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
-    .description("compare a folder of predictions with a folder of references: Dice and more, summary.json")
     .requiredOption("--ref <folder>", "folder with the references (-ref)")
     .requiredOption("--pred <folder>", "folder with the predictions, by the same file names (-pred)")
     .requiredOption("-l, --labels <labels...>", "labels to evaluate; 1+2 counts labels 1 and 2 as one", region)
@@ -48,9 +48,9 @@ export function evaluateCommand(): Command {
     .option("--tolerance <mm>", "and the share of the surfaces that is this near (implies --surface)", millimetres)
     .option("--ignore-geometry", "compare voxel by voxel even where spacing, origin or direction differ", false)
     .addHelpText("after", "\nExample:\n  $ nnprep evaluate -ref labelsTs -pred predictions -l 1 2 --surface");
-  return addRunOptions(command).action((options: EvaluateCommandOptions) =>
-    runWork("evaluate", options, async (open) => {
-      const workshop = open({ prediction: resolve(options.pred), reference: resolve(options.ref) });
+  return addCommandOptions(command).action((options: EvaluateCommandOptions) =>
+    runCommand("evaluate", options, async (run) => {
+      const workshop = run.open({ prediction: resolve(options.pred), reference: resolve(options.ref) });
       const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
       const surface =
         options.surface || options.tolerance !== undefined ? { toleranceMm: options.tolerance } : undefined;
@@ -68,7 +68,7 @@ export function evaluateCommand(): Command {
 async function report(
   options: EvaluateCommandOptions,
   outcomes: readonly CaseOutcome<CaseEvaluation>[],
-): Promise<WorkReport> {
+): Promise<CommandReport> {
   const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome]));
   const description = failed.length === 0 ? "" : `without ${failed.map(({ identifier }) => identifier).join(", ")}`;
   const summary = summarizeOutcomes(outcomes, {

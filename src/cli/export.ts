@@ -2,11 +2,12 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { type ExportedCase, exportDataset, FolderStore } from "../node.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
-import { addRunOptions, type RunOptions, UsageError } from "./options.js";
-import { type FolderReport, runFolders } from "./run-folders.js";
+import { type FolderReport, runFolderCommand } from "./folder-command.js";
+import { addCommandOptions, type CommandOptions } from "./options.js";
 import { formatMebibytes, formatVoxels } from "./table.js";
+import { UsageError } from "./usage-error.js";
 
-interface ExportCommandOptions extends RunOptions, ExportOptionValues {
+interface ExportCommandOptions extends CommandOptions, ExportOptionValues {
   readonly input: string;
   readonly output: string;
   readonly saveProbabilities: boolean;
@@ -14,7 +15,6 @@ interface ExportCommandOptions extends RunOptions, ExportOptionValues {
 
 export function exportCommand(): Command {
   const command = new Command("export")
-    .description("turn predicted probabilities (ID.npz with ID.pkl) into segmentations on the scans (ID.nii.gz)")
     .requiredOption("-i, --input <folder>", "folder with the probabilities, as nnU-Net writes them with --save_npz")
     .requiredOption("-o, --output <folder>", "folder for the segmentations")
     .option(
@@ -23,7 +23,7 @@ export function exportCommand(): Command {
       false,
     );
   addExportOptions(command);
-  return addRunOptions(command)
+  return addCommandOptions(command)
     .addHelpText("after", "\nExample:\n  $ nnprep export -i predictions -o segmentations --workers 4")
     .action(runExport);
 }
@@ -36,7 +36,7 @@ async function runExport(options: ExportCommandOptions): Promise<void> {
   const stores = { input: new FolderStore(folders.input), output: new FolderStore(folders.output) };
   const { regions, transposeForward, nnunetTargetAxis: untransposedTargetAxis, saveProbabilities } = options;
   const settings = { regions, transposeForward, untransposedTargetAxis, saveProbabilities };
-  await runFolders(
+  await runFolderCommand(
     "export",
     folders,
     options,

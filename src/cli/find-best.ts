@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { plainError } from "../core/errors.js";
 import {
   type BestConfiguration,
   FolderStore,
@@ -11,12 +12,13 @@ import {
   type NamedFolders,
   type RankedCandidate,
 } from "../node.js";
+import { type CommandReport, runCommand } from "./command-runner.js";
 import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
-import { addRunOptions, type RunOptions, UsageError, wholeNumber } from "./options.js";
+import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";
-import { plainError, runWork, type WorkReport } from "./work.js";
+import { UsageError } from "./usage-error.js";
 
-interface FindBestOptions extends RunOptions, ResultsOptions {
+interface FindBestOptions extends CommandOptions, ResultsOptions {
   readonly models?: string[];
   readonly task: number[];
   readonly disableEnsembling: boolean;
@@ -35,7 +37,6 @@ function taskNumbers(text: string, previous: number[] | undefined): number[] {
 
 export function findBestCommand(): Command {
   const command = new Command("find-best")
-    .description("choose between models and ensembles of two by cross-validation, and say how to predict with the best")
     .requiredOption("-t, --task <numbers...>", "task numbers", taskNumbers)
     .option(
       "-m, --models <names...>",
@@ -46,16 +47,16 @@ export function findBestCommand(): Command {
     .option("--disable-postprocessing", "leave post-processing out", false)
     .option("--overwrite", "do again what earlier runs left", false)
     .addHelpText("after", "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres");
-  return addRunOptions(addResultsOptions(command)).action((options: FindBestOptions) =>
-    runWork("find-best", options, async (open) => {
+  return addCommandOptions(addResultsOptions(command)).action((options: FindBestOptions) =>
+    runCommand("find-best", options, async (run) => {
       const root = resultsFolder(options);
       const path = (folder: string) => (isAbsolute(folder) ? folder : join(root, folder));
-      const run = open.options();
+      const caseOptions = run.caseOptions();
       const access = {
         store: (folder: string) => new FolderStore(path(folder)),
         executor: <F extends NamedFolders>(folders: F) => {
           const paths = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, path(folder)]));
-          return open(paths as { readonly [K in keyof F]: string }).executor;
+          return run.open(paths as { readonly [K in keyof F]: string }).executor;
         },
       };
       const results: TaskChoice[] = [];
@@ -67,7 +68,7 @@ export function findBestCommand(): Command {
         const reference = options.ref === undefined ? undefined : resolve(options.ref);
         const settings = { disableEnsembling, disablePostprocessing, overwrite: options.overwrite, reference };
         const found = { task, models, folds, validationFolder: val, ...names, ...settings };
-        results.push(await chooseFor(task, () => findBestConfiguration(access, found, run)));
+        results.push(await chooseFor(task, () => findBestConfiguration(access, found, caseOptions)));
       }
       return report(results);
     }),
@@ -141,7 +142,7 @@ function formatChoice({ task, choice, error }: TaskChoice): string {
   ].join("\n\n");
 }
 
-function report(results: readonly TaskChoice[]): WorkReport {
+function report(results: readonly TaskChoice[]): CommandReport {
   return {
     ok: results.every(({ choice }) => choice !== undefined),
     text: results.map((result) => formatChoice(result)).join("\n\n"),

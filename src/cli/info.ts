@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { Command } from "commander";
+import { plainError } from "../core/errors.js";
 import {
   axisCodesOf,
   type DicomSeries,
@@ -10,10 +11,9 @@ import {
   scanFilesInFolder,
   type Volume,
 } from "../node.js";
-import { ProgressBar } from "./progress.js";
+import { runCommand } from "./command-runner.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatNumber, formatSpacing } from "./table.js";
-import { plainError } from "./work.js";
 
 interface InfoOptions extends ScanOptions {
   readonly json: boolean;
@@ -40,25 +40,23 @@ interface ScanInfo {
 
 export function infoCommand(): Command {
   const command = new Command("info")
-    .description("shape, spacing, direction, voxel type and value range of scans; the series in DICOM folders")
     .argument("<file...>", "scans or labels: files of any format that is read, zip archives, folders with DICOM")
     .option("--json", "print one JSON document instead of text", false)
     .option("--no-progress", "no progress bar on stderr")
     .addHelpText("after", "\nExample:\n  $ nnprep info scan.nrrd label.nii.gz dicom_folder\n");
-  return addScanOptions(command).action(async (files: string[], options: InfoOptions) => {
-    const bar = new ProgressBar(options.progress && files.length > 1, "info");
-    const infos: ScanInfo[] = [];
-    for (const [done, file] of files.entries()) {
-      bar.show({ stage: "read", done, total: files.length, identifier: file });
-      const info = await describe(file, options);
-      infos.push(info);
-      if (!options.json) process.stdout.write(`${formatInfo(info)}\n\n`);
-    }
-    bar.stop();
-    const ok = infos.every(({ error }) => error === undefined);
-    if (options.json) process.stdout.write(`${JSON.stringify({ command: "info", ok, scans: infos }, null, 2)}\n`);
-    if (!ok) process.exitCode = 1;
-  });
+  return addScanOptions(command).action((files: string[], options: InfoOptions) =>
+    runCommand("info", options, async (run) => {
+      const bar = run.bar("info", files.length > 1);
+      const scans: ScanInfo[] = [];
+      for (const [done, file] of files.entries()) {
+        bar.show({ stage: "read", done, total: files.length, identifier: file });
+        const info = await describe(file, options);
+        scans.push(info);
+        run.print(`${formatInfo(info)}\n`);
+      }
+      return { ok: scans.every(({ error }) => error === undefined), text: "", document: { scans } };
+    }),
+  );
 }
 
 async function describe(file: string, options: InfoOptions): Promise<ScanInfo> {

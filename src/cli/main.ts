@@ -1,35 +1,24 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { applyPostprocessingCommand } from "./apply-postprocessing.js";
 import { translateArguments } from "./argv.js";
-import { cascadeCommand } from "./cascade.js";
-import { convertCommand } from "./convert.js";
-import { cropCommand } from "./crop.js";
-import { determinePostprocessingCommand } from "./determine-postprocessing.js";
-import { ensembleCommand } from "./ensemble.js";
-import { evaluateCommand } from "./evaluate.js";
-import { exportCommand } from "./export.js";
-import { findBestCommand } from "./find-best.js";
-import { htmlReportCommand } from "./html-report.js";
-import { infoCommand } from "./info.js";
-import { UsageError } from "./options.js";
-import { planCommand } from "./plan.js";
-import { planAndPreprocessCommand } from "./plan-and-preprocess.js";
-import { preprocessCommand } from "./preprocess.js";
-import { toNiftiCommand } from "./to-nifti.js";
-import { toNpzCommand } from "./to-npz.js";
-import { verifyCommand } from "./verify.js";
-import { viewCommand } from "./view.js";
-
-const WRONG_USAGE = 2;
+import { COMMANDS, type CommandEntry } from "./commands.js";
+import { FAILED, WRONG_USAGE } from "./exit-codes.js";
+import { UsageError } from "./usage-error.js";
 
 function version(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 
-function buildProgram(): Command {
+/** The command that is asked for, itself or its help. */
+function findEntry(argv: readonly string[]): CommandEntry | undefined {
+  const name = argv[0] === "help" ? argv[1] : argv[0];
+  return COMMANDS.find((entry) => entry.name === name);
+}
+
+/** The program with the command that is asked for; with the names of all when there is none, for help and suggestions. */
+async function buildProgram(argv: readonly string[]): Promise<Command> {
   const program = new Command("nnprep")
     .description("nnU-Net's data preparation: raw scans in, folders to train from out")
     .version(version())
@@ -40,34 +29,25 @@ function buildProgram(): Command {
         "Exit code: 0 done, 1 something failed, 2 wrong usage.",
     )
     .showHelpAfterError("(add --help for the options and an example)");
-  for (const command of [
-    infoCommand(),
-    convertCommand(),
-    toNpzCommand(),
-    toNiftiCommand(),
-    verifyCommand(),
-    cropCommand(),
-    planCommand(),
-    preprocessCommand(),
-    planAndPreprocessCommand(),
-    exportCommand(),
-    ensembleCommand(),
-    cascadeCommand(),
-    evaluateCommand(),
-    determinePostprocessingCommand(),
-    applyPostprocessingCommand(),
-    findBestCommand(),
-    viewCommand(),
-    htmlReportCommand(),
-  ]) {
-    command.copyInheritedSettings(program).exitOverride();
+  const entry = findEntry(argv);
+  for (const { name, description, load } of entry === undefined ? COMMANDS : [entry]) {
+    const command = entry === undefined ? new Command(name).usage("[options]") : await load();
+    command.description(description).copyInheritedSettings(program).exitOverride();
     program.addCommand(command);
   }
   return program.exitOverride();
 }
 
+// A reader that has seen enough (head, less) is no fault; a full disk is.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  process.stderr.write(`nnprep: standard output cannot be written (${error.code ?? error.message})\n`);
+  process.exit(FAILED);
+});
+
 try {
-  await buildProgram().parseAsync(translateArguments(process.argv.slice(2)), { from: "user" });
+  const argv = translateArguments(process.argv.slice(2));
+  await (await buildProgram(argv)).parseAsync(argv, { from: "user" });
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
@@ -76,6 +56,6 @@ try {
     process.exitCode = WRONG_USAGE;
   } else {
     process.stderr.write(`nnprep: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = FAILED;
   }
 }

@@ -4,12 +4,10 @@ import { dirname, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { findTask } from "../node.js";
 import { memoryLimitOption } from "./memory-limit.js";
+import { UsageError } from "./usage-error.js";
 
-/** Wrong usage: exit code 2. */
-export class UsageError extends Error {}
-
-/** What every command takes. */
-export interface RunOptions {
+/** What every command with workers takes. */
+export interface CommandOptions {
   readonly workers: number;
   readonly memoryLimit?: number;
   readonly json: boolean;
@@ -17,7 +15,7 @@ export interface RunOptions {
 }
 
 /** What every command on tasks takes. */
-export interface CommonOptions extends RunOptions {
+export interface TaskOptions extends CommandOptions {
   readonly task: number[];
   readonly raw?: string;
   readonly cropped?: string;
@@ -45,7 +43,7 @@ export function defaultWorkers(): number {
 }
 
 /** Adds `--workers`, `--memory-limit`, `--json` and `--no-progress`. */
-export function addRunOptions(command: Command): Command {
+export function addCommandOptions(command: Command): Command {
   return command
     .option(
       "-w, --workers <n>",
@@ -59,7 +57,7 @@ export function addRunOptions(command: Command): Command {
 }
 
 /** Adds `-t`, the folders, `--workers`, `--json` and `--no-progress`. */
-export function addCommonOptions(command: Command): Command {
+export function addTaskOptions(command: Command): Command {
   command
     .addOption(
       new Option("-t, --task <numbers...>", "task numbers; may be repeated")
@@ -69,7 +67,7 @@ export function addCommonOptions(command: Command): Command {
     .option("--raw <folder>", "folder with the raw tasks (default: $nnUNet_raw_data_base/nnUNet_raw_data)")
     .option("--cropped <folder>", "folder for the cropped tasks (default: nnUNet_cropped_data beside the raw tasks)")
     .option("--preprocessed <folder>", "folder for the results (default: $nnUNet_preprocessed)");
-  return addRunOptions(command);
+  return addCommandOptions(command);
 }
 
 export function overwriteOption(): Option {
@@ -125,15 +123,16 @@ export function lowresWorkersOption(): Option {
   );
 }
 
-/** Where one task lives. */
-export interface TaskFolders {
-  readonly task: string;
+/** One task of nnU-Net v1 and where it lives. */
+export interface LocatedTask {
+  /** Task005_NAME. */
+  readonly name: string;
   readonly raw: string;
   readonly cropped: string;
   readonly preprocessed: string;
 }
 
-export function rawFolder(options: Pick<CommonOptions, "raw">): string {
+export function rawFolder(options: Pick<TaskOptions, "raw">): string {
   const base = process.env.nnUNet_raw_data_base;
   const given = options.raw ?? base;
   if (given === undefined || given === "") {
@@ -144,10 +143,10 @@ export function rawFolder(options: Pick<CommonOptions, "raw">): string {
 }
 
 /**
- * The folders of every task asked for.
+ * Every task asked for, with its folders.
  * @param needs what must exist or be known: the command's own inputs and outputs.
  */
-export function resolveFolders(options: CommonOptions, needs: { preprocessed: boolean }): TaskFolders[] {
+export function resolveTasks(options: TaskOptions, needs: { preprocessed: boolean }): LocatedTask[] {
   const raw = rawFolder(options);
   const cropped = resolve(options.cropped ?? join(dirname(raw), "nnUNet_cropped_data"));
   const preprocessed = options.preprocessed ?? process.env.nnUNet_preprocessed;
@@ -156,12 +155,12 @@ export function resolveFolders(options: CommonOptions, needs: { preprocessed: bo
   }
   const names = existsSync(raw) ? readdirSync(raw) : [];
   return options.task.map((number) => {
-    const task = findTask(number, names, raw);
+    const name = findTask(number, names, raw);
     return {
-      task,
-      raw: join(raw, task),
-      cropped: join(cropped, task),
-      preprocessed: resolve(preprocessed ?? "", task),
+      name,
+      raw: join(raw, name),
+      cropped: join(cropped, name),
+      preprocessed: resolve(preprocessed ?? "", name),
     };
   });
 }

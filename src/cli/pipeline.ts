@@ -2,10 +2,8 @@ import {
   type CaseOutcome,
   type CroppedGrid,
   cropDataset,
-  FolderStore,
   NnprepError,
   type NpzCompression,
-  openTask,
   type PlannedDataset,
   type Planner,
   type PreprocessedStage,
@@ -15,8 +13,9 @@ import {
   type Verification,
   verifyDataset,
 } from "../node.js";
-import type { TaskFolders } from "./options.js";
-import { ProgressBar } from "./progress.js";
+import type { CommandRun } from "./command-runner.js";
+import type { LocatedTask } from "./options.js";
+import type { ProgressBar } from "./progress.js";
 
 /** Which stages to run on a task, each with its settings; those left out are not run. */
 export interface Stages {
@@ -31,17 +30,9 @@ export interface Stages {
   };
 }
 
-export interface RunSettings {
-  readonly workers: number;
-  readonly progress: boolean;
-  readonly signal: AbortSignal;
-  readonly memoryBudgetBytes: number;
-  readonly memoryAvailableBytes: number;
-}
-
-/** What was done on one task. Stages that were not reached are missing; `error` says why. */
-export interface TaskReport {
-  readonly folders: TaskFolders;
+/** What the stages did on one task. Those that were not reached are missing; `error` says why. */
+export interface TaskOutcome {
+  readonly task: LocatedTask;
   verification?: Verification;
   crop?: CaseOutcome<CroppedGrid>[];
   planned?: PlannedDataset;
@@ -51,52 +42,50 @@ export interface TaskReport {
 }
 
 /** True if anything went wrong that the exit code has to tell. */
-export function hasFailed(report: TaskReport): boolean {
+export function hasFailed(outcome: TaskOutcome): boolean {
   return (
-    report.error !== undefined ||
-    report.verification?.findings.some((finding) => finding.severity === "error") === true ||
-    report.crop?.some((outcome) => !outcome.ok) === true ||
-    report.stages?.some((stage) => stage.cases.some((outcome) => !outcome.ok)) === true
+    outcome.error !== undefined ||
+    outcome.verification?.findings.some((finding) => finding.severity === "error") === true ||
+    outcome.crop?.some((one) => !one.ok) === true ||
+    outcome.stages?.some((stage) => stage.cases.some((one) => !one.ok)) === true
   );
 }
 
-/** Runs the stages on one task. Errors end in the report, so that the other tasks go on; only `ABORTED` is thrown. */
-export async function runStages(folders: TaskFolders, stages: Stages, settings: RunSettings): Promise<TaskReport> {
+/** Runs the stages on one task. Errors end in the outcome, so that the other tasks go on; only `ABORTED` is thrown. */
+export async function runStages(task: LocatedTask, stages: Stages, run: CommandRun): Promise<TaskOutcome> {
   const start = performance.now();
-  const report: TaskReport = { folders, seconds: 0 };
-  const bar = new ProgressBar(settings.progress, folders.task);
+  const outcome: TaskOutcome = { task, seconds: 0 };
+  const bar = run.bar(task.name);
   try {
-    await runInOrder(report, stages, settings, bar);
+    await runInOrder(outcome, stages, run, bar);
   } catch (error) {
-    if (settings.signal.aborted) throw error;
-    report.error = error instanceof Error ? error : new Error(String(error));
+    if (run.signal.aborted) throw error;
+    outcome.error = error instanceof Error ? error : new Error(String(error));
   } finally {
     bar.stop();
   }
-  report.seconds = (performance.now() - start) / 1000;
-  return report;
+  outcome.seconds = (performance.now() - start) / 1000;
+  return outcome;
 }
 
-async function runInOrder(report: TaskReport, stages: Stages, settings: RunSettings, bar: ProgressBar): Promise<void> {
-  const { signal, memoryBudgetBytes, memoryAvailableBytes } = settings;
-  const options = { signal, memoryBudgetBytes, memoryAvailableBytes, onProgress: bar.show };
-  const task = await openTask(report.folders, settings.workers);
-  try {
-    if (stages.verify === true) {
-      report.verification = await verifyDataset(task, options);
-      if (hasFailed(report)) return;
-    }
-    if (stages.crop !== undefined) {
-      report.crop = await cropDataset(task, { ...options, ...stages.crop });
-      if (stages.plan !== undefined) stopUnlessComplete(report.crop);
-    }
-    if (stages.plan !== undefined) report.planned = await planDataset(task, { ...options, ...stages.plan });
-    if (stages.preprocess !== undefined) {
-      report.stages = await preprocessDataset(task, { ...options, ...stages.preprocess });
-    }
-  } finally {
-    await (signal.aborted ? task.executor.stop() : task.executor.close());
-    await removeLeftovers(report.folders);
+async function runInOrder(outcome: TaskOutcome, stages: Stages, run: CommandRun, bar: ProgressBar): Promise<void> {
+  const { raw, cropped, preprocessed } = outcome.task;
+  await run.keepClean(cropped, preprocessed);
+  const { executor, store, options: caseOptions } = run.open({ raw, cropped, preprocessed });
+  const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
+  const task = { stores, executor };
+  const options = { ...caseOptions, onProgress: bar.show };
+  if (stages.verify === true) {
+    outcome.verification = await verifyDataset(task, options);
+    if (hasFailed(outcome)) return;
+  }
+  if (stages.crop !== undefined) {
+    outcome.crop = await cropDataset(task, { ...options, ...stages.crop });
+    if (stages.plan !== undefined) stopUnlessComplete(outcome.crop);
+  }
+  if (stages.plan !== undefined) outcome.planned = await planDataset(task, { ...options, ...stages.plan });
+  if (stages.preprocess !== undefined) {
+    outcome.stages = await preprocessDataset(task, { ...options, ...stages.preprocess });
   }
 }
 
@@ -109,9 +98,4 @@ function stopUnlessComplete(outcomes: readonly CaseOutcome<CroppedGrid>[]): void
       "Correct them or take them out of dataset.json and run again: the cases that are done are kept",
     { failed },
   );
-}
-
-/** Temporary files of workers that were stopped, and of earlier runs whose workers were still going at the start. */
-async function removeLeftovers({ cropped, preprocessed }: TaskFolders): Promise<void> {
-  for (const folder of [cropped, preprocessed]) await new FolderStore(folder).removeLeftovers();
 }

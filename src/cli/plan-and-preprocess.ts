@@ -1,20 +1,20 @@
 import { Command } from "commander";
 import type { NpzCompression, TargetSpacingRule } from "../node.js";
 import {
-  addCommonOptions,
-  type CommonOptions,
+  addTaskOptions,
   chosenPlanners,
   compressionOption,
   labelOrderOption,
   lowresWorkersOption,
   overwriteOption,
   plannerOptions,
+  type TaskOptions,
   targetSpacingRuleOption,
 } from "./options.js";
 import type { Stages } from "./pipeline.js";
-import { runCommand } from "./run-command.js";
+import { runTaskCommand } from "./task-command.js";
 
-interface WholeOptions extends CommonOptions {
+interface WholeOptions extends TaskOptions {
   readonly verifyDatasetIntegrity: boolean;
   readonly overwrite: boolean;
   readonly planner3d: string;
@@ -46,14 +46,12 @@ function stagesOf(options: WholeOptions): Stages {
 }
 
 export function planAndPreprocessCommand(): Command {
-  const command = new Command("plan-and-preprocess")
-    .description("everything from a raw task to folders that nnU-Net v1 trains from")
-    .addHelpText(
-      "after",
-      "\nExample:\n  $ nnprep plan-and-preprocess -t 1 --verify-dataset-integrity --workers 4\n" +
-        "\nnnU-Net's own spellings work too: -t 1 2 -tl 4 -tf 4 -pl2d None -no_pp --verify_dataset_integrity",
-    );
-  return plannerOptions(addCommonOptions(command))
+  const command = new Command("plan-and-preprocess").addHelpText(
+    "after",
+    "\nExample:\n  $ nnprep plan-and-preprocess -t 1 --verify-dataset-integrity --workers 4\n" +
+      "\nnnU-Net's own spellings work too: -t 1 2 -tl 4 -tf 4 -pl2d None -no_pp --verify_dataset_integrity",
+  );
+  return plannerOptions(addTaskOptions(command))
     .option("--verify-dataset-integrity", "check the raw task first, and stop if something is wrong", false)
     .option("--no-preprocessing", "stop after planning (-no_pp)")
     .addOption(overwriteOption())
@@ -62,6 +60,6 @@ export function planAndPreprocessCommand(): Command {
     .addOption(lowresWorkersOption())
     .addOption(compressionOption())
     .action((options: WholeOptions) =>
-      runCommand("plan-and-preprocess", options, stagesOf(options), { preprocessed: true }),
+      runTaskCommand("plan-and-preprocess", options, stagesOf(options), { preprocessed: true }),
     );
 }

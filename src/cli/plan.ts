@@ -1,31 +1,29 @@
 import { Command } from "commander";
 import type { TargetSpacingRule } from "../node.js";
 import {
-  addCommonOptions,
-  type CommonOptions,
+  addTaskOptions,
   chosenPlanners,
   plannerOptions,
+  type TaskOptions,
   targetSpacingRuleOption,
 } from "./options.js";
-import { runCommand } from "./run-command.js";
+import { runTaskCommand } from "./task-command.js";
 
-interface PlanCommandOptions extends CommonOptions {
+interface PlanCommandOptions extends TaskOptions {
   readonly planner3d: string;
   readonly planner2d: string;
   readonly targetSpacingRule: TargetSpacingRule;
 }
 
 export function planCommand(): Command {
-  const command = new Command("plan")
-    .description("fingerprint and plans of a cropped task")
-    .addHelpText(
-      "after",
-      "\nExample:\n  $ nnprep plan -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed",
-    );
-  return plannerOptions(addCommonOptions(command))
+  const command = new Command("plan").addHelpText(
+    "after",
+    "\nExample:\n  $ nnprep plan -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed",
+  );
+  return plannerOptions(addTaskOptions(command))
     .addOption(targetSpacingRuleOption())
     .action((options: PlanCommandOptions) =>
-      runCommand(
+      runTaskCommand(
         "plan",
         options,
         { plan: { planners: chosenPlanners(options), targetSpacingRule: options.targetSpacingRule } },

@@ -1,17 +1,17 @@
 import { Command } from "commander";
 import type { NpzCompression } from "../node.js";
 import {
-  addCommonOptions,
-  type CommonOptions,
+  addTaskOptions,
   chosenPlanners,
   compressionOption,
   labelOrderOption,
   lowresWorkersOption,
   plannerOptions,
+  type TaskOptions,
 } from "./options.js";
-import { runCommand } from "./run-command.js";
+import { runTaskCommand } from "./task-command.js";
 
-interface PreprocessCommandOptions extends CommonOptions {
+interface PreprocessCommandOptions extends TaskOptions {
   readonly planner3d: string;
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
@@ -20,18 +20,16 @@ interface PreprocessCommandOptions extends CommonOptions {
 }
 
 export function preprocessCommand(): Command {
-  const command = new Command("preprocess")
-    .description("resample and normalise a planned task")
-    .addHelpText(
-      "after",
-      "\nExample:\n  $ nnprep preprocess -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed -pl2d None",
-    );
-  return plannerOptions(addCommonOptions(command))
+  const command = new Command("preprocess").addHelpText(
+    "after",
+    "\nExample:\n  $ nnprep preprocess -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed -pl2d None",
+  );
+  return plannerOptions(addTaskOptions(command))
     .addOption(labelOrderOption())
     .addOption(lowresWorkersOption())
     .addOption(compressionOption())
     .action((options: PreprocessCommandOptions) =>
-      runCommand(
+      runTaskCommand(
         "preprocess",
         options,
         {

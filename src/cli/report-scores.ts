@@ -11,10 +11,10 @@ import {
   type ReportScores,
   type Store,
 } from "../node.js";
+import type { CommandRun } from "./command-runner.js";
 import { picturesOfPrediction } from "./report-pictures.js";
 import { formatVoxels } from "./table.js";
 import { WHOLE_VOLUME } from "./view-files.js";
-import type { OpenWorkshop } from "./work.js";
 
 export interface Predictions {
   readonly folder: string;
@@ -64,13 +64,13 @@ async function readSummary(store: FolderStore): Promise<readonly CaseScores[]> {
 /** `summary.json` beside the predictions if there is one, otherwise they are compared with the references. */
 async function readScores(
   { folder, reference, labels }: Predictions,
-  open: OpenWorkshop,
+  run: CommandRun,
 ): Promise<{ source: string; all: readonly CaseScores[]; failures: string[] }> {
   const store = new FolderStore(folder);
   if (await store.exists("summary.json")) {
     return { source: `From ${store.location("summary.json")}`, all: await readSummary(store), failures: [] };
   }
-  const workshop = open({ prediction: folder, reference });
+  const workshop = run.open({ prediction: folder, reference });
   const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
   const regions = [...labels.keys()].filter((value) => value > 0);
   const [predicted, references] = [await scansIn(stores.prediction), await scansIn(stores.reference)];
@@ -106,8 +106,8 @@ function nameOf(key: string, labels: Predictions["labels"]): string {
 }
 
 /** The Dice of every case, the worst first. */
-export async function gatherScores(predictions: Predictions, open: OpenWorkshop): Promise<ReportScores> {
-  const { source, all, failures } = await readScores(predictions, open);
+export async function gatherScores(predictions: Predictions, run: CommandRun): Promise<ReportScores> {
+  const { source, all, failures } = await readScores(predictions, run);
   const keys = [...new Set(all.flatMap(({ labels }) => [...labels.keys()]))].filter(
     (key) => key !== "0" && key !== "mean",
   );

@@ -1,3 +1,10 @@
+/** The same text with control characters, which a terminal would obey, as `\x1b`; lines and tabs stay. */
+export function printable(text: string): string {
+  const spelled = (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, spelled);
+}
+
 /** A table of text: columns padded to their widest cell; numbers to the right, words to the left. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));

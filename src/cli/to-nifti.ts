@@ -2,10 +2,9 @@ import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { FolderStore, inFile, loadArrays, loadProperties, unstackCase, type Volume, writeVolume } from "../node.js";
-import { UsageError } from "./options.js";
-import { ProgressBar } from "./progress.js";
-import { runFileCommand } from "./run-file-command.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { formatSpacing, formatVoxels } from "./table.js";
+import { UsageError } from "./usage-error.js";
 
 interface ToNiftiOptions {
   readonly output?: string;
@@ -15,7 +14,6 @@ interface ToNiftiOptions {
 
 export function toNiftiCommand(): Command {
   return new Command("to-nifti")
-    .description("a case's .npz and .pkl as NIfTI on the scan: OUT_0000.nii.gz per channel, OUT.nii.gz for the label")
     .argument("<npz>", "CASE.npz, whole or cropped, with CASE.pkl beside it (nnprep to-npz, nnU-Net's cropped data)")
     .option("-o, --output <name>", "OUT: a name for the files, or a folder (default: CASE, beside the .npz)")
     .option("--json", "print one JSON document instead of text", false)
@@ -23,7 +21,7 @@ export function toNiftiCommand(): Command {
     .addHelpText("after", HELP)
     .action((input: string, options: ToNiftiOptions) => {
       if (!/\.npz$/i.test(input)) throw new UsageError(`${input}: a file CASE.npz is expected`);
-      return runFileCommand("to-nifti", options.json, () => writeScans(input, options));
+      return runCommand("to-nifti", options, (run) => writeScans(run, input, options));
     });
 }
 
@@ -34,37 +32,33 @@ Example:
 Cropped arrays are put back to where they were: images and label have the scan's size, origin, spacing and direction,
 0 where it was cut off. Label -1, outside of nnU-Net's mask, becomes 0. Preprocessed cases are refused.`;
 
-async function writeScans(input: string, options: ToNiftiOptions) {
+async function writeScans(run: CommandRun, input: string, options: ToNiftiOptions): Promise<CommandReport> {
   const file = resolve(input);
   const identifier = basename(file).slice(0, -4);
   const store = new FolderStore(dirname(file));
-  const bar = new ProgressBar(options.progress, "to-nifti");
-  try {
-    const properties = await loadProperties(store, identifier);
-    const arrays = await loadArrays(store, identifier);
-    const { images, label } = await inFile(file, () => unstackCase(arrays, properties));
-    const base = outputBase(options.output, file);
-    const target = new FolderStore(dirname(base));
-    const jobs: (readonly [string, Volume])[] = images.map((image, channel) => [
-      `${basename(base)}_${String(channel).padStart(4, "0")}.nii.gz`,
-      image,
-    ]);
-    if (label !== null) jobs.push([`${basename(base)}.nii.gz`, label]);
-    for (const [done, [name, volume]] of jobs.entries()) {
-      bar.show({ stage: "write", done, total: jobs.length, identifier: name });
-      await target.write(name, await writeVolume(name, volume));
-    }
-    const files = jobs.map(([name]) => target.location(name));
-    const shape = [...properties.original_size_of_raw_data].reverse();
-    bar.stop();
-    return {
-      document: { input: file, files, shape, spacing: properties.itk_spacing, label: label !== null },
-      warnings: [],
-      text: `${files.join("\n")}\n${formatVoxels(shape)} voxels of ${formatSpacing(properties.itk_spacing)} mm`,
-    };
-  } finally {
-    bar.stop();
+  const bar = run.bar("to-nifti");
+  const properties = await loadProperties(store, identifier);
+  const arrays = await loadArrays(store, identifier);
+  const { images, label } = await inFile(file, () => unstackCase(arrays, properties));
+  const base = outputBase(options.output, file);
+  const target = new FolderStore(dirname(base));
+  const jobs: (readonly [string, Volume])[] = images.map((image, channel) => [
+    `${basename(base)}_${String(channel).padStart(4, "0")}.nii.gz`,
+    image,
+  ]);
+  if (label !== null) jobs.push([`${basename(base)}.nii.gz`, label]);
+  for (const [done, [name, volume]] of jobs.entries()) {
+    bar.show({ stage: "write", done, total: jobs.length, identifier: name });
+    await target.write(name, await writeVolume(name, volume));
   }
+  const files = jobs.map(([name]) => target.location(name));
+  const shape = [...properties.original_size_of_raw_data].reverse();
+  return {
+    ok: true,
+    document: { input: file, files, shape, spacing: properties.itk_spacing, label: label !== null },
+    warnings: [],
+    text: `${files.join("\n")}\n${formatVoxels(shape)} voxels of ${formatSpacing(properties.itk_spacing)} mm`,
+  };
 }
 
 /** What the names of the files begin with. */

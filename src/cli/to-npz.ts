@@ -12,9 +12,8 @@ import {
   turnedWarning,
   type Volume,
 } from "../node.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { compressionOption } from "./options.js";
-import { ProgressBar } from "./progress.js";
-import { runFileCommand } from "./run-file-command.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatVoxels } from "./table.js";
 
@@ -29,7 +28,6 @@ interface ToNpzOptions extends ScanOptions {
 
 export function toNpzCommand(): Command {
   const command = new Command("to-npz")
-    .description("one case as nnU-Net's array and properties: OUT.npz (channels, the label last) and OUT.pkl")
     .argument("<image...>", "channels in order: files of any format that is read, DICOM folders; all on one grid")
     .requiredOption("-o, --output <file>", "OUT.npz; OUT.pkl comes beside it")
     .option("--label <file>", "the label, on the same grid; without it the last channel is 0")
@@ -39,7 +37,7 @@ export function toNpzCommand(): Command {
     .option("--no-progress", "no progress bar on stderr")
     .addHelpText("after", HELP);
   return addScanOptions(command).action((images: string[], options: ToNpzOptions) =>
-    runFileCommand("to-npz", options.json, () => writeCase(images, options)),
+    runCommand("to-npz", options, (run) => writeCase(run, images, options)),
   );
 }
 
@@ -52,44 +50,40 @@ case.npz holds "data", float32 (channels + 1, z, y, x). case.pkl holds itk_origi
 original_size_of_raw_data, original_spacing, list_of_data_files, seg_file, crop_bbox, classes, size_after_cropping.
 nnprep to-nifti is the way back.`;
 
-async function writeCase(images: readonly string[], options: ToNpzOptions) {
+async function writeCase(run: CommandRun, images: readonly string[], options: ToNpzOptions): Promise<CommandReport> {
   const scan = readOptions(options);
   const paths = options.label === undefined ? images : [...images, options.label];
-  const bar = new ProgressBar(options.progress, "to-npz");
+  const bar = run.bar("to-npz");
   const warnings: string[] = [];
   const volumes: Volume[] = [];
-  try {
-    for (const [done, path] of paths.entries()) {
-      bar.show({ stage: "read", done, total: paths.length, identifier: path });
-      const { volume, warnings: found } = await readScanPath(path, scan);
-      warnings.push(...found.map((warning) => `${path}: ${warning}`));
-      if (path !== options.label && !fitsFloat32(volume)) {
-        warnings.push(`${path}: has values that float32 does not hold; they are rounded, as nnU-Net does`);
-      }
-      const matched = volumes[0] === undefined ? null : matchGrid(volume, volumes[0]);
-      if (matched?.turned === true) {
-        warnings.push(`${path}: ${turnedWarning(paths[0] as string)}`);
-        volumes.push(matched.volume);
-      } else volumes.push(volume);
+  for (const [done, path] of paths.entries()) {
+    bar.show({ stage: "read", done, total: paths.length, identifier: path });
+    const { volume, warnings: found } = await readScanPath(path, scan);
+    warnings.push(...found.map((warning) => `${path}: ${warning}`));
+    if (path !== options.label && !fitsFloat32(volume)) {
+      warnings.push(`${path}: has values that float32 does not hold; they are rounded, as nnU-Net does`);
     }
-    const label = options.label === undefined ? undefined : volumes.pop();
-    await init();
-    const files = { images: images.map((path) => resolve(path)), label: label && resolve(options.label as string) };
-    const given = { images: volumes, label, files: { images: files.images, label: files.label ?? null } };
-    const { arrays, properties } = options.crop ? cropCase(given) : stackCase(given);
-    const output = resolve(options.output.replace(/\.npz$/i, ""));
-    await saveCase(new FolderStore(dirname(output)), basename(output), arrays, properties, "", options.compression);
-    const shape = [arrays.channels.length + 1, ...arrays.shape];
-    const { crop_bbox, classes } = properties;
-    bar.stop();
-    return {
-      document: { output: `${output}.npz`, properties: `${output}.pkl`, shape, crop_bbox, classes, warnings },
-      warnings,
-      text: `${output}.npz, .pkl: ${arrays.channels.length} channels and the label, ${formatVoxels(arrays.shape)} (z, y, x)`,
-    };
-  } finally {
-    bar.stop();
+    const matched = volumes[0] === undefined ? null : matchGrid(volume, volumes[0]);
+    if (matched?.turned === true) {
+      warnings.push(`${path}: ${turnedWarning(paths[0] as string)}`);
+      volumes.push(matched.volume);
+    } else volumes.push(volume);
   }
+  const label = options.label === undefined ? undefined : volumes.pop();
+  await init();
+  const files = { images: images.map((path) => resolve(path)), label: label && resolve(options.label as string) };
+  const given = { images: volumes, label, files: { images: files.images, label: files.label ?? null } };
+  const { arrays, properties } = options.crop ? cropCase(given) : stackCase(given);
+  const output = resolve(options.output.replace(/\.npz$/i, ""));
+  await saveCase(new FolderStore(dirname(output)), basename(output), arrays, properties, "", options.compression);
+  const shape = [arrays.channels.length + 1, ...arrays.shape];
+  const { crop_bbox, classes } = properties;
+  return {
+    ok: true,
+    document: { output: `${output}.npz`, properties: `${output}.pkl`, shape, crop_bbox, classes, warnings },
+    warnings,
+    text: `${output}.npz, .pkl: ${arrays.channels.length} channels and the label, ${formatVoxels(arrays.shape)} (z, y, x)`,
+  };
 }
 
 /** Whether every value is the same as float32; NaN is. */

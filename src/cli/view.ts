@@ -1,5 +1,6 @@
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { plainError } from "../core/errors.js";
 import {
   CT_WINDOWS,
   type CtWindow,
@@ -22,10 +23,11 @@ import {
   type Vec3,
   type Volume,
 } from "../node.js";
-import { UsageError, wholeNumber } from "./options.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
+import { wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";
+import { UsageError } from "./usage-error.js";
 import { findScan, listInputs, readFileVolume, readTaskNames, stemOf, type TaskNames } from "./view-files.js";
-import { plainError } from "./work.js";
 
 interface ViewOptions {
   readonly output?: string;
@@ -84,7 +86,6 @@ function meshFile(text: string): string {
 
 export function viewCommand(): Command {
   return new Command("view")
-    .description("pictures of segmentations: all labels in 3-D beside three slices; surfaces; coordinates of voxels")
     .argument("<files...>", "labels or predictions (.nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .hdr), or folders of them")
     .option("-o, --output <path>", "PNG file, or a folder for several (default: NAME.png beside each file)")
     .option("-l, --label <list>", "only these labels, as 1 or 1,2; may be repeated", labels)
@@ -116,7 +117,9 @@ export function viewCommand(): Command {
         "\n  $ nnprep view prediction.nii.gz --label 1 --mesh liver.stl --triangles 20000" +
         "\n\nRadiological convention: the patient's right is on the left of axial and coronal slices.",
     )
-    .action(run);
+    .action((inputs: string[], options: ViewOptions) =>
+      runCommand("view", options, (run) => viewFiles(run, inputs, options)),
+    );
 }
 
 /** What was made of one file. */
@@ -126,7 +129,7 @@ interface Viewed {
   readonly written: string[];
 }
 
-async function run(inputs: string[], options: ViewOptions): Promise<void> {
+async function viewFiles(run: CommandRun, inputs: string[], options: ViewOptions): Promise<CommandReport> {
   await init();
   const files = listFiles(inputs);
   const toFolder = files.length > 1;
@@ -142,20 +145,16 @@ async function run(inputs: string[], options: ViewOptions): Promise<void> {
     try {
       const one = await viewFile(file, options);
       viewed.push(one);
-      if (!options.json) process.stdout.write(`${describe(one)}\n\n`);
+      run.print(`${describe(one)}\n`);
     } catch (error) {
       const known = error instanceof NnprepError ? error.inFile(file) : error;
       failed.push({ file, error: known });
-      if (!options.json) process.stderr.write(`nnprep: ${known instanceof Error ? known.message : String(known)}\n`);
+      if (!options.json) run.say(`nnprep: ${plainError(known).message}`);
     }
   }
-  if (options.json) {
-    const errors = failed.map(({ file, error }) => ({ file, ok: false, error: plainError(error) }));
-    const done = viewed.map((one) => ({ ok: true, ...one }));
-    const document = { command: "view", ok: failed.length === 0, files: [...done, ...errors] };
-    process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  }
-  if (failed.length > 0) process.exitCode = 1;
+  const errors = failed.map(({ file, error }) => ({ file, ok: false, error: plainError(error) }));
+  const done = viewed.map((one) => ({ ok: true, ...one }));
+  return { ok: failed.length === 0, text: "", document: { files: [...done, ...errors] } };
 }
 
 /** A folder without anything to see is wrong usage. */

@@ -66,3 +66,21 @@ export async function inFile<T>(file: string, work: () => Promise<T> | T): Promi
     throw error instanceof NnprepError ? error.inFile(file) : error;
   }
 }
+
+/** An error as plain values, for documents that machines read. */
+export interface ErrorFacts {
+  readonly code: ErrorCode | "UNEXPECTED";
+  readonly message: string;
+  readonly detail?: ErrorDetail;
+}
+
+/**
+ * What an error says, as plain values. Errors of other classes are `UNEXPECTED`: those of the system (no such file, disk
+ * full) keep their message, all others their stack too, since somebody has to look into them.
+ */
+export function plainError(error: unknown): ErrorFacts {
+  if (error instanceof NnprepError) return { code: error.code, message: error.message, detail: error.detail };
+  if (!(error instanceof Error)) return { code: "UNEXPECTED", message: String(error) };
+  const isOfSystem = "syscall" in error;
+  return { code: "UNEXPECTED", message: isOfSystem ? error.message : (error.stack ?? error.message) };
+}

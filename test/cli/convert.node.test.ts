@@ -306,11 +306,11 @@ test("errors as JSON: convert tells its files too", async () => {
   const [input, output] = [at("broken.nii.gz"), at("out/x.mha")];
   const { code, stderr, document } = await json(["convert", input, output]);
   expect([code, stderr]).toEqual([1, ""]);
-  expect(Object.keys(document)).toEqual(["command", "ok", "input", "output", "error"]);
+  expect(Object.keys(document)).toEqual(["command", "ok", "seconds", "input", "output", "error"]);
   expect(document).toMatchObject({ command: "convert", ok: false, input, output, error: { code: "CORRUPT_FILE" } });
   const other = await json(["to-nifti", at("missing.npz")]);
   expect(other.code).toBe(1);
-  expect(Object.keys(other.document)).toEqual(["command", "ok", "error"]);
+  expect(Object.keys(other.document)).toEqual(["command", "ok", "seconds", "error"]);
 });
 
 test.each([

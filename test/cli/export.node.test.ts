@@ -82,8 +82,8 @@ test("a case that fails is named, the others are written, the exit code is 1", a
 });
 
 test("an empty or missing folder is an error", async () => {
-  const { code, stdout } = await runCli(["export", "-i", at("nothing"), "-o", at("out"), "--no-progress"]);
-  expect([code, stdout]).toEqual([1, expect.stringMatching(/no \.npz files in .*nothing/)]);
+  const { code, stderr } = await runCli(["export", "-i", at("nothing"), "-o", at("out"), "--no-progress"]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/no \.npz files in .*nothing/)]);
 });
 
 test("regions, and probabilities that are kept", async () => {
@@ -119,7 +119,7 @@ test("an ensemble is post-processed on the way, as nnUNet_ensemble -pp does", as
   const { data } = await parseNifti(new Uint8Array(readFileSync(at("out", "a.nii.gz"))));
   expect([...data]).toEqual(EXPECTED);
   const lost = await runCli([...call.slice(0, -2), at("lost.json"), "--no-progress"]);
-  expect([lost.code, lost.stdout]).toEqual([1, expect.stringMatching(/lost\.json: no such file/)]);
+  expect([lost.code, lost.stderr]).toEqual([1, expect.stringMatching(/lost\.json: no such file/)]);
 });
 
 test("a case beyond the memory limit runs alone, with a warning", async () => {

@@ -8,7 +8,7 @@ const WIDEN: i32 = 0x77800000;
 const NARROW: i32 = 0x07800000;
 
 /** Four halves in the low 16 bits of each lane as float32. */
-function widen4(bits: v128): v128 {
+export function widen4(bits: v128): v128 {
   const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
   // Subnormal halves become normal floats by the multiplication, which is exact.
   const finite = f32x4.mul(magnitude, i32x4.splat(WIDEN));
@@ -18,7 +18,7 @@ function widen4(bits: v128): v128 {
 }
 
 /** Four float32 as halves in the low 16 bits of each lane. */
-function narrow4(x: v128): v128 {
+export function narrow4(x: v128): v128 {
   const magnitude = v128.and(x, i32x4.splat(0x7fffffff));
   const undefinedLanes = f32x4.ne(x, x);
   const bounded = f32x4.pmin(magnitude, f32x4.splat(65536));

@@ -1,3 +1,4 @@
+export * from "./accumulate-windows";
 export * from "./argmax";
 export * from "./blosc2";
 export * from "./clean";
@@ -9,7 +10,7 @@ export * from "./distance";
 export * from "./envelope";
 export * from "./extent";
 export * from "./fill-holes";
-export * from "./half";
+export { addFloats, divideFloats, narrowToHalves, widenHalves } from "./half";
 export * from "./halve-labels";
 export * from "./label";
 export * from "./label-pairs";

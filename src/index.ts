@@ -1,4 +1,5 @@
 /** nnU-Net's data preparation on volumes, bytes and stores; runs in Node and in the browser. */
+export { openOnnxNetwork } from "#onnx";
 export { inverseAxes, permute, transpose } from "./core/axes.js";
 export { type ErrorCode, type ErrorDetail, inFile, NnprepError, type PlainError } from "./core/errors.js";
 export { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "./core/python.js";
@@ -14,6 +15,11 @@ export {
   type Volume,
   type VoxelArray,
 } from "./core/volume.js";
+export { estimateWindowMemory, type WindowMemory } from "./inference/memory.js";
+export type { Network, NetworkPatch } from "./inference/network.js";
+export type { OnnxOptions } from "./inference/onnx.js";
+export type { NetworkInput } from "./inference/patches.js";
+export { predictLogits, type SlidingWindowSettings } from "./inference/sliding-window.js";
 export { type ReadB2ndOptions, readB2nd } from "./io/blosc2/read.js";
 export { type WriteB2ndOptions, writeB2nd } from "./io/blosc2/write.js";
 export {

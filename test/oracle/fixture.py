@@ -3,12 +3,23 @@ import base64
 import json
 import pathlib
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
-PACKAGES = ["numpy", "scipy", "scikit-image", "nnunet", "batchgenerators", "SimpleITK", "nibabel", "MedPy"]
+PACKAGES = ["numpy", "scipy", "scikit-image", "nnunet", "nnunetv2", "batchgenerators", "SimpleITK", "nibabel", "MedPy", "torch"]
+
+
+def versions():
+    """Of the packages that this environment has: nnU-Net 1 and 2 live in two of them."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def array(a):
@@ -31,6 +42,6 @@ def write(area, name, content, seed=None):
         "seed": seed,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "versions": {p: version(p) for p in PACKAGES},
+        "versions": versions(),
     }
     path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,41 @@
+import { type Shape3, voxelCount } from "../core/volume.js";
+import { layOutWindows, type SlidingWindowSettings } from "./sliding-window.js";
+
+/** What prediction with windows will hold, in bytes, beside the network's own weights and intermediate results. */
+export interface WindowMemory {
+  /** Sums and weights of the planes that windows still reach: height of a window x plane x classes, for each fold. */
+  readonly sumBytes: number;
+  /** The preprocessed case. */
+  readonly imageBytes: number;
+  /** Patch, weights, the network's logits and their mirrored sum. */
+  readonly patchBytes: number;
+  /** Planes on their way to whoever reads them: one per fold, and three that the reader holds. */
+  readonly planeBytes: number;
+  readonly totalBytes: number;
+}
+
+/**
+ * Known before the first window runs; `predictLogits` holds no more than this at any time.
+ *
+ * @param shape voxels of the preprocessed case
+ * @param channels of the preprocessed case
+ * @param folds networks that are averaged
+ */
+export function estimateWindowMemory(
+  shape: Shape3,
+  channels: number,
+  folds: number,
+  settings: Pick<SlidingWindowSettings, "patch" | "classes" | "stepSize" | "mirrorAxes" | "precision">,
+): WindowMemory {
+  const { classes, precision = "float16" } = settings;
+  const { size, padded } = layOutWindows(shape, settings.patch, settings.stepSize);
+  const perValue = precision === "float16" ? 2 : 4;
+  const voxels = voxelCount(size);
+  const versions = (settings.mirrorAxes ?? []).length > 0 ? 2 : 1;
+  const sumBytes = folds * size[0] * padded[1] * padded[2] * (classes + 1) * perValue;
+  const imageBytes = 4 * channels * voxelCount(shape);
+  // The Gaussian map is made in float64 beside the float32 weights, while nothing else of this exists.
+  const patchBytes = 4 * voxels * Math.max(channels + 1 + versions * classes, 3) + 4 * size[1] * size[2];
+  const planeBytes = (folds + 3) * shape[1] * shape[2] * classes * perValue;
+  return { sumBytes, imageBytes, patchBytes, planeBytes, totalBytes: sumBytes + imageBytes + patchBytes + planeBytes };
+}

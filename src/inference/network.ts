@@ -1,0 +1,24 @@
+/** What a network is given: one patch of an image. */
+export interface NetworkPatch {
+  /** Channels first, C order; it may be overwritten after `run` has ended. */
+  readonly data: Float32Array;
+  /** `(channels, a0, a1, a2)`, or `(channels, a1, a2)` for a 2-D network; slowest axis first. */
+  readonly shape: readonly number[];
+}
+
+/**
+ * A trained network in evaluation mode, without deep supervision and without a non-linearity at its end. Whatever runs
+ * it, this is all that prediction asks for.
+ */
+export interface Network {
+  /** Input channels, if the network says so. */
+  readonly channels?: number | undefined;
+  /** Output channels, if the network says so. */
+  readonly classes?: number | undefined;
+  /** Voxels of a patch along each of its two or three axes, where the network takes no other. */
+  readonly patch?: readonly (number | undefined)[] | undefined;
+  /** Logits `(classes, ...)` on the patch's voxels, C order. The array belongs to the caller until the next run. */
+  run(patch: NetworkPatch): Promise<Float32Array>;
+  /** Frees what the network holds. */
+  dispose?(): Promise<void>;
+}

@@ -1,6 +1,7 @@
 import { type Shape3, voxelCount } from "../src/core/volume.js";
-import { resizeCubic, resizeCubicSlices } from "../src/kernels/cubic.js";
-import { resizeCubicFast } from "../src/kernels/cubic-fast.js";
+import { resizeCubicFast } from "../src/kernels/cubic/fast.js";
+import { resizeCubic } from "../src/kernels/cubic/resize.js";
+import { resizeCubicSlices } from "../src/kernels/cubic/slices.js";
 import { resizeNearest } from "../src/kernels/nearest.js";
 import { ctScan, mrScan } from "./data.js";
 import { exactAnd, type Input, type Row, type Scale, sizeText, type Target } from "./row.js";

@@ -1,6 +1,6 @@
 import { type Shape3, voxelCount } from "../src/core/volume.js";
-import { resizeCubic } from "../src/kernels/cubic.js";
-import { resizeCubicFast } from "../src/kernels/cubic-fast.js";
+import { resizeCubicFast } from "../src/kernels/cubic/fast.js";
+import { resizeCubic } from "../src/kernels/cubic/resize.js";
 import { fillHoles } from "../src/kernels/fill-holes.js";
 import { labelComponents } from "../src/kernels/label.js";
 import { resizeLabels } from "../src/kernels/linear-labels.js";

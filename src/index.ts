@@ -49,8 +49,9 @@ export { type ArrayInChunks, type NpzCompression, readNpz, writeNpz } from "./io
 export { formatPickle, parsePickle } from "./io/pickle.js";
 export { formatPng } from "./io/png.js";
 export { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./io/scan-file.js";
-export { resizeCubic, resizeCubicSlices } from "./kernels/cubic.js";
-export { resizeCubicFast } from "./kernels/cubic-fast.js";
+export { resizeCubicFast } from "./kernels/cubic/fast.js";
+export { resizeCubic } from "./kernels/cubic/resize.js";
+export { resizeCubicSlices } from "./kernels/cubic/slices.js";
 export { resizeLinear } from "./kernels/linear.js";
 export { resizeLabels } from "./kernels/linear-labels.js";
 export { resizeNearest } from "./kernels/nearest.js";

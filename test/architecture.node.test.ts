@@ -59,36 +59,6 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "cli-progress": /^src\/cli\/progress\.ts$/,
 };
 
-/** Wrappers' own parts: they have no WebAssembly file of their own name. */
-const KERNEL_PARTS = [
-  "cube-table",
-  "cubic-first-axis",
-  "cubic-repair",
-  "cubic-tiles",
-  "cubic-window",
-  "decisive-source",
-  "doubts",
-  "growing",
-  "plane-pass",
-  "run-scan",
-  "taps",
-  "tile",
-  "tolerance",
-];
-/** WebAssembly parts that other WebAssembly files use; they have no wrapper. */
-const ASSEMBLY_PARTS = [
-  "argmax-exact",
-  "argmax-marks",
-  "blosclz",
-  "cubic-exact",
-  "cubic-filter",
-  "index",
-  "lz4",
-  "runs",
-  "shuffle",
-  "union-find",
-];
-
 const EMPTY_NAMES = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "shared", "lib", "types"];
 
 function filesBelow(folder: string): string[] {
@@ -260,20 +230,31 @@ test("only web.ts and what it alone imports names things of a page", () => {
   expect([...new Set(wrong)]).toEqual([]);
 });
 
-test("kernels and their wrappers share a name", () => {
-  const names = (folder: string) => filesBelow(folder).map((file) => basename(file, ".ts"));
-  const assembly = names("assembly");
-  const wrappers = names("src/kernels");
-  const missing = [
-    ...wrappers.filter((x) => !assembly.includes(x) && !KERNEL_PARTS.includes(x)).map((x) => `assembly/${x}.ts`),
-    ...assembly.filter((x) => !wrappers.includes(x) && !ASSEMBLY_PARTS.includes(x)).map((x) => `src/kernels/${x}.ts`),
-  ];
-  expect(missing.map((file) => `${file} is missing`)).toEqual([]);
-  const gone = [
-    ...KERNEL_PARTS.filter((x) => !wrappers.includes(x)),
-    ...ASSEMBLY_PARTS.filter((x) => !assembly.includes(x)),
-  ];
-  expect(gone).toEqual([]);
+/** Modules that are kernels: what the entry of `assembly/` exports. Others are parts of them. */
+const kernelModules = ts
+  .preProcessFile(readFileSync(join(root, "assembly/index.ts"), "utf8"))
+  .importedFiles.map(({ fileName }) => fileName.replace("./", ""));
+
+test("a kernel's wrapper has its place and its name", () => {
+  const missing = kernelModules.filter((name) => !sources.includes(`src/kernels/${name}.ts`));
+  expect(missing.map((name) => `src/kernels/${name}.ts is missing`)).toEqual([]);
+  // A folder holds a family: kernels, their wrappers, and what these are made of.
+  const family = (name: string) => name.split("/")[0] as string;
+  const wrappers = imports.node
+    .filter(({ from, to }) => from.startsWith("src/kernels/") && to === "src/runtime/instantiate.ts")
+    .map(({ from }) => family(from.slice("src/kernels/".length, -".ts".length)));
+  const strangers = wrappers.filter((name) => !kernelModules.some((kernel) => family(kernel) === name));
+  expect(strangers.map((name) => `no kernel in assembly/ is called ${name}`)).toEqual([]);
+});
+
+test("what no kernel uses is not in assembly/", () => {
+  const reached = new Set(["assembly/index.ts"]);
+  for (const file of reached) {
+    for (const { fileName } of ts.preProcessFile(readFileSync(join(root, file), "utf8")).importedFiles) {
+      reached.add(`${join(dirname(file), fileName)}.ts`);
+    }
+  }
+  expect(filesBelow("assembly").filter((file) => !reached.has(file))).toEqual([]);
 });
 
 test("names say what a file is for, in kebab-case", () => {

@@ -1,18 +1,7 @@
-/** Where each output sample of an axis takes its values from. */
-export interface CubicTaps {
-  /** Index of the first of four taps in the line without padding, -2 ... n - 2. */
-  readonly first: Int32Array;
-  /** Four weights per output sample. */
-  readonly weights: Float64Array;
-}
-
 /** Sampling position of output sample k of m on a line of n: `(k + 0.5) * (n / m) - 0.5`, in this order. */
 export function position(k: number, n: number, m: number): number {
   return (k + 0.5) * (n / m) - 0.5;
 }
-
-/** The reference pads each axis by this much before it takes the fraction of a position. */
-export const PADDING = 12;
 
 /** Pairs of lengths that `remembered` keeps: those of the axes of one volume, and of another. */
 const REMEMBERED = 8;
@@ -30,24 +19,6 @@ export function remembered<T>(make: (n: number, m: number) => T): (n: number, m:
     return found.value;
   };
 }
-
-/** Taps and weights of the cubic spline, fraction and weights computed as scipy.ndimage.zoom does (1.17). */
-export const cubicTaps = remembered((n: number, m: number): CubicTaps => {
-  const first = new Int32Array(m);
-  const weights = new Float64Array(4 * m);
-  for (let k = 0; k < m; k++) {
-    const u = position(k, n, m) + PADDING;
-    const floor = Math.floor(u);
-    const x = u - floor;
-    const y = 1 - x;
-    const w1 = (x * x * (x - 2) * 3 + 4) / 6;
-    const w2 = (y * y * (y - 2) * 3 + 4) / 6;
-    const w0 = (y * y * y) / 6;
-    first[k] = floor - 1 - PADDING;
-    weights.set([w0, w1, w2, 1 - w0 - w1 - w2], 4 * k);
-  }
-  return { first, weights };
-});
 
 /** Index of the nearest sample, ties up, as scipy.ndimage with order 0 and mode "nearest" chooses it. */
 export function nearestIndices(n: number, m: number): Int32Array {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import type { JobNote } from "../runtime/answers.js";
 import { WorkerPool } from "../runtime/pool.js";
+import type { JobNote } from "../runtime/worker-messages.js";
 import type { Job } from "./jobs.js";
 import { type Executor, type Measured, PROGRAM_BYTES } from "./run.js";
 import type { Store } from "./store.js";

@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import type { JobNote } from "../runtime/answers.js";
+import type { JobNote } from "../runtime/worker-messages.js";
 import type { Job } from "./jobs.js";
 
 /** Resident bytes of a worker at rest: the engine and the program. */

@@ -1,6 +1,14 @@
 import workerpool from "workerpool";
 import { NnprepError } from "../core/errors.js";
-import { type Answer, answer, buffersOf, type JobNote, type JobPool, type Methods, unwrap } from "./answers.js";
+import {
+  buffersOf,
+  type JobNote,
+  type JobPool,
+  type Methods,
+  runMethod,
+  unwrap,
+  type WorkerMessage,
+} from "./worker-messages.js";
 
 export interface PoolSettings {
   /** Absolute path of a module that calls `serveWorker`. */
@@ -75,7 +83,7 @@ export class WorkerPool implements JobPool {
     for (let attempt = 0; ; attempt++) {
       if (this.#stopped !== undefined) throw this.#stopped;
       try {
-        return unwrap<T>((await this.#pool.exec(method, [argument], { transfer })) as Answer);
+        return unwrap<T>((await this.#pool.exec(method, [argument], { transfer })) as WorkerMessage);
       } catch (error) {
         if (error instanceof NnprepError) throw error;
         if (this.#stopped !== undefined) throw this.#stopped;
@@ -136,10 +144,10 @@ export function serveThread(methods: Methods): void {
   serve(methods, (found) => new workerpool.Transfer(found, buffersOf(found)));
 }
 
-function serve(methods: Methods, pack: (found: Answer) => unknown): void {
+function serve(methods: Methods, pack: (found: WorkerMessage) => unknown): void {
   const wrapped: Record<string, (argument: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(methods)) {
-    wrapped[name] = async (argument) => pack(await answer(methods, name, argument));
+    wrapped[name] = async (argument) => pack(await runMethod(methods, name, argument));
   }
   workerpool.worker(wrapped);
 }

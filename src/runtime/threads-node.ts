@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import type { JobPool, ThreadSettings } from "./answers.js";
 import { WorkerPool } from "./pool.js";
+import type { JobPool, ThreadSettings } from "./worker-messages.js";
 
 export { serveThread } from "./pool.js";
 

@@ -1,17 +1,17 @@
 import { NnprepError } from "../core/errors.js";
 import {
-  type Answer,
-  answer,
   buffersOf,
   type JobNote,
   type JobPool,
   type Methods,
   type PageWorker,
+  runMethod,
   type ThreadSettings,
   unwrap,
-} from "./answers.js";
+  type WorkerMessage,
+} from "./worker-messages.js";
 
-/** One job on its way to a worker, and an answer on its way back. */
+/** One job on its way to a worker, and a message on its way back. */
 interface Request {
   readonly method: string;
   readonly argument: unknown;
@@ -21,7 +21,7 @@ interface Request {
 export function serveThread(methods: Methods): void {
   const scope = globalThis as unknown as PageWorker;
   scope.onmessage = async ({ data }: { readonly data: Request }) => {
-    const found = await answer(methods, data.method, data.argument);
+    const found = await runMethod(methods, data.method, data.argument);
     scope.postMessage(found, buffersOf(found));
   };
 }
@@ -53,10 +53,10 @@ class WebPool implements JobPool {
     }
   }
 
-  #send(worker: PageWorker, request: Request, note: JobNote, transfer: ArrayBuffer[]): Promise<Answer> {
+  #send(worker: PageWorker, request: Request, note: JobNote, transfer: ArrayBuffer[]): Promise<WorkerMessage> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) throw this.#failure;
-      worker.onmessage = ({ data }: { readonly data: Answer }) => resolve(data);
+      worker.onmessage = ({ data }: { readonly data: WorkerMessage }) => resolve(data);
       worker.onerror = (event) => {
         event.preventDefault();
         this.#failure = workerDied(note, event.message);

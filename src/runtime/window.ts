@@ -8,6 +8,12 @@ const SLACK = 64;
 /** As many addresses as there are byte lengths. */
 export type Reserved<T extends readonly number[]> = { -readonly [K in keyof T]: number };
 
+/** Bytes of a structure of arguments; see `Window.storeArguments`. */
+export function argumentBytes(members: Readonly<Record<string, string | number>>): number {
+  // An enum has its members by name and by number.
+  return (Object.keys(members).length / 2) * 8;
+}
+
 /**
  * The scratch memory of the kernels. An operation reserves all its buffers in one call, which may grow the memory
  * and so detaches older views: take views after reserving, and never keep them.
@@ -45,6 +51,15 @@ export class Window {
       }
     }
     return addresses as Reserved<T>;
+  }
+
+  /**
+   * Writes what a kernel with many arguments is told: one float64 for each member of an enum that wrapper and kernel share
+   * (assembly/arguments.ts). An address, a count or a float32 fits it exactly.
+   */
+  storeArguments<Member extends number>(address: number, values: Readonly<Record<Member, number>>): void {
+    const structure = this.f64(address, Object.keys(values).length);
+    for (const [member, value] of Object.entries<number>(values)) structure[Number(member)] = value;
   }
 
   /** Bytes of WebAssembly memory in use; it never shrinks. */

@@ -1,5 +1,5 @@
-import type { JobPool } from "../runtime/answers.js";
 import { kernels } from "../runtime/instantiate.js";
+import type { JobPool } from "../runtime/worker-messages.js";
 import type { EngineCall, Sent } from "./engine-worker.js";
 
 /** Calls under way for each thread: the one that it works on, and the next. */

@@ -1,14 +1,15 @@
 import { serveThread } from "#threads";
 import type { Shape3 } from "../core/volume.js";
-import { resizeCubicSlices, resizeFirstAxis, resizePlanes } from "../kernels/cubic.js";
-import { type FirstAxisPass, roundFirstAxis } from "../kernels/cubic-first-axis.js";
-import { type Band, type BetweenPasses, lanesOfTiles } from "../kernels/cubic-tiles.js";
-import type { CubicJob } from "../kernels/cubic-window.js";
-import type { Doubt } from "../kernels/doubts.js";
-import type { Extent } from "../kernels/extent.js";
-import { OutputLevels } from "../kernels/levels.js";
+import type { Extent } from "../kernels/cubic/extent.js";
+import { type FirstAxisPass, roundFirstAxis } from "../kernels/cubic/first-axis.js";
+import { InfluenceLevels } from "../kernels/cubic/influence-levels.js";
+import type { CubicJob } from "../kernels/cubic/job.js";
+import { resizeFirstAxis, resizePlanes } from "../kernels/cubic/resize.js";
+import { resizeCubicSlices } from "../kernels/cubic/slices.js";
+import { type Band, type BetweenPasses, lanesOfTiles } from "../kernels/cubic/tiles.js";
+import type { UncertainVoxel } from "../kernels/cubic/uncertain-voxels.js";
 import { init } from "../runtime/instantiate.js";
-import { TravellingBuffers } from "../runtime/travelling-buffers.js";
+import { TransferredBuffers } from "../runtime/transferred-buffers.js";
 
 /** Slices [from, to) of a volume through the two last axes, into shared memory. */
 export interface PlanesCall {
@@ -61,7 +62,7 @@ export interface BandCall {
   readonly pass: Omit<FirstAxisPass, "blocks">;
   /** Of shape (newShape[0], rows, newShape[2]). */
   readonly output: Float32Array;
-  /** Words of `OutputLevels` of these rows, once they are known. */
+  /** Words of `InfluenceLevels` of these rows, once they are known. */
   readonly levels: Int32Array | null;
   readonly parts: readonly Part[];
 }
@@ -69,10 +70,10 @@ export interface BandCall {
 export interface BandAnswer {
   /** What was handed over, with the result. */
   readonly output: Float32Array;
-  /** There is no result yet: too much is in doubt without levels. */
+  /** There is no result yet: too much is uncertain without levels. */
   readonly levelsNeeded: boolean;
   /** Voxels that are left to repair, in rows of the band; null when they are many and marked by NaN. */
-  readonly doubts: readonly Doubt[] | null;
+  readonly uncertain: readonly UncertainVoxel[] | null;
 }
 
 export interface SlicesCall {
@@ -101,7 +102,7 @@ function withKernels<C, R>(work: (call: C) => R): (sent: Sent<C>) => Promise<R> 
 }
 
 /** Memory of parts. As many arrive as leave. */
-const stores = new TravellingBuffers();
+const stores = new TransferredBuffers();
 /** Parts of the thread's own bands, by band and slab. */
 let kept: BetweenPasses[][] = [];
 let lastVolume = -1;
@@ -137,12 +138,12 @@ function runBand({ volume, band, pass, output, levels, parts }: BandCall): BandA
   const blocks = kept[band] ?? [];
   const [m0, , m2] = pass.newShape;
   const held: Shape3 = [m0, pass.rows[1] - pass.rows[0], m2];
-  const known = levels === null ? null : new OutputLevels(levels, pass.shape[0], held);
-  const doubts = roundFirstAxis({ ...pass, blocks }, output, known, null);
-  if (doubts === null) return { output, levelsNeeded: true, doubts: null };
+  const known = levels === null ? null : new InfluenceLevels(levels, pass.shape[0], held);
+  const uncertain = roundFirstAxis({ ...pass, blocks }, output, known, null);
+  if (uncertain === null) return { output, levelsNeeded: true, uncertain: null };
   stores.give(...blocks.map(({ store }) => store));
   delete kept[band];
-  return { output, levelsNeeded: false, doubts: doubts.few };
+  return { output, levelsNeeded: false, uncertain: uncertain.few };
 }
 
 /** Worker thread of an engine: parts of one resampling. */

@@ -1,11 +1,12 @@
 import { startThreads } from "#threads";
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
-import { resizeCubic, resizeCubicSlices } from "../kernels/cubic.js";
-import { type BetweenPasses, bandsOfTiles, blockOfBand, planCubic } from "../kernels/cubic-tiles.js";
-import type { CubicJob } from "../kernels/cubic-window.js";
-import { BLOCK, type Extent, joinExtents } from "../kernels/extent.js";
-import type { PageWorker } from "../runtime/answers.js";
+import { BLOCK, type Extent, joinExtents } from "../kernels/cubic/extent.js";
+import type { CubicJob } from "../kernels/cubic/job.js";
+import { resizeCubic } from "../kernels/cubic/resize.js";
+import { resizeCubicSlices } from "../kernels/cubic/slices.js";
+import { type BetweenPasses, bandsOfTiles, blockOfBand, planCubic } from "../kernels/cubic/tiles.js";
 import { init } from "../runtime/instantiate.js";
+import type { PageWorker } from "../runtime/worker-messages.js";
 import { EngineThreads } from "./engine-threads.js";
 import type { FirstAxisCall, PlanesCall } from "./engine-worker.js";
 import { type Slab, TransferredCubic } from "./transferred-cubic.js";

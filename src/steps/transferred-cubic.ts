@@ -1,13 +1,13 @@
 import type { Shape3 } from "../core/volume.js";
-import { repairDoubts } from "../kernels/cubic-repair.js";
-import { type Band, bandsOfTiles, planCubic } from "../kernels/cubic-tiles.js";
-import type { CubicJob } from "../kernels/cubic-window.js";
-import { Doubts } from "../kernels/doubts.js";
-import { envelope } from "../kernels/envelope.js";
-import { type Extent, joinExtents, largestOfRange } from "../kernels/extent.js";
-import { OutputLevels } from "../kernels/levels.js";
-import { padToLanes } from "../kernels/plane-pass.js";
-import { TravellingBuffers } from "../runtime/travelling-buffers.js";
+import { envelope } from "../kernels/cubic/envelope.js";
+import { type Extent, joinExtents, largestOfRange } from "../kernels/cubic/extent.js";
+import { InfluenceLevels } from "../kernels/cubic/influence-levels.js";
+import type { CubicJob } from "../kernels/cubic/job.js";
+import { padToLanes } from "../kernels/cubic/lanes.js";
+import { repairUncertain } from "../kernels/cubic/repair.js";
+import { type Band, bandsOfTiles, planCubic } from "../kernels/cubic/tiles.js";
+import { UncertainVoxels } from "../kernels/cubic/uncertain-voxels.js";
+import { TransferredBuffers } from "../runtime/transferred-buffers.js";
 import type { EngineThreads } from "./engine-threads.js";
 import type { BandAnswer, BandCall, Part, SlabAnswer, SlabCall, SlicesAnswer, SlicesCall } from "./engine-worker.js";
 
@@ -21,12 +21,12 @@ export type Slab = readonly [from: number, to: number];
  * Cubic resampling by threads that share no memory. Slabs of slices travel to the threads, whose planes between the passes
  * are cut into bands of output rows. Each thread has bands of its own: it keeps their parts, and is sent those that others
  * made with its next call. The rows of a band travel back. The caller's thread copies slabs and bands, and repairs the
- * voxels in doubt, for which the whole source is needed. It never holds many parts: what a thread is sent counts as
+ * uncertain voxels, for which the whole source is needed. It never holds many parts: what a thread is sent counts as
  * allocated there, and leads to a collection of garbage for every few dozen megabytes.
  */
 export class TransferredCubic {
   readonly #threads: EngineThreads;
-  readonly #buffers = new TravellingBuffers();
+  readonly #buffers = new TransferredBuffers();
   /** Parts that wait for a call of the thread that has their band. */
   #outboxes: Part[][] = [];
   #volume = 0;
@@ -85,21 +85,21 @@ export class TransferredCubic {
     const width = padToLanes(m2);
     const range = { low: extent.low, high: extent.high };
     const all = { shape, newShape, within: null, range, reaching: envelope(extent, null, shape[2], m2) };
-    let levels: OutputLevels | null = null;
+    let levels: InfluenceLevels | null = null;
     await this.#threads.deal(bands, async ({ rows }, thread, band) => {
       const pass = { ...all, rows };
       const room = this.#buffers.float32(m0 * (rows[1] - rows[0]) * m2);
       let answer = await this.#runBand(thread, band, pass, room, levels);
       if (answer.levelsNeeded) {
         const pending = { from: 0, to: m1 * width, width };
-        levels ??= OutputLevels.find(data, shape, largestOfRange(extent), newShape, null, pending);
+        levels ??= InfluenceLevels.find(data, shape, largestOfRange(extent), newShape, null, pending);
         answer = await this.#runBand(thread, band, pass, answer.output, levels);
       }
       placeBand(answer.output, rows, newShape, output);
       this.#buffers.give(answer.output);
       const lanes = { from: rows[0] * width, to: rows[1] * width, width };
-      const doubts = answer.doubts?.map((doubt) => ({ ...doubt, k1: doubt.k1 + rows[0] })) ?? null;
-      repairDoubts(job, new Doubts(output, newShape, lanes, doubts), extent, output);
+      const uncertain = answer.uncertain?.map((voxel) => ({ ...voxel, k1: voxel.k1 + rows[0] })) ?? null;
+      repairUncertain(job, new UncertainVoxels(output, newShape, lanes, uncertain), extent, output);
     });
   }
 
@@ -108,7 +108,7 @@ export class TransferredCubic {
     band: number,
     pass: BandCall["pass"],
     output: Float32Array,
-    levels: OutputLevels | null,
+    levels: InfluenceLevels | null,
   ): Promise<BandAnswer> {
     const { parts, memory } = this.#takeParts(thread);
     const words = levels?.wordsOfRows(pass.rows) ?? null;

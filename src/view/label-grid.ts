@@ -1,8 +1,8 @@
 import { transpose } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import type { Box3, Shape3, Vec3, Volume } from "../core/volume.js";
-import { halveLabels } from "../kernels/halve-labels.js";
-import { compactLabels, type LabelExtent, surveyLabels } from "../kernels/label-survey.js";
+import { halveLabels } from "../kernels/mesh/halve-labels.js";
+import { compactLabels, type LabelExtent, surveyLabels } from "../kernels/mesh/label-survey.js";
 import { type ArrayAxis, patientAxes } from "./orientation.js";
 
 /** Labels of one picture or surface: as many as a byte tells apart. */

@@ -1,5 +1,5 @@
 import type { Box3, Volume } from "../core/volume.js";
-import { surveyLabels } from "../kernels/label-survey.js";
+import { surveyLabels } from "../kernels/mesh/label-survey.js";
 
 /** One label of a volume, measured. */
 export interface MeasuredLabel {

@@ -1,6 +1,6 @@
-import type { LabelExtent } from "../kernels/label-survey.js";
-import { type Affine, transformMesh } from "../kernels/mesh-shape.js";
-import { type Buffers, drawPoints } from "../kernels/rasterize.js";
+import type { LabelExtent } from "../kernels/mesh/label-survey.js";
+import { type Affine, transformMesh } from "../kernels/mesh/mesh-shape.js";
+import { type Buffers, drawPoints } from "../kernels/mesh/rasterize.js";
 import type { LabelGrid } from "./label-grid.js";
 import { stepMatrix } from "./surface.js";
 

@@ -1,7 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import type { Vec3, Volume } from "../core/volume.js";
-import { countContacts, type LabelExtent } from "../kernels/label-survey.js";
-import { type Affine, type Mesh, meshNormals, transformMesh } from "../kernels/mesh-shape.js";
+import { countContacts, type LabelExtent } from "../kernels/mesh/label-survey.js";
+import { type Affine, type Mesh, meshNormals, transformMesh } from "../kernels/mesh/mesh-shape.js";
 import {
   type Buffers,
   clearBuffers,
@@ -11,7 +11,7 @@ import {
   halvePixels,
   measureOpenness,
   shadePixels,
-} from "../kernels/rasterize.js";
+} from "../kernels/mesh/rasterize.js";
 import { labelColor } from "./label-colors.js";
 import { coarsenGrid, type LabelGrid, readLabelGrid } from "./label-grid.js";
 import { PATIENT_LETTERS } from "./orientation.js";

@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import type { Volume } from "../core/volume.js";
-import type { LabelExtent } from "../kernels/label-survey.js";
+import type { LabelExtent } from "../kernels/mesh/label-survey.js";
 import {
   type Affine,
   type Mesh,
@@ -9,8 +9,8 @@ import {
   shiftMesh,
   smoothMesh,
   transformMesh,
-} from "../kernels/mesh-shape.js";
-import { extractMesh } from "../kernels/surface-mesh.js";
+} from "../kernels/mesh/mesh-shape.js";
+import { extractMesh } from "../kernels/mesh/surface-mesh.js";
 import { type LabelGrid, readLabelGrid } from "./label-grid.js";
 import type { MeasuredLabel } from "./label-list.js";
 

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import type { Shape3, Volume } from "../../src/core/volume.js";
-import { cubeTable } from "../../src/kernels/cube-table.js";
+import { cubeTable } from "../../src/kernels/mesh/cube-table.js";
 import { init } from "../../src/runtime/instantiate.js";
 import { reduceSurface } from "../../src/view/reduce.js";
 import { labelSurface, measureSurface, type Surface } from "../../src/view/surface.js";

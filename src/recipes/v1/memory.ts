@@ -1,5 +1,5 @@
 import { type Shape3, sameShape, type Vec3, voxelCount } from "../../core/volume.js";
-import { planCubic } from "../../kernels/cubic-tiles.js";
+import { planCubic } from "../../kernels/cubic/tiles.js";
 import { PROGRAM_BYTES } from "../../runner/run.js";
 import { separateAxis } from "../../steps/resample.js";
 import type { CroppedProperties } from "./crop/crop-case.js";

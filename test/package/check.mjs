@@ -4,6 +4,7 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,7 +39,11 @@ function belongs(path) {
       "README.md",
       "LICENSE",
       "CHANGELOG.md",
+      "CITATION.cff",
+      "docs/view.png",
       "dist/kernels.wasm",
+      "dist/standalone.js",
+      "dist/standalone.d.ts",
       "dist/view/surface-viewer.min.js",
     ].includes(path)
   )
@@ -124,6 +129,37 @@ function checkTypes() {
   }
 }
 
+/** A page with one script tag and no bundler, served as it lies. */
+async function runStandalone(hash) {
+  const place = join(folder, "node_modules/nnprep/dist");
+  writeFileSync(
+    join(place, "plain.html"),
+    `<!doctype html><output>working</output><script type="module">
+    import { prepare } from "./plain.js";
+    document.querySelector("output").textContent = await prepare();
+    </script>`,
+  );
+  const code = readFileSync(join(folder, "prepare.mjs"), "utf8").replaceAll('from "nnprep"', 'from "./standalone.js"');
+  writeFileSync(join(place, "plain.js"), code);
+  const server = createServer((request, response) => {
+    const file = join(place, new URL(request.url, "http://localhost").pathname);
+    if (!existsSync(file)) return response.writeHead(404).end();
+    const type = file.endsWith(".html") ? "text/html" : "text/javascript";
+    response.writeHead(200, { "content-type": type }).end(readFileSync(file));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+  try {
+    const tab = await browser.newPage();
+    await tab.goto(`http://127.0.0.1:${server.address().port}/plain.html`);
+    const found = await tab.locator("output:not(:text('working'))").textContent();
+    check("Chromium, nnprep/standalone in a plain page", found, hash);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
 async function runInPage(hash) {
   const page = join(folder, "page");
   const shared = { root: page, configFile: false, logLevel: "error" };
@@ -163,6 +199,7 @@ try {
   const hash = runInNode();
   checkTypes();
   await runInPage(hash);
+  await runStandalone(hash);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,0 +1,129 @@
+/**
+ * Builds what has changed since the last build: the kernels, the modules, the viewer of reports, the one-file build.
+ * `node tools/build.mjs [--only kernels|modules]`. What a step was made of is noted in dist/.build.json.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as bundle } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+const notes = join(dist, ".build.json");
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : undefined;
+
+function filesOf(path) {
+  const full = join(root, path);
+  if (!statSync(full).isDirectory()) return [path];
+  const found = readdirSync(full, { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+function fingerprint(paths) {
+  const hash = createHash("sha256");
+  for (const file of paths.flatMap(filesOf))
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update("\0");
+  return hash.digest("hex");
+}
+
+function run(name, ...parameters) {
+  const require = createRequire(import.meta.url);
+  const manifest = require.resolve(`${name}/package.json`);
+  const { bin } = JSON.parse(readFileSync(manifest, "utf8"));
+  const [script] = name === "typescript" ? [bin.tsc] : Object.values(bin);
+  const { status } = spawnSync(process.execPath, [join(manifest, "..", script), ...parameters], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Modules and types whose source is gone. */
+function prune() {
+  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+    const source = /^(.*)\.(js|d\.ts)$/.exec(file.replaceAll("\\", "/"))?.[1];
+    if (source === undefined || /^(standalone|view\/surface-viewer\.min)$/.test(source)) continue;
+    if (!existsSync(join(root, "src", `${source}.ts`))) rmSync(join(dist, file));
+  }
+}
+
+/** One module for script tags and content delivery: everything of web.ts, the kernels inside as text. */
+async function buildStandalone() {
+  const wasm = readFileSync(join(dist, "kernels.wasm")).toString("base64");
+  const inline = {
+    name: "kernels inside",
+    setup(plugin) {
+      plugin.onLoad({ filter: /runtime[\\/]wasm-web\.js$/ }, () => ({
+        contents: `export const loadKernelBytes = async () => Uint8Array.from(atob("${wasm}"), (c) => c.charCodeAt(0));`,
+      }));
+    },
+  };
+  await bundle({
+    entryPoints: [join(dist, "web.js")],
+    outfile: join(dist, "standalone.js"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    // Optional packages: a page that has them names them in an import map.
+    external: ["@itk-wasm/dicom", "onnxruntime-web", "onnxruntime-web/*"],
+    plugins: [inline],
+    logLevel: "warning",
+  });
+  writeFileSync(join(dist, "standalone.d.ts"), 'export * from "./web.js";\n');
+}
+
+const steps = {
+  kernels: {
+    from: ["assembly", "asconfig.json"],
+    to: "kernels.wasm",
+    make: () => run("assemblyscript", "assembly/index.ts", "--target", "release"),
+  },
+  modules: {
+    from: ["src", "tsconfig.json"],
+    to: "index.js",
+    make: () => {
+      run("typescript", "-p", "tsconfig.json", "--incremental", "--tsBuildInfoFile", "dist/.tsbuildinfo");
+      prune();
+    },
+  },
+  viewer: {
+    from: ["viewer", "src/view"],
+    to: "view/surface-viewer.min.js",
+    make: () =>
+      bundle({
+        entryPoints: [join(root, "viewer/surface-viewer.ts")],
+        outfile: join(dist, "view/surface-viewer.min.js"),
+        bundle: true,
+        minify: true,
+        format: "iife",
+        target: "es2020",
+        logLevel: "warning",
+      }),
+  },
+  standalone: { from: ["src", "assembly", "asconfig.json"], to: "standalone.js", make: buildStandalone },
+};
+
+mkdirSync(dist, { recursive: true });
+const done = existsSync(notes) ? JSON.parse(readFileSync(notes, "utf8")) : {};
+const installed = fingerprint(["package-lock.json", "tools/build.mjs"]);
+// Without its outputs the compiler's note of what it compiled would have it write nothing.
+if (!existsSync(join(dist, "index.js"))) rmSync(join(dist, ".tsbuildinfo"), { force: true });
+for (const [name, { from, to, make }] of Object.entries(steps)) {
+  if (only !== undefined && only !== name) continue;
+  const wanted = `${installed} ${fingerprint(from)}`;
+  if (done[name] === wanted && existsSync(join(dist, to))) continue;
+  await make();
+  done[name] = wanted;
+  writeFileSync(notes, JSON.stringify(done));
+}

@@ -69,9 +69,9 @@ export const planFields: JsonFields = new JsonFields("INVALID_PLANS");
 const fields = planFields;
 /** nnU-Net's ANISO_THRESHOLD. */
 const ANISOTROPY_THRESHOLD = 3;
-/** Voxels of more than 10 m, or of less than a thousandth of a millimetre, are somebody's slip. */
+/** Voxels of more than 10 m, or of less than a nanometre, are somebody's slip. */
 const LARGEST_SPACING_MM = 1e4;
-const SMALLEST_SPACING_MM = 1e-3;
+const SMALLEST_SPACING_MM = 1e-6;
 
 const DEFAULT_RESAMPLING = ["resample_data_or_seg_to_shape", "resample_data_or_seg_to_spacing"];
 

@@ -4,7 +4,7 @@ import { type ReadDicomOptions, readDicomSeries } from "./dicom.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
 import { isMetaImage, readMetaImage, readMetaImageHeader } from "./metaimage.js";
 import { formatMetaImage } from "./metaimage-writer.js";
-import { formatNifti, needsPairedImage, readNifti, readNiftiHeader } from "./nifti.js";
+import { formatNifti, needsPairedImage, type ReadNiftiOptions, readNifti, readNiftiHeader } from "./nifti.js";
 import { niftiVersion } from "./nifti-fields.js";
 import { isNrrd, readNrrd, readNrrdHeader } from "./nrrd.js";
 import { formatNrrd } from "./nrrd-writer.js";
@@ -24,6 +24,8 @@ export interface ReadVolumeOptions {
 export interface ReadScanOptions {
   /** Which DICOM series, and what is accepted of it. */
   readonly dicom?: ReadDicomOptions;
+  /** What is accepted of NIfTI files, and what voxels that are not finite become. */
+  readonly nifti?: ReadNiftiOptions;
 }
 
 /** A file of any kind: bytes with a name, a page's `File`. */
@@ -109,13 +111,17 @@ async function refuseHeader(): Promise<never> {
 /** How much of a file is looked at to tell its format. */
 const HEAD_LENGTH = 1024;
 
-async function readNiftiFile(file: ScanFile, find: FindCompanion): Promise<ScanReading> {
+async function readNiftiFile(
+  file: ScanFile,
+  find: FindCompanion,
+  { nifti = {} }: ReadScanOptions,
+): Promise<ScanReading> {
   const bytes = await file.read();
-  if (!needsPairedImage(bytes)) return readNifti(bytes, {}, "keep");
+  if (!needsPairedImage(bytes)) return readNifti(bytes, nifti);
   const stem = file.name.slice(Math.max(file.name.lastIndexOf("/"), file.name.lastIndexOf("\\")) + 1);
   const names = [".img", ".img.gz"].map((ending) => stem.replace(/\.hdr(\.gz)?$/i, "") + ending);
   const image = (await find(names[0])) ?? (await find(names[1]));
-  if (image !== undefined) return readNifti(bytes, { pairedImage: await image.read() }, "keep");
+  if (image !== undefined) return readNifti(bytes, { ...nifti, pairedImage: await image.read() });
   throw new NnprepError(
     "FILE_NOT_FOUND",
     `NIfTI header of a pair (.hdr and .img): "${names[0]}" is needed too; give that file along, in the folder of its header`,
@@ -161,9 +167,10 @@ export async function readScanFile(
   options: ReadScanOptions = {},
 ): Promise<ScanReading> {
   return inFile(file.name, async () => {
-    const { volume, warnings } = await (await formatOf(file)).read(file, find, options);
-    checkGeometry(volume.geometry);
-    return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
+    const reading = await (await formatOf(file)).read(file, find, options);
+    const { geometry } = reading.volume;
+    checkGeometry(geometry);
+    return { ...reading, warnings: [...reading.warnings, ...geometryWarnings(geometry)] };
   });
 }
 

@@ -1,5 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import type { Geometry } from "../core/volume.js";
+import { placedAsInItk } from "./itk-image.js";
 import { singularVectors } from "./linpack-svd.js";
 import type { NiftiFields as AllFields } from "./nifti-fields.js";
 
@@ -162,8 +163,8 @@ function chooseAffine(fields: NiftiFields, sheared: Sheared): Choice {
   if (sheared === "keep" && isInvertible(sform)) return { affine: sform, sheared: true };
   throw new NnprepError(
     "UNSUPPORTED",
-    `NIfTI header has only an sform, and its axes are not at right angles: [${linearPart(sform).join(", ")}]; resample the scan to a rectangular grid`,
-    { found: [...sform], expected: "orthogonal columns (to 1e-4)" },
+    `NIfTI header has only an sform, and its axes are not at right angles: [${linearPart(sform).join(", ")}]; SimpleITK and nnU-Net refuse such a file. Resample the scan to a rectangular grid, or allow "sheared" to take the grid for rectangular`,
+    { found: [...sform], expected: "orthogonal columns (to 1e-4)", options: ["sheared"] },
   );
 }
 
@@ -235,11 +236,5 @@ export function geometryOfNifti(fields: NiftiFields, shearedAxes: Sheared = "ref
     spacing[j] = -spacing[j];
     for (let i = 0; i < 3; i++) direction[3 * i + j] = -direction[3 * i + j];
   }
-  // Adding 0 makes a negative zero positive.
-  const plain = (x: number) => x + 0;
-  return {
-    spacingMm: [spacing[2], spacing[1], spacing[0]],
-    originMm: origin.map(plain) as unknown as Geometry["originMm"],
-    direction: direction.map(plain) as unknown as Geometry["direction"],
-  };
+  return { spacingMm: [spacing[2], spacing[1], spacing[0]], ...placedAsInItk(origin, direction) };
 }

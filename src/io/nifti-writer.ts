@@ -3,6 +3,7 @@ import { checkLength, type Geometry, type NiftiForms, type Volume, type VoxelArr
 import { gzipChunks, IMAGE_LEVEL } from "./gzip.js";
 import { joinParts } from "./gzip-members.js";
 import { geometryOfNifti } from "./nifti-affine.js";
+import { orthogonalDirections, quaternionOf } from "./nifti-orthogonal.js";
 
 const HEADER_LENGTH = 348;
 /** Four more bytes say that there are no extensions. */
@@ -13,6 +14,8 @@ const LONGEST_AXIS = 32767;
 const SCANNER_ANATOMICAL = 1;
 /** Millimetres and, because some programs insist on it, seconds. */
 const UNITS = 2 + 8;
+/** Entries of the direction matrix that are further off the nearest rotation are no rounding: ITK's tolerance. */
+const LARGEST_SHEAR = 1e-4;
 
 function datatypeOf(data: VoxelArray): number {
   if (data instanceof Uint8Array) return 2;
@@ -31,67 +34,6 @@ function toRas({ direction: d }: Geometry): number[] {
 
 function determinant(m: readonly number[]): number {
   return m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
-}
-
-/**
- * The orthogonal matrix nearest to an invertible one, by Newton's iteration for the polar decomposition
- * (Higham 1986): the mean of the matrix and its inverse transpose.
- */
-function nearestOrthogonal(matrix: readonly number[]): number[] {
-  let m = [...matrix];
-  for (let step = 0; step < 60; step++) {
-    const det = determinant(m);
-    const cofactors = [0, 1, 2].flatMap((i) =>
-      [0, 1, 2].map((j) => {
-        const [p, q] = [(i + 1) % 3, (i + 2) % 3];
-        const [r, s] = [(j + 1) % 3, (j + 2) % 3];
-        return m[3 * p + r] * m[3 * q + s] - m[3 * p + s] * m[3 * q + r];
-      }),
-    );
-    const next = m.map((x, i) => (x + cofactors[i] / det) / 2);
-    const change = next.reduce((largest, x, i) => Math.max(largest, Math.abs(x - m[i])), 0);
-    m = next;
-    if (change < 1e-15) break;
-  }
-  return m;
-}
-
-/**
- * The matrix plus its inverse transpose, as nifti1_io's `nifti_mat33_polar` adds them: where an entry is zero, this
- * one has the sign of zero that ITK writes.
- */
-function signedZeros(m: readonly number[]): number[] {
-  const [r11, r21, r31, r12, r22, r32, r13, r23, r33] = m;
-  const det = determinant(m);
-  const inverse = [
-    [r22 * r33 - r32 * r23, -r12 * r33 + r32 * r13, r12 * r23 - r22 * r13],
-    [-r21 * r33 + r31 * r23, r11 * r33 - r31 * r13, -r11 * r23 + r21 * r13],
-    [r21 * r32 - r31 * r22, -r11 * r32 + r31 * r12, r11 * r22 - r21 * r12],
-  ];
-  return m.map((x, i) => x + inverse[Math.floor(i / 3)][i % 3] / det);
-}
-
-function withZerosOf(m: readonly number[], zeros: readonly number[]): number[] {
-  return m.map((x, i) => (x === 0 && zeros[i] === 0 ? zeros[i] : x));
-}
-
-/** b, c, d of the unit quaternion of a rotation, and -1 when the z axis had to be turned round to make it one. */
-function quaternionOf(orthogonal: readonly number[]): { quatern: number[]; qfac: number } {
-  const qfac = determinant(orthogonal) < 0 ? -1 : 1;
-  const r = orthogonal.map((x, i) => (i % 3 === 2 ? x * qfac : x));
-  // Four times the square of each component; the largest is the one that is safe to divide by.
-  const squares = [1 + r[0] + r[4] + r[8], 1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8], 1 - r[0] - r[4] + r[8]];
-  const largest = squares.indexOf(Math.max(...squares));
-  const twice = Math.sqrt(squares[largest]);
-  const products = [
-    [twice * twice, r[7] - r[5], r[2] - r[6], r[3] - r[1]],
-    [r[7] - r[5], twice * twice, r[1] + r[3], r[2] + r[6]],
-    [r[2] - r[6], r[1] + r[3], twice * twice, r[5] + r[7]],
-    [r[3] - r[1], r[2] + r[6], r[5] + r[7], twice * twice],
-  ][largest];
-  const quaternion = products.map((x) => x / (2 * twice));
-  const sign = quaternion[0] < 0 ? -1 : 1;
-  return { quatern: quaternion.slice(1).map((x) => sign * x), qfac };
 }
 
 function checkGeometry({ spacingMm, originMm, direction }: Geometry): void {
@@ -151,10 +93,9 @@ function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffe
     for (const [i, value] of values.entries()) view.setFloat32(at + 4 * i, value, true);
   };
   const ras = toRas(geometry);
-  const zeros = signedZeros(ras);
-  const orthogonal = withZerosOf(nearestOrthogonal(ras), zeros);
-  // nifti1_io takes the polar part once more before it makes a quaternion.
-  const { quatern, qfac } = quaternionOf(withZerosOf(orthogonal, signedZeros(orthogonal)));
+  const orthogonal = orthogonalDirections(ras);
+  const isSheared = ras.some((x, i) => Math.abs(x - orthogonal[i]) > LARGEST_SHEAR);
+  const { quatern, qfac } = quaternionOf(orthogonal);
   const spacing = [geometry.spacingMm[2], geometry.spacingMm[1], geometry.spacingMm[0]].map(Math.fround);
   const origin = [-geometry.originMm[0], -geometry.originMm[1], geometry.originMm[2]];
 
@@ -166,14 +107,12 @@ function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffe
   floats(76, [qfac, ...spacing]);
   floats(108, [VOXEL_OFFSET, 1, 0]); // vox_offset, scl_slope, scl_inter
   header[123] = UNITS;
-  view.setInt16(252, SCANNER_ANATOMICAL, true);
+  // A rotation would contradict sheared axes: there is none then.
+  view.setInt16(252, isSheared ? 0 : SCANNER_ANATOMICAL, true);
   view.setInt16(254, SCANNER_ANATOMICAL, true);
   floats(256, [...quatern, ...origin]);
   for (let i = 0; i < 3; i++) {
-    const row = [0, 1, 2].map((j) => {
-      const entry = Math.fround(ras[3 * i + j]);
-      return (entry === 0 && zeros[3 * i + j] === 0 ? zeros[3 * i + j] : entry) * spacing[j];
-    });
+    const row = [0, 1, 2].map((j) => (isSheared ? ras : orthogonal)[3 * i + j] * spacing[j]);
     floats(280 + 16 * i, [...row, origin[i]]);
   }
   header.set([0x6e, 0x2b, 0x31, 0], 344); // "n+1"
@@ -185,7 +124,7 @@ function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffe
 /**
  * Writes a volume as NIfTI-1 (.nii, or .nii.gz with `gzip`): header, spacing, sform and qform as SimpleITK 2.5 writes
  * them. Spacing and origin are stored in float32; what was read from NIfTI is stored without loss. Axes that are not
- * at right angles stay as they are in the sform, and the qform holds the nearest rotation.
+ * at right angles (by more than 1e-4) stay as they are in the sform, and there is no qform.
  *
  * With `keepForms` a volume that was read from NIfTI, or a label on its grid, gets that file's own qform, sform, codes
  * and units instead.

@@ -1,24 +1,40 @@
 import { NnprepError } from "../core/errors.js";
 import type { NiftiForms, Volume, VoxelArray } from "../core/volume.js";
 import { gunzip, gunzipPrefix, isGzip, largestInflatedLength } from "./gzip.js";
-import { affineWarnings, type Sheared } from "./nifti-affine.js";
+import { affineWarnings } from "./nifti-affine.js";
 import { NIFTI_HEADER_LENGTH, type NiftiFields, parseNiftiFields } from "./nifti-fields.js";
 import { interpretNiftiFields, type NiftiHeader } from "./nifti-header.js";
-import type { ScanReading } from "./scan-file.js";
+import type { NonFiniteCounts, ScanReading } from "./scan-file.js";
 import { alignedBytes, itemSizeOf, voxelsFromBytes } from "./voxel-bytes.js";
 
 export { type NiftiHeader, readNiftiHeader } from "./nifti-header.js";
 export { formatNifti } from "./nifti-writer.js";
 
-export interface ParseNiftiOptions {
+/** What is accepted of a NIfTI file that ITK, and so nnU-Net, refuses. */
+export type NiftiAllowance = "sheared";
+
+export interface ReadNiftiOptions {
+  /**
+   * What is accepted, with a warning.
+   * - `sheared`: the file has only an sform, and its axes are not at right angles. They are kept in `direction`.
+   */
+  readonly allow?: readonly NiftiAllowance[];
+  /**
+   * What NaN and infinite voxels of float files become before the slope is applied. "zero" (default): 0 with a warning,
+   * as in ITK and so in both nnU-Nets; "keep": what they are, as in nibabel.
+   */
+  readonly nonFinite?: "zero" | "keep";
+}
+
+export interface ParseNiftiOptions extends ReadNiftiOptions {
   /** Bytes of the .img file (gzipped or not) when `bytes` are those of its .hdr. */
   readonly pairedImage?: Uint8Array;
 }
 
 /**
  * Reads a NIfTI-1 or NIfTI-2 file (.nii, .nii.gz, or .hdr with `pairedImage`) as SimpleITK 2.5 reads it: axes slowest
- * first, scl_slope and scl_inter applied, geometry in LPS. Voxels keep their type, but for 64-bit integers (float64)
- * and scaled integers (float32). The volume owns its memory.
+ * first, NaN and infinite voxels 0, scl_slope and scl_inter applied, geometry in LPS. Voxels keep their type, but for
+ * 64-bit integers (float64) and scaled integers (float32). The volume owns its memory.
  *
  * Throws CORRUPT_FILE (no NIfTI, cut off, damaged, impossible header) or UNSUPPORTED (colour, complex, more than three
  * axes, no orthogonal geometry, integers beyond 2^53).
@@ -27,17 +43,10 @@ export async function parseNifti(bytes: Uint8Array, options: ParseNiftiOptions =
   return (await readNifti(bytes, options)).volume;
 }
 
-/**
- * The same with what the user should know about the file. `sheared` "keep" also reads a file whose only matrix has axes
- * that are not at right angles.
- */
-export async function readNifti(
-  bytes: Uint8Array,
-  options: ParseNiftiOptions = {},
-  sheared: Sheared = "refuse",
-): Promise<ScanReading> {
+/** The same with what the user should know about the file. */
+export async function readNifti(bytes: Uint8Array, options: ParseNiftiOptions = {}): Promise<ScanReading> {
   const fields = fieldsOf(bytes);
-  const header = interpretNiftiFields(fields, sheared);
+  const header = interpretNiftiFields(fields, options.allow?.includes("sheared") === true ? "keep" : "refuse");
   if (!header.singleFile && options.pairedImage === undefined) {
     throw new NnprepError("INVALID_ARGUMENT", "NIfTI header of a pair (.hdr and .img): the .img file is needed too", {
       expected: "pairedImage",
@@ -45,9 +54,39 @@ export async function readNifti(
   }
   const source = header.singleFile ? bytes : (options.pairedImage as Uint8Array);
   const memory = await voxelMemory(source, header);
-  const data = scaled(voxelsFromBytes(memory, header.dtype, header.littleEndian), header);
+  const stored = voxelsFromBytes(memory, header.dtype, header.littleEndian);
+  const nonFinite = options.nonFinite === "keep" ? NONE : zeroNonFinite(stored);
+  const data = scaled(stored, header);
   const volume: Volume = { data, shape: header.shape, geometry: header.geometry, niftiForms: niftiForms(fields) };
-  return { volume, warnings: affineWarnings(fields) };
+  return { volume, warnings: [...affineWarnings(fields), ...nonFiniteWarnings(nonFinite, data.length)], nonFinite };
+}
+
+const NONE: NonFiniteCounts = { nan: 0, infinite: 0 };
+
+/** niftilib's reading of float voxels: what is not finite becomes 0, in place. */
+function zeroNonFinite(values: VoxelArray): NonFiniteCounts {
+  if (!(values instanceof Float32Array || values instanceof Float64Array)) return NONE;
+  let nan = 0;
+  let infinite = 0;
+  const n = values.length;
+  for (let i = 0; i < n; i++) {
+    const x = values[i] as number;
+    // True for NaN and the infinities only.
+    if (x - x !== 0) {
+      if (Number.isNaN(x)) nan++;
+      else infinite++;
+      values[i] = 0;
+    }
+  }
+  return { nan, infinite };
+}
+
+/** A sentence on voxels that are not finite numbers; none when there are none. */
+export function nonFiniteWarnings({ nan, infinite }: NonFiniteCounts, voxels: number): string[] {
+  if (nan + infinite === 0) return [];
+  return [
+    `${nan + infinite} of ${voxels} voxels are no finite numbers (${nan} NaN, ${infinite} infinite); they are read as 0, as ITK and nnU-Net do`,
+  ];
 }
 
 /**
@@ -64,7 +103,9 @@ export async function parseNiftiChannels(bytes: Uint8Array): Promise<Volume[]> {
   const memory = await voxelMemory(bytes, { ...header, voxelByteLength: count * voxelByteLength });
   return Array.from({ length: count }, (_, channel) => {
     const own = memory.slice(channel * voxelByteLength, (channel + 1) * voxelByteLength);
-    return { data: scaled(voxelsFromBytes(own, dtype, littleEndian), header), shape, geometry };
+    const stored = voxelsFromBytes(own, dtype, littleEndian);
+    zeroNonFinite(stored);
+    return { data: scaled(stored, header), shape, geometry };
   });
 }
 

@@ -13,10 +13,18 @@ export interface ScanFile {
   read(begin?: number, end?: number): Promise<Uint8Array>;
 }
 
+/** Voxels that are no finite numbers. */
+export interface NonFiniteCounts {
+  readonly nan: number;
+  readonly infinite: number;
+}
+
 /** What a reader gives: the volume, and what its user should know about it, a sentence each. */
 export interface ScanReading {
   readonly volume: Volume;
   readonly warnings: readonly string[];
+  /** Voxels of a NIfTI file that were not finite and were read as 0; `warnings` has a sentence on them. */
+  readonly nonFinite?: NonFiniteCounts;
 }
 
 export function scanFileFromBytes(name: string, bytes: Uint8Array): ScanFile {

@@ -1,5 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import { type Geometry, type Shape3, voxelCount } from "../core/volume.js";
+import { placedAsInItk } from "./itk-image.js";
 import { itemSizeOf, type VoxelDtype } from "./voxel-bytes.js";
 
 /*
@@ -105,7 +106,7 @@ export function geometryFromAxes(
 ): Geometry {
   const axis = (j: number) => columns[j] ?? [0, 1, 2].map((i) => (i === j ? 1 : 0));
   const signed = [0, 1, 2].map((j) => spacing[j] ?? 1);
-  const direction = [0, 1, 2].flatMap((i) => [0, 1, 2].map((j) => (signed[j] < 0 ? -1 : 1) * (axis(j)[i] ?? 0) + 0));
+  const direction = [0, 1, 2].flatMap((i) => [0, 1, 2].map((j) => (signed[j] < 0 ? -1 : 1) * (axis(j)[i] ?? 0)));
   const [a, b, c, d, e, f, g, h, i] = direction;
   const det = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
   if (signed.includes(0) || !(Math.abs(det) > 1e-6)) {
@@ -116,7 +117,9 @@ export function geometryFromAxes(
   }
   return {
     spacingMm: [Math.abs(signed[2]), Math.abs(signed[1]), Math.abs(signed[0])],
-    originMm: [0, 1, 2].map((k) => (origin[k] ?? 0) + 0) as unknown as Geometry["originMm"],
-    direction: direction as unknown as Geometry["direction"],
+    ...placedAsInItk(
+      [0, 1, 2].map((k) => origin[k] ?? 0),
+      direction,
+    ),
   };
 }

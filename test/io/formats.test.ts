@@ -54,7 +54,9 @@ test.each(["a.nii", "a.nii.gz", "a.mha", "a.nrrd"])(
         spacingMm: g.spacingMm.map(Math.fround),
         originMm: g.originMm.map(Math.fround),
       });
-      expect(read.geometry).toEqual(name.includes("nii") ? round(STRAIGHT) : STRAIGHT);
+      // Signs of zero are ITK's, which depend on what the file holds.
+      const unsigned = { ...read.geometry, direction: read.geometry.direction.map((x) => x + 0) };
+      expect(unsigned).toEqual(name.includes("nii") ? round(STRAIGHT) : STRAIGHT);
       const stored = await readScanHeader(scanFileFromBytes(name, bytes));
       expect(stored.shape).toEqual([2, 3, 4]);
       expect(stored.geometry).toEqual(read.geometry);
@@ -281,7 +283,8 @@ test("a label written on a scan's grid has the scan's qform, sform, codes and un
     [0, 0],
   ] as const) {
     const scan = await sheared(qform, sform);
-    const { volume: read, warnings } = await readScan(new File([scan], "scan.nii"));
+    const allow = { nifti: { allow: ["sheared"] as const } };
+    const { volume: read, warnings } = await readScan(new File([scan], "scan.nii"), allow);
     expect(warnings.some((text) => text.startsWith("sheared"))).toBe(qform === 0 && sform > 0);
     const label = await writeVolume("label.nii", { ...read, data: new Uint8Array(24) });
     for (const [from, to] of [
@@ -291,10 +294,10 @@ test("a label written on a scan's grid has the scan's qform, sform, codes and un
     ]) {
       expect(label.subarray(from, to)).toEqual(scan.subarray(from, to));
     }
-    const again = await readVolume("label.nii", label);
+    const again = await readVolume(new File([label], "label.nii"), allow);
     expect(again.geometry).toEqual(read.geometry);
     // On another grid they count for nothing.
     const moved = { ...read, geometry: { ...read.geometry, originMm: [7, 8, 9] as const } };
-    expect((await readVolume("moved.nii", await writeVolume("moved.nii", moved))).geometry.originMm).toEqual([7, 8, 9]);
+    expect((await readVolume(new File([await writeVolume("moved.nii", moved)], "moved.nii"), allow)).geometry.originMm).toEqual([7, 8, 9]);
   }
 });

@@ -184,6 +184,30 @@ def voxels(seed):
     return cases
 
 
+def non_finite():
+    """NaN and infinities in float files: what SimpleITK and what nibabel makes of them."""
+    cases = []
+    values = np.arange(24, dtype="<f8").reshape(SHAPE) / 4 - 2
+    values.ravel()[[0, 3, 5, 23]] = np.nan, np.inf, -np.inf, np.nan
+    srow = np.column_stack([np.diag([-1.0, 1, 2]), [1, 2, 3]])
+    with tempfile.TemporaryDirectory() as folder:
+        for code, kind in ((16, "<f4"), (64, "<f8")):
+            for scl in ((1, 0), (2, 1)):
+                dtype = np.dtype(kind)
+                head = header((1, 1, 1, 2), 0, scode=1, srow=srow, datatype=code, bitpix=8 * dtype.itemsize, scl=scl)
+                data = head + values.astype(dtype).tobytes()
+                path = os.path.join(folder, "n.nii")
+                with open(path, "wb") as f:
+                    f.write(data)
+                kept = nibabel.load(path).get_fdata().T.astype(np.float32)
+                cases.append({
+                    "file": base64_of(data),
+                    "voxels": fixture.array(sitk.GetArrayFromImage(read(folder, data))),
+                    "nibabel": fixture.array(kept),
+                })
+    return cases
+
+
 def written():
     """Headers that SimpleITK itself writes, and the geometry it was given."""
     rng = np.random.default_rng(3)
@@ -235,5 +259,6 @@ if __name__ == "__main__":
     else:
         fixture.write("nifti", "geometries", geometries(1, 200) + geometries(99, 6000, DELICATE), seed=[1, 99])
         fixture.write("nifti", "voxels", voxels(2), seed=2)
+        fixture.write("nifti", "nonfinite", non_finite())
         fixture.write("nifti", "written", written(), seed=3)
         fixture.write("nifti", "nifti2", nifti2(), seed=5)

@@ -44,7 +44,15 @@ export {
   writeVolume,
 } from "./io/formats.js";
 export { gunzip, gzip } from "./io/gzip.js";
-export { formatNifti, type NiftiHeader, parseNifti, parseNiftiChannels, readNiftiHeader } from "./io/nifti.js";
+export {
+  formatNifti,
+  type NiftiAllowance,
+  type NiftiHeader,
+  parseNifti,
+  parseNiftiChannels,
+  type ReadNiftiOptions,
+  readNiftiHeader,
+} from "./io/nifti.js";
 export { type ArrayInChunks, type NpzCompression, readNpz, writeNpz } from "./io/npz.js";
 export { formatPickle, parsePickle } from "./io/pickle.js";
 export { formatPng } from "./io/png.js";

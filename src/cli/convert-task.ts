@@ -69,6 +69,6 @@ async function build(
     bar.stop();
     run.ifStopped = `${join(raw, name)}: the task is complete, but was not checked; run "nnprep verify -t ${number} --raw ${raw}"`;
     throwIfAborted(run.signal);
-    return runTasks(run, { ...options, raw, task: [number] }, { verify: true }, { preprocessed: false });
+    return runTasks(run, { ...options, raw, task: [number] }, { verify: { scan: {} } }, { preprocessed: false });
   });
 }

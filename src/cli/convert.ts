@@ -76,7 +76,7 @@ async function convertScan(input: string, output: string, options: ConvertOption
     const bar = run.bar("convert");
     const scan = readOptions(options);
     const onProgress = (done: number, total: number) => bar.show({ stage: "read", done, total });
-    const { volume, warnings } = await readScanPath(input, { dicom: { ...scan.dicom, onProgress } });
+    const { volume, warnings } = await readScanPath(input, { ...scan, dicom: { ...scan.dicom, onProgress } });
     const { placed, warnings: ofPlace } =
       options.like === undefined ? { placed: volume, warnings: [] } : await placeLike(volume, input, options.like);
     const path = resolve(output);

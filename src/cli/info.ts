@@ -66,7 +66,9 @@ async function describe(file: string, options: InfoOptions): Promise<ScanInfo> {
     if (series !== undefined && series.length > 1 && options.series === undefined) {
       return { file, series, warnings: [`${series.length} series; choose one with --series`] };
     }
-    const { volume, warnings } = await readScanPath(file, readOptions(options));
+    // Looking at a sheared file is how its user learns of it.
+    const nifti = { allow: ["sheared"] } as const;
+    const { volume, warnings } = await readScanPath(file, { ...readOptions(options), nifti });
     return { file, ...facts(volume), ...(series === undefined ? {} : { series }), warnings };
   } catch (error) {
     if (!(error instanceof NnprepError)) throw error;

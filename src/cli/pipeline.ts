@@ -9,6 +9,7 @@ import {
   type PreprocessedStage,
   planDataset,
   preprocessDataset,
+  type ReadScanOptions,
   type TargetSpacingRule,
   type Verification,
   verifyDataset,
@@ -19,8 +20,12 @@ import type { ProgressBar } from "./progress.js";
 
 /** Which stages to run on a task, each with its settings; those left out are not run. */
 export interface Stages {
-  readonly verify?: true;
-  readonly crop?: { readonly overwrite: boolean; readonly compression: NpzCompression };
+  readonly verify?: { readonly scan: ReadScanOptions };
+  readonly crop?: {
+    readonly overwrite: boolean;
+    readonly compression: NpzCompression;
+    readonly scan: ReadScanOptions;
+  };
   readonly plan?: { readonly planners: readonly Planner[]; readonly targetSpacingRule: TargetSpacingRule };
   readonly preprocess?: {
     readonly planners?: readonly Planner[];
@@ -75,8 +80,8 @@ async function runInOrder(outcome: TaskOutcome, stages: Stages, run: CommandRun,
   const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
   const task = { stores, executor };
   const options = { ...caseOptions, onProgress: bar.show };
-  if (stages.verify === true) {
-    outcome.verification = await verifyDataset(task, options);
+  if (stages.verify !== undefined) {
+    outcome.verification = await verifyDataset(task, { ...options, ...stages.verify });
     if (hasFailed(outcome)) return;
   }
   if (stages.crop !== undefined) {

@@ -12,9 +12,10 @@ import {
   targetSpacingRuleOption,
 } from "./options.js";
 import type { Stages } from "./pipeline.js";
+import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import { runTaskCommand } from "./task-command.js";
 
-interface WholeOptions extends TaskOptions {
+interface WholeOptions extends TaskOptions, DatasetScanOptions {
   readonly verifyDatasetIntegrity: boolean;
   readonly overwrite: boolean;
   readonly planner3d: string;
@@ -28,9 +29,10 @@ interface WholeOptions extends TaskOptions {
 
 function stagesOf(options: WholeOptions): Stages {
   const planners = chosenPlanners(options);
+  const scan = datasetReadOptions(options);
   return {
-    ...(options.verifyDatasetIntegrity ? { verify: true as const } : {}),
-    crop: { overwrite: options.overwrite, compression: options.compression },
+    ...(options.verifyDatasetIntegrity ? { verify: { scan } } : {}),
+    crop: { overwrite: options.overwrite, compression: options.compression, scan },
     plan: { planners, targetSpacingRule: options.targetSpacingRule },
     ...(options.preprocessing
       ? {
@@ -51,7 +53,7 @@ export function planAndPreprocessCommand(): Command {
     "\nExample:\n  $ nnprep plan-and-preprocess -t 1 --verify-dataset-integrity --workers 4\n" +
       "\nnnU-Net's own spellings work too: -t 1 2 -tl 4 -tf 4 -pl2d None -no_pp --verify_dataset_integrity",
   );
-  return plannerOptions(addTaskOptions(command))
+  return addDatasetScanOptions(plannerOptions(addTaskOptions(command)))
     .option("--verify-dataset-integrity", "check the raw task first, and stop if something is wrong", false)
     .option("--no-preprocessing", "stop after planning (-no_pp)")
     .addOption(overwriteOption())

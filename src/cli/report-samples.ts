@@ -1,5 +1,7 @@
 import { foregroundVoxels, type Histogram, loadVolume, type ReportGrid, type Store, type Volume } from "../node.js";
 
+/** A report shows sheared files as they are. */
+const LOOKING = { nifti: { allow: ["sheared"] } } as const;
 /** Voxels that the histograms of all cases together hold, so that memory does not grow with the dataset. */
 const HISTOGRAM_VOXELS = 2_000_000;
 const BINS = 64;
@@ -18,8 +20,8 @@ export interface LoadedCase {
 
 export async function loadCase(raw: Store, { images, label }: CasePaths): Promise<LoadedCase> {
   const volumes: Volume[] = [];
-  for (const image of images) volumes.push(await loadVolume(raw, `imagesTr/${image}`));
-  return { images: volumes, label: await loadVolume(raw, `labelsTr/${label}`) };
+  for (const image of images) volumes.push(await loadVolume(raw, `imagesTr/${image}`, LOOKING));
+  return { images: volumes, label: await loadVolume(raw, `labelsTr/${label}`, LOOKING) };
 }
 
 /** What is kept of every case that is looked at: its grid, its classes, and some of its voxels. */

@@ -19,6 +19,8 @@ export function formatTaskOutcome(outcome: TaskOutcome): string {
   if (planned !== undefined) parts.push(formatPlans([...planned.plans.values()]));
   if (crop !== undefined && stages === undefined) parts.push(formatCrop(crop));
   for (const stage of stages ?? []) parts.push(formatStage(stage, crop));
+  const readings = listReadingWarnings(outcome);
+  if (readings.length > 0) parts.push(readings.join("\n"));
   const memory = listMemoryWarnings(outcome);
   if (memory.length > 0) parts.push(memory.join("\n"));
   const failures = listFailures(outcome);
@@ -101,6 +103,14 @@ function formatStage(stage: PreprocessedStage, crop: readonly CaseOutcome<Croppe
     outcome.ok ? outcome.value.warnings.map((warning) => `warning: ${outcome.identifier}: ${warning.message}`) : [],
   );
   return [formatTable(header, rows), ...warnings].join("\n");
+}
+
+/** What is to be known of the files of cases that were cropped now; the check has told it already. */
+function listReadingWarnings({ crop, verification }: TaskOutcome): string[] {
+  if (verification !== undefined) return [];
+  return (crop ?? [])
+    .flatMap((outcome) => (outcome.ok ? outcome.value.warnings : []))
+    .map((text) => `warning: ${text}`);
 }
 
 /** What is to be known of cases that were done. */

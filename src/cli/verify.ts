@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addTaskOptions, type TaskOptions } from "./options.js";
+import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import { runTaskCommand } from "./task-command.js";
 
 export function verifyCommand(): Command {
@@ -7,7 +8,7 @@ export function verifyCommand(): Command {
     "after",
     "\nExample:\n  $ nnprep verify -t 1 --raw data/nnUNet_raw_data",
   );
-  return addTaskOptions(command).action((options: TaskOptions) =>
-    runTaskCommand("verify", options, { verify: true }, { preprocessed: false }),
+  return addDatasetScanOptions(addTaskOptions(command)).action((options: TaskOptions & DatasetScanOptions) =>
+    runTaskCommand("verify", options, { verify: { scan: datasetReadOptions(options) } }, { preprocessed: false }),
   );
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { NnprepError, parseDatasetJson, readVolume, type ScanFile, type Volume } from "../node.js";
+import { NnprepError, parseDatasetJson, readScanPath, type Volume } from "../node.js";
 
 /** Files that hold a whole volume. */
 export const WHOLE_VOLUME = /\.(nii\.gz|nii|nrrd|mha)$/i;
@@ -44,34 +44,9 @@ async function bytesOf(file: string): Promise<Uint8Array> {
   });
 }
 
-/** A file beside a header, read when it is asked for. */
-function companion(path: string): ScanFile {
-  return {
-    name: path,
-    byteLength: statSync(path).size,
-    async read(from = 0, to = Number.POSITIVE_INFINITY) {
-      const handle = await open(path);
-      try {
-        const length = Math.max(0, Math.min(to, (await handle.stat()).size) - from);
-        const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, from);
-        return buffer.subarray(0, bytesRead);
-      } finally {
-        await handle.close();
-      }
-    },
-  };
-}
-
-/** Reads a scan or a label from its file. @throws NnprepError that names it */
+/** Reads a scan or a label from its file; sheared axes are looked at as they are. @throws NnprepError that names it */
 export async function readFileVolume(file: string): Promise<Volume> {
-  const bytes = await bytesOf(file);
-  if (!DETACHED.test(file)) return readVolume(file, bytes);
-  const beside = readdirSync(dirname(file)).filter((name) => name !== basename(file) && !name.startsWith("."));
-  const companions = beside
-    .map((name) => join(dirname(file), name))
-    .filter((path) => statSync(path).isFile())
-    .map(companion);
-  return readVolume(file, bytes, { companions });
+  return (await readScanPath(file, { nifti: { allow: ["sheared"] } })).volume;
 }
 
 /** What is known of a label's task. */

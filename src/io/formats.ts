@@ -262,6 +262,14 @@ function axisOf({ direction: d }: Geometry, j: number): number[] {
   return [d[j], d[3 + j], d[6 + j]];
 }
 
+/** How the sentence on oblique axes begins. */
+const OBLIQUE = "oblique: ";
+
+/** The warnings of a reader that give reason to doubt: all but the one on oblique axes, which are common. */
+export function doubtfulWarnings(warnings: readonly string[]): string[] {
+  return warnings.filter((text) => !text.startsWith(OBLIQUE));
+}
+
 /** Sentences on axes that are not at right angles, or not along the patient's. */
 export function geometryWarnings(geometry: Geometry): string[] {
   const axes = [0, 1, 2].map((j) => axisOf(geometry, j));
@@ -282,7 +290,7 @@ export function geometryWarnings(geometry: Geometry): string[] {
   const tilt = Math.max(...axes.map((axis, j) => toDegrees(Math.max(...axis.map(Math.abs)) / lengths[j])));
   if (tilt > 0.5) {
     warnings.push(
-      `oblique: the axes are up to ${tilt.toFixed(1)} degrees off the patient's; the grid is kept as it is`,
+      `${OBLIQUE}the axes are up to ${tilt.toFixed(1)} degrees off the patient's; the grid is kept as it is`,
     );
   }
   return warnings;

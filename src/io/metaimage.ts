@@ -42,7 +42,6 @@ const DTYPES: Readonly<Record<string, VoxelDtype>> = {
   MET_DOUBLE: "float64",
 };
 
-const KEY_LINE = /^\s*([A-Za-z]\w*)\s*[=:]\s*(.*?)\s*$/;
 const LAST_KEY = "ElementDataFile";
 const KNOWN_KEYS = /^\s*(ObjectType|NDims|DimSize|ElementType|BinaryData|ElementSpacing)\s*[=:]/m;
 
@@ -64,10 +63,7 @@ function parseFields(text: string, whole: boolean): { fields: Fields; end: numbe
     const line = text.slice(at, end);
     at = end + 1;
     if (line.trim() === "") continue;
-    const match = KEY_LINE.exec(line);
-    if (match === null)
-      throw corruptHeader(`MetaImage header line "${line.slice(0, 80)}" found, "Key = value" expected`);
-    const [, key, value] = match;
+    const { key, value } = splitLine(line);
     if (fields.has(key) && fields.get(key) !== value) {
       throw corruptHeader(`MetaImage header has ${key} twice: "${fields.get(key)}" and "${value}"`, { key });
     }
@@ -75,6 +71,16 @@ function parseFields(text: string, whole: boolean): { fields: Fields; end: numbe
     if (key === LAST_KEY) return { fields, end: Math.min(at, text.length) };
   }
   return null;
+}
+
+/** Any text may be a key: SimpleITK writes the tags of DICOM images ("0008|0020 = 20200101"). */
+function splitLine(line: string): { key: string; value: string } {
+  const separator = line.search(/[=:]/);
+  const key = line.slice(0, Math.max(separator, 0)).trim();
+  if (key === "" || /[^\x20-\x7e\x80-\xff]/.test(key)) {
+    throw corruptHeader(`MetaImage header line "${line.slice(0, 80)}" found, "Key = value" expected`);
+  }
+  return { key, value: line.slice(separator + 1).trim() };
 }
 
 function flag(fields: Fields, key: string): boolean | undefined {

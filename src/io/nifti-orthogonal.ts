@@ -9,9 +9,7 @@ type Matrix = readonly number[];
 
 /** The terms in the order of `nifti_mat33_inverse`. */
 function determinantTerms([r11, r12, r13, r21, r22, r23, r31, r32, r33]: Matrix): number {
-  return (
-    r11 * r22 * r33 - r11 * r32 * r23 - r21 * r12 * r33 + r21 * r32 * r13 + r31 * r12 * r23 - r31 * r22 * r13
-  );
+  return r11 * r22 * r33 - r11 * r32 * r23 - r21 * r12 * r33 + r21 * r32 * r13 + r31 * r12 * r23 - r31 * r22 * r13;
 }
 
 function inverse(m: Matrix): number[] {

@@ -290,18 +290,41 @@ test("an empty label is a warning, and the case is prepared", async () => {
   ]);
 });
 
-test("NaN: found by the check, 0 with a warning in 3-D, refused in 2-D", async () => {
+test("NaN and infinities of NIfTI are 0, as for nnU-Net: found by the check, told by cropping", async () => {
   const folder = await writeTask(raw, MR_TASK);
   const { images } = tinyCase(MR_TASK.cases.mr_2 as TinyGrid, 2, 5);
   const data = Float32Array.from((images[1] as Volume).data);
-  data[Math.floor(data.length / 2)] = Number.NaN;
+  data.set([Number.NaN, Number.POSITIVE_INFINITY], Math.floor(data.length / 2));
   await writeVolume(imagePath(folder, "mr_2", 1), { ...(images[1] as Volume), data });
-  expect((await verify("2")).map((f) => [f.kind, f.file])).toEqual([["nan-voxels", "imagesTr/mr_2_0001.nii.gz"]]);
+  const file = "imagesTr/mr_2_0001.nii.gz";
+  expect((await verify("2")).map((f) => [f.severity, f.kind, f.file])).toEqual([
+    ["warning", "nan-voxels", file],
+    ["warning", "infinite-voxels", file],
+  ]);
   const { code, stdout } = await run("plan-and-preprocess", "-t", "2");
-  expect(code).toBe(1);
-  const [volume, slices] = JSON.parse(stdout).tasks[0].stages;
-  expect(volume.cases[1].warnings[0].code).toBe("NAN_REPLACED");
-  expect(slices.cases.map((c: Outcome) => c.error?.code)).toEqual([undefined, "INVALID_VALUES", undefined]);
+  expect(code).toBe(0);
+  const [report] = JSON.parse(stdout).tasks;
+  expect(report.crop[1].warnings).toEqual([expect.stringMatching(`^${file}: 2 of .* no finite numbers`)]);
+  expect(report.stages[0].cases[1].warnings).toEqual([]);
+});
+
+test("sheared axes: an error of the check and of cropping, unless allowed by name", async () => {
+  const folder = await writeTask(raw, CT_TASK);
+  const { images, label } = tinyCase(CT_TASK.cases.ct_2 as TinyGrid, 1, 0);
+  const sheared = (volume: Volume): Volume => ({
+    ...volume,
+    geometry: { ...volume.geometry, direction: [1, 0.3, 0, 0, 1, 0, 0, 0, 1] },
+  });
+  await writeVolume(imagePath(folder, "ct_2", 0), sheared(images[0] as Volume));
+  await writeVolume(labelPath(folder, "ct_2"), sheared(label as Volume));
+  const findings = await verify("1");
+  expect(findings.map((f) => [f.severity, f.kind])).toEqual(Array(2).fill(["error", "unreadable-file"]));
+  expect(findings[0]).toMatchObject({ action: expect.stringContaining("--allow sheared") });
+  const refused = JSON.parse((await run("crop", "-t", "1")).stdout).tasks[0].crop;
+  expect(refused.map((c: Outcome) => c.error?.code)).toEqual([undefined, "UNSUPPORTED", undefined]);
+  const { stdout } = await run("crop", "-t", "1", "--allow", "sheared");
+  const { ok, warnings } = JSON.parse(stdout).tasks[0].crop[1];
+  expect([ok, warnings[0]]).toEqual([true, expect.stringContaining("sheared")]);
 });
 
 test("a case that resampling would leave without a voxel fails alone", async () => {

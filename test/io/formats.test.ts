@@ -113,6 +113,15 @@ test.each([
     [0, 0, 0],
     [1, 0.5, 0, 0, 0.8, 0, 0, 0, 1],
   ],
+  // Keys of SimpleITK's for an image that was DICOM; its own reader takes any text before the first = or :.
+  [
+    "MET_UCHAR",
+    "0008|0020 = 20200101\n0018|1030 = CHEST = x: y\na b = q\nc:d = e\nMüller = \n",
+    [0, 1, 2],
+    [1, 1, 1],
+    [0, 0, 0],
+    NO_TURN,
+  ],
   ["MET_UCHAR", "HeaderSize = -1\n", [56, 57, 58], [1, 1, 1], [0, 0, 0], NO_TURN],
   ["MET_UCHAR", "HeaderSize = 5\n", [116, 84, 121, 112], [1, 1, 1], [0, 0, 0], NO_TURN],
 ])("MetaImage header: %s %s", async (type, lines, voxels, spacing, origin, direction) => {
@@ -298,6 +307,8 @@ test("a label written on a scan's grid has the scan's qform, sform, codes and un
     expect(again.geometry).toEqual(read.geometry);
     // On another grid they count for nothing.
     const moved = { ...read, geometry: { ...read.geometry, originMm: [7, 8, 9] as const } };
-    expect((await readVolume(new File([await writeVolume("moved.nii", moved)], "moved.nii"), allow)).geometry.originMm).toEqual([7, 8, 9]);
+    expect(
+      (await readVolume(new File([await writeVolume("moved.nii", moved)], "moved.nii"), allow)).geometry.originMm,
+    ).toEqual([7, 8, 9]);
   }
 });

@@ -12,7 +12,7 @@ import type { NormalizationScheme, PlansV1 } from "./documents/plans.js";
 
 /** A condition that the result survives but that the user should know of. */
 export interface CaseWarning {
-  readonly code: "NAN_REPLACED" | "NAN_KEPT" | "UPSAMPLED";
+  readonly code: "NAN_REPLACED" | "NAN_KEPT" | "INFINITE_REPLACED" | "INFINITE_KEPT" | "UPSAMPLED";
   readonly message: string;
   readonly detail: Readonly<Record<string, unknown>>;
 }
@@ -38,8 +38,9 @@ export interface PreprocessOptions {
   /** 1 (default): linear per label, as nnU-Net's code; 0: nearest, as in published descriptions of it. */
   readonly labelOrder?: 0 | 1;
   /**
-   * What NaN voxels become. "reference" (default): 0 with a warning in 3-D, an error with `planar`, because there
-   * nnU-Net spreads them over the whole channel. "replace": 0 everywhere. "keep": what nnU-Net makes of them in 2-D.
+   * What NaN and infinite voxels become. "reference" (default): NaN is 0 with a warning in 3-D and an error with
+   * `planar`, infinities are an error, because there nnU-Net spreads them over the whole channel. "replace": 0
+   * everywhere. "keep": what nnU-Net makes of them then.
    */
   readonly nanPolicy?: "reference" | "replace" | "keep";
 }
@@ -130,7 +131,8 @@ export function preprocessCase(
   const policy = options.nanPolicy ?? "reference";
   const resampled = arrays.channels.map((channel, c) => {
     const moved = transpose(channel, arrays.shape, axes);
-    const clean = treatNan(moved, moved === channel, c, settings.planar, policy, warnings);
+    const finite = treatInfinite(moved, moved === channel, c, policy, warnings);
+    const clean = treatNan(finite, finite === channel, c, settings.planar, policy, warnings);
     // Outside the mask these channels become 0 in the end, whatever they were.
     const masked = settings.useMaskForNorm[c] && settings.normalizationSchemes[c] !== "noNorm";
     const result = resampleImage(clean, shape, newShape, axis, 3, masked ? cleaned : null);
@@ -181,6 +183,43 @@ function warnOfGrowth(shape: Shape3, newShape: Shape3, warnings: CaseWarning[]):
 function cleanLabel(label: Int16Array, borrowed: boolean): Int16Array {
   const result = borrowed ? label.slice() : label;
   clearLowLabels(result);
+  return result;
+}
+
+function countInfinite(data: Float32Array): number {
+  let count = 0;
+  const n = data.length;
+  for (let i = 0; i < n; i++) if (Math.abs(data[i] as number) === Number.POSITIVE_INFINITY) count++;
+  return count;
+}
+
+function treatInfinite(
+  data: Float32Array,
+  borrowed: boolean,
+  channel: number,
+  policy: "reference" | "replace" | "keep",
+  warnings: CaseWarning[],
+): Float32Array {
+  const count = countInfinite(data);
+  if (count === 0) return data;
+  const detail = { channel, count };
+  const found = `channel ${channel}: ${count} of ${data.length} voxels are infinite`;
+  if (policy === "keep") {
+    warnings.push({ code: "INFINITE_KEPT", message: `${found}; the whole channel becomes NaN`, detail });
+    return data;
+  }
+  if (policy === "reference") {
+    throw new NnprepError(
+      "INVALID_VALUES",
+      `${found}. nnU-Net would make the whole channel NaN: correct the image, or choose the NaN policy "replace" or "keep"`,
+      detail,
+    );
+  }
+  const result = borrowed ? data.slice() : data;
+  for (let i = 0; i < result.length; i++) {
+    if (Math.abs(result[i] as number) === Number.POSITIVE_INFINITY) result[i] = 0;
+  }
+  warnings.push({ code: "INFINITE_REPLACED", message: `${found}; they were replaced by 0`, detail });
   return result;
 }
 

@@ -1,10 +1,13 @@
 import type { NnprepError } from "../../core/errors.js";
 import { type Geometry, sameShape, type Volume, type VoxelArray, voxelCount } from "../../core/volume.js";
+import { doubtfulWarnings } from "../../io/formats.js";
+import { nonFiniteWarnings } from "../../io/nifti.js";
+import type { NonFiniteCounts, ScanReading } from "../../io/scan-file.js";
 import type { Finding } from "./findings.js";
 
 /** A file of a case, read or not. `file` is its path inside the task's folder. */
 export type CaseFile =
-  | { readonly file: string; readonly volume: Volume; readonly warnings?: readonly string[] }
+  | ({ readonly file: string } & Partial<ScanReading> & Pick<ScanReading, "volume">)
   | { readonly file: string; readonly error: NnprepError };
 
 type ReadFile = Extract<CaseFile, { volume: Volume }>;
@@ -58,10 +61,11 @@ export function verifyCase(
   return { findings, axisCodes };
 }
 
-/** What the reader found unusual. Oblique axes are common and no reason to doubt. */
-function doubts({ file, warnings = [] }: ReadFile): Finding[] {
-  return warnings
-    .filter((text) => !text.startsWith("oblique"))
+/** What the reader found unusual, but for voxels that are not finite: they are a finding of their own. */
+function doubts({ file, volume, warnings = [], nonFinite }: ReadFile): Finding[] {
+  const told = nonFinite === undefined ? [] : nonFiniteWarnings(nonFinite, voxelCount(volume.shape));
+  return doubtfulWarnings(warnings)
+    .filter((text) => !told.includes(text))
     .map((found) => ({
       severity: "warning",
       kind: "doubtful-header",
@@ -86,13 +90,16 @@ function unreadable(entry: CaseFile): Finding {
       action: "split the file into one 3-D file per channel, named ID_0000.nii.gz, ID_0001.nii.gz ...",
     };
   }
+  const allowable = Array.isArray(error.detail.options);
   return {
     severity: "error",
     kind: "unreadable-file",
     file,
     found: error.message,
     expected: "an image that can be read",
-    action: "replace the file: it is damaged or not of a supported format",
+    action: allowable
+      ? `correct the file, or say that it is accepted: --allow ${(error.detail.options as unknown[]).join(",")}`
+      : "replace the file: it is damaged or not of a supported format",
   };
 }
 
@@ -131,33 +138,48 @@ function isFloat(data: VoxelArray): boolean {
   return data instanceof Float32Array || data instanceof Float64Array;
 }
 
-function findSpecialValues({ file, volume }: ReadFile): Finding[] {
-  if (!isFloat(volume.data)) return [];
-  let nans = 0;
-  let infinities = 0;
-  const { data } = volume;
-  const n = data.length;
+function countNonFinite(data: VoxelArray): NonFiniteCounts {
+  let nan = 0;
+  let infinite = 0;
+  const n = isFloat(data) ? data.length : 0;
   for (let i = 0; i < n; i++) {
     const x = data[i]!;
     // True for NaN and the infinities only.
     if (x - x !== 0) {
-      if (Number.isNaN(x)) nans++;
-      else infinities++;
+      if (Number.isNaN(x)) nan++;
+      else infinite++;
     }
   }
+  return { nan, infinite };
+}
+
+/** Voxels that are not finite: an error where they reach nnU-Net, a warning where the reader makes them 0. */
+function findSpecialValues({ file, volume, nonFinite }: ReadFile): Finding[] {
+  const findings: Finding[] = [];
   const of = `of ${voxelCount(volume.shape)} voxels`;
-  const add = (kind: "nan-voxels" | "infinite-voxels", count: number, name: string): Finding => ({
-    severity: "error",
-    kind,
-    file,
-    found: `${name} in ${count} ${of}`,
-    expected: "finite numbers",
-    action: "replace these voxels, for example by the background's value: they spread over the image in resampling",
-  });
-  return [
-    ...(nans > 0 ? [add("nan-voxels", nans, "NaN")] : []),
-    ...(infinities > 0 ? [add("infinite-voxels", infinities, "an infinite value")] : []),
-  ];
+  const add = (counts: NonFiniteCounts | undefined, severity: Finding["severity"], how: string, action: string) => {
+    for (const [kind, count, name] of [
+      ["nan-voxels", counts?.nan ?? 0, "NaN"],
+      ["infinite-voxels", counts?.infinite ?? 0, "an infinite value"],
+    ] as const) {
+      if (count === 0) continue;
+      const found = `${name} in ${count} ${of}${how}`;
+      findings.push({ severity, kind, file, found, expected: "finite numbers", action });
+    }
+  };
+  add(
+    countNonFinite(volume.data),
+    "error",
+    "",
+    "replace these voxels, for example by the background's value: they spread over the image in resampling",
+  );
+  add(
+    nonFinite,
+    "warning",
+    "; they are read as 0",
+    "check that 0 is right there: ITK, and so nnU-Net, reads such voxels of NIfTI files as 0",
+  );
+  return findings;
 }
 
 function isZero(data: VoxelArray): boolean {

@@ -95,6 +95,21 @@ test.each(named)("%s: equal to nnU-Net's", (_, fixture) => {
 
 const nan = golden.cases.find((c) => c.title === "NaN") as PreprocessFixture;
 
+test("infinite voxels are refused unless asked for", () => {
+  const arrays = inputOf(nan);
+  const channels = arrays.channels.map((channel) =>
+    channel.map((x) => (Number.isNaN(x) ? Number.NEGATIVE_INFINITY : x)),
+  );
+  const spoilt = { ...arrays, channels };
+  const settings = settingsOf(nan);
+  expect(() => preprocessCase(spoilt, nan.before, settings)).toThrow(/channel 0: 1 of 210 voxels are infinite/);
+  const replaced = preprocessCase(spoilt, nan.before, settings, { nanPolicy: "replace" });
+  expect(replaced.warnings[0]?.code).toBe("INFINITE_REPLACED");
+  expect(replaced.arrays.channels.every((channel) => channel.every(Number.isFinite))).toBe(true);
+  const kept = preprocessCase(spoilt, nan.before, settings, { nanPolicy: "keep" });
+  expect(kept.warnings[0]?.code).toBe("INFINITE_KEPT");
+});
+
 test("NaN in 2-D is refused unless asked for", () => {
   const settings = { ...settingsOf(nan), planar: true };
   expect(() => preprocessCase(inputOf(nan), nan.before, settings)).toThrow(/channel 0: 1 of 210 voxels are NaN/);

@@ -1,7 +1,13 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3, Volume, VoxelArray } from "../../../core/volume.js";
-import { readScanHeader, storedBytesPerVoxel, writeVolume } from "../../../io/formats.js";
+import {
+  doubtfulWarnings,
+  type ReadScanOptions,
+  readScanHeader,
+  storedBytesPerVoxel,
+  writeVolume,
+} from "../../../io/formats.js";
 import type { NpzCompression } from "../../../io/npz.js";
 import { scanFileFromBytes } from "../../../io/scan-file.js";
 import { defineJob } from "../../../runner/jobs.js";
@@ -12,7 +18,7 @@ import { type CroppedCaseResult, type CroppedProperties, cropCase, toFloat32, to
 import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../documents/dataset-json.js";
 import { caseFileNames, DATASET_JSON, GROUND_TRUTH_FOLDER, IMAGES_TRAINING, LABELS_TRAINING } from "../layout.js";
 import { estimateMemory, type StoredVoxels } from "../memory.js";
-import { loadCroppedProperties, loadVolume, saveCase } from "./case-files.js";
+import { loadCroppedProperties, loadScan, loadVolume, saveCase } from "./case-files.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
 
 /** Enough of a gzipped file to hold its header. */
@@ -25,6 +31,8 @@ export interface CroppedGrid {
   readonly spacingMm: Vec3;
   /** True if the case had been cropped by an earlier run and was left as it is. */
   readonly skipped: boolean;
+  /** What its user should know about the files, with their names; nothing of a case that was left as it is. */
+  readonly warnings: readonly string[];
 }
 
 export interface CropOptions extends StageOptions {
@@ -32,14 +40,17 @@ export interface CropOptions extends StageOptions {
   readonly overwrite?: boolean | undefined;
   /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
   readonly compression?: NpzCompression | undefined;
+  /** What is accepted of the files. */
+  readonly scan?: ReadScanOptions | undefined;
 }
 
-function describeCrop(properties: CroppedProperties, skipped: boolean): CroppedGrid {
+function describeCrop(properties: CroppedProperties, skipped: boolean, warnings: readonly string[] = []): CroppedGrid {
   return {
     shapeBefore: properties.original_size_of_raw_data,
     shapeAfter: properties.size_after_cropping,
     spacingMm: properties.original_spacing,
     skipped,
+    warnings,
   };
 }
 
@@ -47,27 +58,36 @@ function describeCrop(properties: CroppedProperties, skipped: boolean): CroppedG
 export interface CropJob {
   readonly names: TrainingCase;
   readonly compression?: NpzCompression | undefined;
+  readonly scan?: ReadScanOptions | undefined;
 }
 
 /** The job of a worker: reads, crops and writes one case. */
-async function cropOneCase(stores: TaskStores, { names, compression }: CropJob): Promise<CroppedGrid> {
+async function cropOneCase(stores: TaskStores, job: CropJob): Promise<CroppedGrid> {
   const { raw, cropped } = stores;
-  const { arrays, properties } = await loadAndCrop(raw, names);
+  const { names, compression, scan } = job;
+  const warnings: string[] = [];
+  const { arrays, properties } = await loadAndCrop(raw, names, scan, warnings);
   collectGarbage();
   await saveCase(cropped, names.identifier, arrays, properties, "", compression);
-  await copyLabel(stores, names.label);
-  return describeCrop(properties, false);
+  await copyLabel(stores, names.label, scan);
+  return describeCrop(properties, false, warnings);
 }
 
 export const cropJob = defineJob("v1/crop", cropOneCase);
 
 /** Each volume becomes what it is stored as before the next is read, so that few are there in two types. */
-async function loadAndCrop(raw: Store, names: TrainingCase): Promise<CroppedCaseResult> {
+async function loadAndCrop(
+  raw: Store,
+  names: TrainingCase,
+  scan: ReadScanOptions | undefined,
+  warnings: string[],
+): Promise<CroppedCaseResult> {
   const imagePaths = names.images.map((name) => joinPath(IMAGES_TRAINING, name));
   const labelPath = joinPath(LABELS_TRAINING, names.label);
   const files = { images: imagePaths.map((path) => raw.location(path)), label: raw.location(labelPath) };
   const load = async (path: string, convert: (volume: Volume) => VoxelArray): Promise<Volume> => {
-    const volume = await loadVolume(raw, path);
+    const { volume, warnings: found } = await loadScan(raw, path, scan);
+    warnings.push(...doubtfulWarnings(found).map((warning) => `${path}: ${warning}`));
     collectGarbage();
     return { ...volume, data: convert(volume) };
   };
@@ -79,10 +99,10 @@ async function loadAndCrop(raw: Store, names: TrainingCase): Promise<CroppedCase
 }
 
 /** A label of another format becomes NIfTI: nnU-Net looks for no other in gt_segmentations. */
-async function copyLabel({ raw, cropped }: TaskStores, name: string): Promise<void> {
+async function copyLabel({ raw, cropped }: TaskStores, name: string, scan?: ReadScanOptions): Promise<void> {
   const [from, to] = [joinPath(LABELS_TRAINING, name), joinPath(GROUND_TRUTH_FOLDER, groundTruthName(name))];
   const isNifti = endingOf(name) === endingOf(to);
-  await cropped.write(to, isNifti ? await raw.read(from) : await writeVolume(to, await loadVolume(raw, from)));
+  await cropped.write(to, isNifti ? await raw.read(from) : await writeVolume(to, await loadVolume(raw, from, scan)));
 }
 
 /** The grid of a case whose two files are there and whole; null otherwise. */
@@ -149,12 +169,12 @@ export async function cropDataset(
     const { identifier } = names;
     const found = options.overwrite === true ? null : await findCropped(stores.cropped, identifier);
     if (found === null) {
-      const argument: CropJob = { names, compression: options.compression };
+      const argument: CropJob = { names, compression: options.compression, scan: options.scan };
       jobs.push({ identifier, argument, ...(await estimate(stores.raw, names)) });
       continue;
     }
     if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, groundTruthName(names.label)))))
-      await copyLabel(stores, names.label);
+      await copyLabel(stores, names.label, options.scan);
     outcomes.set(identifier, { identifier, ok: true, value: found, seconds: 0, peakMemoryBytes: null });
   }
   // A damaged header may promise any size: reading the file tells, before memory is taken.

@@ -1,11 +1,19 @@
 /*
- * Labels resampled in one-hot form with linear weights: a label wins where the weights of its taps sum to 0.5 or more,
- * the largest such label if there are two, 0 if there is none (batchgenerators.resize_segmentation, order 1).
+ * Labels resampled in one-hot form with linear weights: a label's share of a voxel is the sum of the weights of its taps
+ * (batchgenerators.resize_segmentation, order 1). Two rules say which label wins:
+ *
+ *  - threshold (batchgenerators up to 0.25.3): the largest label with a share of 0.5 or more, 0 if there is none;
+ *  - argmax-nearest (since 0.25.4): the label with the largest share; of several the one of the nearest voxel, or the
+ *    smallest of them if that is none of them.
+ *
  * Sums run over the taps in C order, so ties fall as in the reference. Most cells hold one label only: those are
  * recognised first, and the time does not depend on the number of labels.
  *
  * Table entry of an axis (24 bytes): weight of the lower tap, weight of the upper tap (f64), lower and upper index (i32).
  */
+import { LabelArgument } from "../src/kernels/label-arguments";
+import { address, integer, real } from "./arguments";
+
 const ENTRY: usize = 24;
 
 /** Writes 0xFFFF where all four rows hold the same label, else 0. */
@@ -25,46 +33,65 @@ function label(row: usize, index: usize): i32 {
   return load<i16>(row + (index << 1));
 }
 
-/** Decides a cell of eight taps by their weights; `taps` is scratch for eight (label i32, weight f64) pairs. */
-function decide(taps: usize): i32 {
+/** Weights of the taps that hold `candidate`. */
+function share(taps: usize, candidate: i32): f64 {
+  let sum: f64 = 0;
+  for (let j: usize = 0; j < 8; j++) {
+    if (load<i32>(taps + (j << 4)) == candidate) sum += load<f64>(taps + (j << 4), 8);
+  }
+  return sum;
+}
+
+/** Threshold: the largest label whose share is 0.5 or more. */
+function decideByThreshold(taps: usize): i32 {
   let best = i32.MIN_VALUE;
   for (let i: usize = 0; i < 8; i++) {
     const candidate = load<i32>(taps + (i << 4));
-    if (candidate <= best) continue;
-    let sum: f64 = 0;
-    for (let j: usize = 0; j < 8; j++) {
-      if (load<i32>(taps + (j << 4)) == candidate) sum += load<f64>(taps + (j << 4), 8);
-    }
-    if (sum >= 0.5) best = candidate;
+    if (candidate > best && share(taps, candidate) >= 0.5) best = candidate;
   }
   return best == i32.MIN_VALUE ? 0 : best;
 }
 
-/**
- * Output rows `fromRow` ... `toRow` of one output slice. `lower` and `upper` are the source slices of the first axis with
- * weights w0 and w1, each of rows of `columns` int16 labels; their first row is row `firstRow` of the volume. The row
- * table is that of axis 1, the column table that of axis 2 with m entries. Rows need 16 bytes of slack.
- */
-export function resampleLabels(
-  lower: usize,
-  upper: usize,
-  w0: f64,
-  w1: f64,
-  firstRow: i32,
-  columns: i32,
-  rowTable: usize,
-  fromRow: i32,
-  toRow: i32,
-  columnTable: usize,
-  m: i32,
-  marks: usize,
-  taps: usize,
-  output: usize,
-): void {
+/** Argmax-nearest; `nearest` is the label of the nearest voxel, which is one of the taps. */
+function decideByShare(taps: usize, nearest: i32): i32 {
+  // The reference clips a share to the range of the one-hot volume, whose largest value is 1.
+  let largest = min<f64>(share(taps, nearest), 1);
+  let best = nearest;
+  for (let i: usize = 0; i < 8; i++) {
+    const candidate = load<i32>(taps + (i << 4));
+    if (candidate == nearest || candidate == best) continue;
+    const found = min<f64>(share(taps, candidate), 1);
+    if (found > largest || (found == largest && best != nearest && candidate < best)) {
+      largest = found;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/** Makes some output rows of a slice. `structure` holds the arguments as `LabelArgument` names them. */
+export function resampleLabels(structure: usize): void {
+  const columns = integer(structure, LabelArgument.columns);
   const rowBytes = (<usize>columns) << 1;
+  const firstRow = integer(structure, LabelArgument.firstRow);
+  const lower = address(structure, LabelArgument.lower);
+  const upper = address(structure, LabelArgument.upper);
+  const w0 = real(structure, LabelArgument.lowerWeight);
+  const w1 = real(structure, LabelArgument.upperWeight);
+  const rowTable = address(structure, LabelArgument.rowTable);
+  const columnTable = address(structure, LabelArgument.columnTable);
+  const m = integer(structure, LabelArgument.m);
+  const marks = address(structure, LabelArgument.marks);
+  const taps = address(structure, LabelArgument.taps);
+  const byShare = integer(structure, LabelArgument.byShare) === 1;
+  const upperNearest = integer(structure, LabelArgument.upperNearest) === 1;
+  const rowNearest = address(structure, LabelArgument.rowNearest);
+  const columnNearest = address(structure, LabelArgument.columnNearest);
+  const toRow = integer(structure, LabelArgument.toRow);
+  let output = address(structure, LabelArgument.output);
   let markedA = -1;
   let markedB = -1;
-  for (let row = fromRow; row < toRow; row++) {
+  for (let row = integer(structure, LabelArgument.fromRow); row < toRow; row++) {
     const entry = rowTable + <usize>row * ENTRY;
     const indexA = load<i32>(entry, 16) - firstRow;
     const indexB = load<i32>(entry, 20) - firstRow;
@@ -78,6 +105,11 @@ export function resampleLabels(
       markEqual(a, b, c, d, columns, marks);
       markedA = indexA;
       markedB = indexB;
+    }
+    let nearestRow: usize = 0;
+    if (byShare) {
+      const isB = load<i32>(rowNearest + ((<usize>row) << 2)) - firstRow == indexB;
+      nearestRow = upperNearest ? (isB ? d : c) : isB ? b : a;
     }
     const w00 = w0 * u0;
     const w01 = w0 * u1;
@@ -109,7 +141,10 @@ export function resampleLabels(
         store<f64>(taps, w11 * v0, 104);
         store<i32>(taps, label(d, high), 112);
         store<f64>(taps, w11 * v1, 120);
-        store<i16>(output, <i16>decide(taps));
+        const decided = byShare
+          ? decideByShare(taps, label(nearestRow, load<i32>(columnNearest + ((<usize>k) << 2))))
+          : decideByThreshold(taps);
+        store<i16>(output, <i16>decided);
       }
       output += 2;
     }

@@ -44,7 +44,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
     prepare: (shape) => {
       const label = labelMap(smaller(shape), 5, 2);
       const output = new Int16Array(voxelCount(shape));
-      return () => resizeLabels(label, smaller(shape), shape, false, output)[output.length >> 1];
+      return () => resizeLabels(label, smaller(shape), shape, "threshold", false, output)[output.length >> 1];
     },
   },
   "nearest-float32": {

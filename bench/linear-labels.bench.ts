@@ -18,7 +18,7 @@ export function labelRows(scale: Scale): Row[] {
     prepare: ({ label }) => {
       const output = new Int16Array(voxelCount(newShape));
       return {
-        run: () => resizeLabels(label as Int16Array, shape, newShape, false, output)[output.length >> 1],
+        run: () => resizeLabels(label as Int16Array, shape, newShape, "threshold", false, output)[output.length >> 1],
         outputs: () => ({ label: output }),
       };
     },

@@ -61,7 +61,7 @@ export { resizeCubicFast } from "./kernels/cubic/fast.js";
 export { resizeCubic } from "./kernels/cubic/resize.js";
 export { resizeCubicSlices } from "./kernels/cubic/slices.js";
 export { resizeLinear } from "./kernels/linear.js";
-export { resizeLabels } from "./kernels/linear-labels.js";
+export { type LabelRule, resizeLabels } from "./kernels/linear-labels.js";
 export { resizeNearest } from "./kernels/nearest.js";
 export { parseTaskDescription, type TaskDescription } from "./recipes/task-description.js";
 export { type NextStageGrid, predictNextStage, resampleToNextStage } from "./recipes/v1/cascade.js";
@@ -290,7 +290,14 @@ export type {
   ProbabilityReader,
   ProbabilitySlabs,
 } from "./steps/probabilities.js";
-export { resampledShape, resampleImage, resampleLabel, separateAxis } from "./steps/resample.js";
+export {
+  type LabelResampling,
+  resampledShape,
+  resampleImage,
+  resampleLabel,
+  type SeparateAxisRule,
+  separateAxis,
+} from "./steps/resample.js";
 export {
   averageSurfaceDistance,
   averageSymmetricSurfaceDistance,

@@ -187,10 +187,10 @@ export async function prepareCase(
     : settled.targetSpacingMm;
   const shape: Shape3 = permute(cropped.shape, axes);
   const newShape = resampledShape(shape, spacing, target);
-  const axis = separateAxis(spacing, target);
+  const axis = separateAxis(spacing, target, { force: null, threshold: 3 });
 
   const label = await steps.run("Resample the label", () => {
-    const resampled = resampleLabel(transpose(cropped.label, cropped.shape, axes), shape, newShape, axis);
+    const resampled = resampleLabel(transpose(cropped.label, cropped.shape, axes), shape, newShape, axis, "threshold");
     return resampled.map((value) => (value < -1 ? 0 : value));
   });
   const resampled: Float32Array[] = [];

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { type Axes3, cascadeDataset, FolderStore } from "../node.js";
+import { type Axes3, cascadeDataset, FolderStore, type LabelRule } from "../node.js";
 import { permutation } from "./export-options.js";
 import { runFolderCommand } from "./folder-command.js";
-import { addCommandOptions, type CommandOptions } from "./options.js";
+import { addCommandOptions, type CommandOptions, labelRuleOption } from "./options.js";
 import { formatMebibytes, formatVoxels } from "./table.js";
 
 interface CascadeCommandOptions extends CommandOptions {
@@ -13,6 +13,7 @@ interface CascadeCommandOptions extends CommandOptions {
   readonly transposeForward?: Axes3;
   readonly networkAxes: boolean;
   readonly nnunetUncropped: boolean;
+  readonly labelRule: LabelRule;
 }
 
 export function cascadeCommand(): Command {
@@ -26,7 +27,8 @@ export function cascadeCommand(): Command {
       ),
     )
     .option("--network-axes", "the probabilities have the network's axes, not the file's", false)
-    .option("--nnunet-uncropped", "do not crop segmentations first, as nnU-Net v1 when it predicts", false);
+    .option("--nnunet-uncropped", "do not crop segmentations first, as nnU-Net v1 when it predicts", false)
+    .addOption(labelRuleOption());
   return addCommandOptions(command)
     .addHelpText(
       "after",
@@ -50,6 +52,7 @@ async function runCascade(options: CascadeCommandOptions): Promise<void> {
     transposeForward: options.transposeForward,
     transposed: options.networkAxes,
     uncropped: options.nnunetUncropped,
+    labelRule: options.labelRule,
   };
   await runFolderCommand(
     "cascade",

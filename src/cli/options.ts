@@ -86,6 +86,15 @@ export function labelOrderOption(): Option {
     .default("1");
 }
 
+export function labelRuleOption(): Option {
+  return new Option(
+    "--label-rule <rule>",
+    "which label wins where several meet: threshold (batchgenerators up to 0.25.3), argmax-nearest (since 0.25.4)",
+  )
+    .choices(["threshold", "argmax-nearest"])
+    .default("threshold");
+}
+
 export function targetSpacingRuleOption(): Option {
   return new Option(
     "--target-spacing-rule <rule>",

@@ -2,6 +2,7 @@ import {
   type CaseOutcome,
   type CroppedGrid,
   cropDataset,
+  type LabelRule,
   NnprepError,
   type NpzCompression,
   type PlannedDataset,
@@ -30,6 +31,7 @@ export interface Stages {
   readonly preprocess?: {
     readonly planners?: readonly Planner[];
     readonly labelOrder: 0 | 1;
+    readonly labelRule: LabelRule;
     readonly lowresWorkers: number | undefined;
     readonly compression: NpzCompression;
   };

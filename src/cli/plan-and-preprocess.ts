@@ -1,10 +1,11 @@
 import { Command } from "commander";
-import type { NpzCompression, TargetSpacingRule } from "../node.js";
+import type { LabelRule, NpzCompression, TargetSpacingRule } from "../node.js";
 import {
   addTaskOptions,
   chosenPlanners,
   compressionOption,
   labelOrderOption,
+  labelRuleOption,
   lowresWorkersOption,
   overwriteOption,
   plannerOptions,
@@ -23,6 +24,7 @@ interface WholeOptions extends TaskOptions, DatasetScanOptions {
   readonly preprocessing: boolean;
   readonly targetSpacingRule: TargetSpacingRule;
   readonly labelOrder: "0" | "1";
+  readonly labelRule: LabelRule;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
 }
@@ -39,6 +41,7 @@ function stagesOf(options: WholeOptions): Stages {
           preprocess: {
             planners,
             labelOrder: Number(options.labelOrder) as 0 | 1,
+            labelRule: options.labelRule,
             lowresWorkers: options.workersLowres,
             compression: options.compression,
           },
@@ -59,6 +62,7 @@ export function planAndPreprocessCommand(): Command {
     .addOption(overwriteOption())
     .addOption(targetSpacingRuleOption())
     .addOption(labelOrderOption())
+    .addOption(labelRuleOption())
     .addOption(lowresWorkersOption())
     .addOption(compressionOption())
     .action((options: WholeOptions) =>

@@ -1,10 +1,11 @@
 import { Command } from "commander";
-import type { NpzCompression } from "../node.js";
+import type { LabelRule, NpzCompression } from "../node.js";
 import {
   addTaskOptions,
   chosenPlanners,
   compressionOption,
   labelOrderOption,
+  labelRuleOption,
   lowresWorkersOption,
   plannerOptions,
   type TaskOptions,
@@ -15,6 +16,7 @@ interface PreprocessCommandOptions extends TaskOptions {
   readonly planner3d: string;
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
+  readonly labelRule: LabelRule;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
 }
@@ -26,6 +28,7 @@ export function preprocessCommand(): Command {
   );
   return plannerOptions(addTaskOptions(command))
     .addOption(labelOrderOption())
+    .addOption(labelRuleOption())
     .addOption(lowresWorkersOption())
     .addOption(compressionOption())
     .action((options: PreprocessCommandOptions) =>
@@ -36,6 +39,7 @@ export function preprocessCommand(): Command {
           preprocess: {
             planners: chosenPlanners(options),
             labelOrder: Number(options.labelOrder) as 0 | 1,
+            labelRule: options.labelRule,
             lowresWorkers: options.workersLowres,
             compression: options.compression,
           },

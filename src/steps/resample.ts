@@ -5,20 +5,25 @@ import { type Axes3, formatShape, type Shape3, sameShape, type Vec3 } from "../c
 import { resizeCubic } from "../kernels/cubic/resize.js";
 import { resizeCubicSlices } from "../kernels/cubic/slices.js";
 import { resizeLinear } from "../kernels/linear.js";
-import { resizeLabels } from "../kernels/linear-labels.js";
+import { type LabelRule, resizeLabels } from "../kernels/linear-labels.js";
 import { resizeNearest } from "../kernels/nearest.js";
-
-/** A volume is anisotropic when its largest spacing exceeds the smallest by more than this factor (nnU-Net 1.7.1). */
-export const ANISOTROPY_THRESHOLD = 3;
 
 /** Spline order in all axes, or within slices: nearest, linear, cubic. */
 export type ImageOrder = 0 | 1 | 3;
-/** Order for labels: 1 resamples one-hot volumes linearly (nnU-Net's default), 0 takes the nearest voxel. */
-export type LabelOrder = 0 | 1;
+/** How labels are resampled: each takes the nearest voxel, or one-hot volumes are resampled linearly and a rule decides. */
+export type LabelResampling = "nearest" | LabelRule;
+
+/** When one axis is resampled by itself. */
+export interface SeparateAxisRule {
+  /** true: always, by the first spacing; false: never; null: when either spacing is anisotropic. */
+  readonly force: boolean | null;
+  /** A spacing is anisotropic when its largest entry exceeds the smallest by more than this factor. */
+  readonly threshold: number;
+}
 
 /**
  * Shape after resampling from `spacing` to `target` (mm per axis, the frame of `shape`): quotient first, then product,
- * ties to even, as nnU-Net's `resample_patient`.
+ * ties to even, as nnU-Net's `resample_patient` (v1) and `compute_new_shape` (v2).
  *
  * @throws NnprepError INVALID_ARGUMENT when an axis would have no voxel left
  */
@@ -36,8 +41,8 @@ export function resampledShape(shape: Shape3, spacing: Vec3, target: Vec3): Shap
   return result;
 }
 
-function isAnisotropic(spacing: Vec3): boolean {
-  return Math.max(...spacing) / Math.min(...spacing) > ANISOTROPY_THRESHOLD;
+function isAnisotropic(spacing: Vec3, threshold: number): boolean {
+  return Math.max(...spacing) / Math.min(...spacing) > threshold;
 }
 
 function coarsestAxes(spacing: Vec3): number[] {
@@ -47,15 +52,16 @@ function coarsestAxes(spacing: Vec3): number[] {
 
 /**
  * The axis that is resampled on its own (nearest) while the slices across it are resampled in plane, or null when all
- * three are resampled together. Source: nnU-Net 1.7.1 `resample_patient`; two or three equally coarse axes mean null.
+ * three are resampled together. Two or three equally coarse axes mean null. Source: nnU-Net's `resample_patient` (v1)
+ * and `determine_do_sep_z_and_axis` (v2).
  *
- * @param force true: always (by the original spacing); false: never; null: when either spacing is anisotropic
+ * @param first decides where it is anisotropic, else `second` does where that is; mm per axis
  */
-export function separateAxis(original: Vec3, target: Vec3, force: boolean | null = null): number | null {
+export function separateAxis(first: Vec3, second: Vec3, { force, threshold }: SeparateAxisRule): number | null {
   if (force === false) return null;
   let axes: number[];
-  if (force === true || isAnisotropic(original)) axes = coarsestAxes(original);
-  else if (isAnisotropic(target)) axes = coarsestAxes(target);
+  if (force === true || isAnisotropic(first, threshold)) axes = coarsestAxes(first);
+  else if (isAnisotropic(second, threshold)) axes = coarsestAxes(second);
   else return null;
   return axes.length === 1 ? (axes[0] as number) : null;
 }
@@ -102,8 +108,8 @@ function resizeSlices(data: Float32Array, shape: Shape3, newShape: Shape3, order
 }
 
 /**
- * Resamples one channel as nnU-Net 1.7.1's `resample_data_or_seg` does, equal to it in every float32 bit. An unchanged
- * shape returns `data` itself.
+ * Resamples one channel as nnU-Net's `resample_data_or_seg` does, equal to it in every float32 bit. An unchanged shape
+ * returns `data` itself.
  *
  * @param data voxels of `shape`, C order
  * @param axis the axis from `separateAxis`: its slices are resampled in plane with `order`, then it takes the nearest
@@ -115,7 +121,7 @@ export function resampleImage(
   shape: Shape3,
   newShape: Shape3,
   axis: number | null,
-  order: ImageOrder = 3,
+  order: ImageOrder,
   within: Int16Array | null = null,
 ): Float32Array {
   if (sameShape(shape, newShape)) return data;
@@ -128,22 +134,22 @@ export function resampleImage(
 }
 
 /**
- * Resamples a label as nnU-Net 1.7.1 does (`resize_segmentation`), equal in every voxel. An unchanged shape returns
- * `label` itself. The rule `label < -1 -> 0` is the caller's.
+ * Resamples a label as nnU-Net does (`resize_segmentation`), equal in every voxel. An unchanged shape returns `label`
+ * itself.
  */
 export function resampleLabel(
   label: Int16Array,
   shape: Shape3,
   newShape: Shape3,
   axis: number | null,
-  order: LabelOrder = 1,
+  rule: LabelResampling,
 ): Int16Array {
   if (sameShape(shape, newShape)) return label;
-  if (order === 0) return resizeNearest(label, shape, newShape);
-  if (axis === null) return resizeLabels(label, shape, newShape);
+  if (rule === "nearest") return resizeNearest(label, shape, newShape);
+  if (axis === null) return resizeLabels(label, shape, newShape, rule);
   return withAxisFirst(label, shape, newShape, axis, (turned, from, to) => {
     const between: Shape3 = [from[0], to[1], to[2]];
-    const slices = resizeLabels(turned, from, between, true);
+    const slices = resizeLabels(turned, from, between, rule, true);
     return from[0] === to[0] ? slices : resizeNearest(slices, between, to);
   });
 }

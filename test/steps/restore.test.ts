@@ -9,6 +9,8 @@ import cases from "../golden/export/cases.json";
 import transposed from "../golden/export/transposed.json";
 import { countDifferences, decode, type GoldenArray } from "../golden.js";
 
+const RULE = { force: null, threshold: 3 };
+
 beforeAll(() => init());
 
 function arrayOf(golden: GoldenArray): ProbabilityArray {
@@ -22,7 +24,7 @@ function settingsOf(golden: (typeof cases)[number]): RestoreSettings {
     low,
     Math.min((low as number) + (golden.after[axis] as number), shape[axis] as number),
   ]) as unknown as Box3;
-  const axis = separateAxis(golden.spacing as unknown as Vec3, golden.target as unknown as Vec3);
+  const axis = separateAxis(golden.spacing as unknown as Vec3, golden.target as unknown as Vec3, RULE);
   return { shape, box, separateAxis: axis, regions: golden.regions ?? undefined };
 }
 
@@ -36,7 +38,7 @@ describe("save_segmentation_nifti_from_softmax", () => {
     const { labels } = await restoreLabels(arrayOf(golden.probabilities), {
       shape: golden.before as unknown as Shape3,
       box: golden.box as unknown as Box3,
-      separateAxis: separateAxis(golden.spacing as unknown as Vec3, golden.spacing as unknown as Vec3),
+      separateAxis: separateAxis(golden.spacing as unknown as Vec3, golden.spacing as unknown as Vec3, RULE),
       axes: golden.axes as unknown as Axes3,
       regions: golden.regions ?? undefined,
     });

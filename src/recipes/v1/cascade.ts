@@ -1,10 +1,12 @@
 import { boxShape, crop, inverseAxes, permute, transpose } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { type Axes3, type Box3, formatShape, type Shape3, sameShape, type Volume } from "../../core/volume.js";
+import type { LabelRule } from "../../kernels/linear-labels.js";
 import type { Probabilities } from "../../steps/probabilities.js";
 import { resampleLabel } from "../../steps/resample.js";
 import { restoreLabels } from "../../steps/restore.js";
 import type { CaseProperties } from "./documents/properties.js";
+import { DEFAULT_LABEL_RULE } from "./resampling.js";
 
 /** Where the next stage of a cascade works. */
 export interface NextStageGrid {
@@ -47,6 +49,7 @@ export function resampleToNextStage(
   properties: Pick<CaseProperties, "original_size_of_raw_data" | "crop_bbox">,
   { shape, transposeForward = IDENTITY }: NextStageGrid,
   uncropped = false,
+  labelRule: LabelRule = DEFAULT_LABEL_RULE,
 ): Uint8Array {
   const expected = properties.original_size_of_raw_data;
   if (!sameShape(segmentation.shape, expected)) {
@@ -62,7 +65,7 @@ export function resampleToNextStage(
   const inside = cropped ? label : crop(label, segmentation.shape, box);
   const from = cropped ? segmentation.shape : boxShape(box);
   const turned = transpose(inside, from, transposeForward);
-  return Uint8Array.from(resampleLabel(turned, permute(from, transposeForward), shape, null, 1));
+  return Uint8Array.from(resampleLabel(turned, permute(from, transposeForward), shape, null, labelRule));
 }
 
 function toLabels(data: ArrayLike<number>): Int16Array {

@@ -6,6 +6,7 @@ import type { Probabilities } from "../../steps/probabilities.js";
 import { separateAxis } from "../../steps/resample.js";
 import { type RestoreSettings, restoreLabels, restoreProbabilities } from "../../steps/restore.js";
 import type { CaseProperties } from "./documents/properties.js";
+import { SEPARATE_AXIS } from "./resampling.js";
 
 /** What export needs to know of a case; nnU-Net's `ID.pkl` has it all. */
 export type ExportProperties = Pick<
@@ -109,7 +110,7 @@ function chooseAxis(
   const target = properties.spacing_after_resampling ?? original_spacing;
   const force = options.forceSeparateZ ?? null;
   const axisFor = (forward: Axes3): number | null =>
-    separateAxis(original_spacing, permute(target, inverseAxes(forward)), force);
+    separateAxis(original_spacing, permute(target, inverseAxes(forward)), { ...SEPARATE_AXIS, force });
   if (options.untransposedTargetAxis === true) return { axis: axisFor(IDENTITY), warnings: [] };
   if (options.transposeForward !== undefined) return { axis: axisFor(options.transposeForward), warnings: [] };
   const possible = possibleTransposes(properties, shape);

@@ -4,6 +4,7 @@ import { PROGRAM_BYTES } from "../../runner/run.js";
 import { separateAxis } from "../../steps/resample.js";
 import type { CroppedProperties } from "./crop/crop-case.js";
 import { planGrids, type StageSettings } from "./preprocess.js";
+import { SEPARATE_AXIS } from "./resampling.js";
 
 /*
  * What a case needs at its peak, counted from the arrays that are there at the same time. Workers free an array as soon
@@ -66,7 +67,7 @@ export function estimatePreprocessMemory(
   const turned = isTransposed ? 4 * before : 0;
   const masked = settings.useMaskForNorm.some((use, c) => use && settings.normalizationSchemes[c] !== "CT");
   const selecting = masked || settings.normalizationSchemes.includes("CT2") ? 4 * after : 0;
-  const { temporary, scratch } = resamplingBytes(shape, newShape, separateAxis(spacing, newSpacing, null));
+  const { temporary, scratch } = resamplingBytes(shape, newShape, separateAxis(spacing, newSpacing, SEPARATE_AXIS));
   const resampling = turned + temporary + scratch;
   const normalizing = Math.max(scratch, selecting);
   const locating = normalizing + 4 * FOREGROUND_SHARE * after;

@@ -9,6 +9,7 @@ import { resampledShape, resampleImage, resampleLabel, separateAxis } from "../.
 import type { CroppedProperties } from "./crop/crop-case.js";
 import type { IntensityProperties } from "./documents/fingerprint.js";
 import type { NormalizationScheme, PlansV1 } from "./documents/plans.js";
+import { type LabelOptions, labelResampling, SEPARATE_AXIS } from "./resampling.js";
 
 /** A condition that the result survives but that the user should know of. */
 export interface CaseWarning {
@@ -34,9 +35,7 @@ export interface StageSettings {
   readonly planar: boolean;
 }
 
-export interface PreprocessOptions {
-  /** 1 (default): linear per label, as nnU-Net's code; 0: nearest, as in published descriptions of it. */
-  readonly labelOrder?: 0 | 1;
+export interface PreprocessOptions extends LabelOptions {
   /**
    * What NaN and infinite voxels become. "reference" (default): NaN is 0 with a warning in 3-D and an error with
    * `planar`, infinities are an error, because there nnU-Net spreads them over the whole channel. "replace": 0
@@ -116,7 +115,7 @@ export function preprocessCase(
 ): PreprocessedCase {
   checkSettings(arrays, settings);
   const { shape, spacing, newShape, newSpacing } = planGrids(arrays.shape, properties, settings);
-  const axis = separateAxis(spacing, newSpacing, null);
+  const axis = separateAxis(spacing, newSpacing, SEPARATE_AXIS);
   const axes = settings.transposeForward;
   const warnings: CaseWarning[] = [];
   warnOfGrowth(shape, newShape, warnings);
@@ -125,7 +124,7 @@ export function preprocessCase(
     shape,
     newShape,
     axis,
-    options.labelOrder ?? 1,
+    labelResampling(options),
   );
   const cleaned = cleanLabel(label, label === arrays.label);
   const policy = options.nanPolicy ?? "reference";

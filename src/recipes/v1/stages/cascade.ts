@@ -2,6 +2,7 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import { NdArray } from "../../../core/python.js";
 import { type Axes3, formatShape, type Shape3 } from "../../../core/volume.js";
 import { writeNpzPieces } from "../../../io/npz.js";
+import type { LabelRule } from "../../../kernels/linear-labels.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
@@ -30,6 +31,8 @@ export interface CascadeSettings {
   readonly transposed?: boolean | undefined;
   /** Do not crop segmentations, as nnU-Net 1.7.1 does when it predicts. Default false. */
   readonly uncropped?: boolean | undefined;
+  /** Which label of a segmentation wins where several meet, as in `PreprocessOptions`. */
+  readonly labelRule?: LabelRule | undefined;
 }
 
 export interface CascadeOptions extends StageOptions, CascadeSettings {}
@@ -82,7 +85,7 @@ async function cascadeOneCase(stores: CascadeStores, argument: CascadeArgument):
     const segmentation = await loadVolume(input, path);
     const properties = known ?? (await loadProperties(nextStage, identifier));
     labels = await inFile(input.location(path), () =>
-      resampleToNextStage(segmentation, properties, grid, settings.uncropped),
+      resampleToNextStage(segmentation, properties, grid, settings.uncropped, settings.labelRule),
     );
   }
   const array = new NdArray(labels, shape);
@@ -140,8 +143,8 @@ export async function cascadeDataset(
       where,
     });
   }
-  const { transposeForward, transposed, uncropped } = options;
-  const settings: CascadeSettings = { transposeForward, transposed, uncropped };
+  const { transposeForward, transposed, uncropped, labelRule } = options;
+  const settings: CascadeSettings = { transposeForward, transposed, uncropped, labelRule };
   const jobs: CaseJob<CascadeArgument>[] = [];
   for (const identifier of identifiers) {
     const argument: CascadeArgument = { identifier, settings };

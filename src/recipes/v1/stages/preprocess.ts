@@ -114,9 +114,10 @@ export async function preprocessDataset(
     plansOf.set(planner, await loadPlans(preprocessed, planner));
   }
   await copyGroundTruth(cropped, preprocessed);
-  const { labelOrder, nanPolicy, compression } = options;
+  const { labelOrder, labelRule, nanPolicy, compression } = options;
   const caseOptions: PreprocessOptions = {
     ...(labelOrder === undefined ? {} : { labelOrder }),
+    ...(labelRule === undefined ? {} : { labelRule }),
     ...(nanPolicy === undefined ? {} : { nanPolicy }),
   };
   const stages: PreprocessedStage[] = [];

@@ -2,13 +2,16 @@
  * The third level of argmax.ts: values summed in float64 in the order of the reference, for the groups in question.
  */
 
-/** Fields of a job. */
-const LAST_CLASS: usize = 48;
-const HALF: usize = 84;
-/** Three blocks of 32 bytes, in the order of multiplication: two offsets (i32), number of taps (i32), two weights (f64). */
-const TAPS: usize = 112;
-/** Addresses of the blocks of the slice, row and column axis (i32). */
-const TAP_BLOCKS: usize = 208;
+import {
+  HALF,
+  LAST_CLASS,
+  TAP_BLOCK_BYTES,
+  TAP_BLOCKS,
+  TAP_COUNT,
+  TAP_WEIGHTS,
+  TAPS,
+  THRESHOLD,
+} from "../src/kernels/argmax-job";
 
 /** Rounds to a multiple of the 11th bit of x, ties to even: float64 to float16, still held as float64. */
 function roundToHalf(x: f64): f64 {
@@ -23,21 +26,23 @@ function roundToHalf(x: f64): f64 {
 
 /** Values of one group of classes at the voxel of the job's taps, summed as the reference sums. */
 function sumExactly(job: usize, group: usize, output: usize): void {
-  const taps = job + TAPS;
+  const taps0 = job + TAPS;
+  const taps1 = taps0 + TAP_BLOCK_BYTES;
+  const taps2 = taps1 + TAP_BLOCK_BYTES;
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
-  const n0 = <usize>load<i32>(taps, 8);
-  const n1 = <usize>load<i32>(taps, 40);
-  const n2 = <usize>load<i32>(taps, 72);
+  const n0 = <usize>load<i32>(taps0, TAP_COUNT);
+  const n1 = <usize>load<i32>(taps1, TAP_COUNT);
+  const n2 = <usize>load<i32>(taps2, TAP_COUNT);
   for (let i: usize = 0; i < n0; i++) {
-    const address0 = <usize>load<i32>(taps + (i << 2)) + group;
-    const w0 = v128.load64_splat(taps + (i << 3), 16);
+    const address0 = <usize>load<i32>(taps0 + (i << 2)) + group;
+    const w0 = v128.load64_splat(taps0 + (i << 3), TAP_WEIGHTS);
     for (let j: usize = 0; j < n1; j++) {
-      const address1 = address0 + <usize>load<i32>(taps + (j << 2), 32);
-      const w1 = v128.load64_splat(taps + (j << 3), 48);
+      const address1 = address0 + <usize>load<i32>(taps1 + (j << 2));
+      const w1 = v128.load64_splat(taps1 + (j << 3), TAP_WEIGHTS);
       for (let k: usize = 0; k < n2; k++) {
-        const x = v128.load(address1 + <usize>load<i32>(taps + (k << 2), 64));
-        const w2 = v128.load64_splat(taps + (k << 3), 80);
+        const x = v128.load(address1 + <usize>load<i32>(taps2 + (k << 2)));
+        const w2 = v128.load64_splat(taps2 + (k << 3), TAP_WEIGHTS);
         const xLow = f64x2.promote_low_f32x4(x);
         const xHigh = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 0, 1));
         low = f64x2.add(low, f64x2.mul(f64x2.mul(f64x2.mul(xLow, w0), w1), w2));
@@ -79,14 +84,18 @@ export function decideClassExactly(job: usize, values: usize, groups: i32, thres
   return found;
 }
 
-/** 1 + the last region above 0.5, or 0. Only groups with values from 0.5 - tolerance on are summed, from the last. */
+/**
+ * 1 + the last region above the threshold, or 0. Only groups with values from threshold - tolerance on are summed, from
+ * the last.
+ */
 export function decideRegionExactly(job: usize, values: usize, groups: i32, tolerance: f32, all: i32): i32 {
-  const threshold = f32x4.splat(<f32>0.5 - tolerance);
+  const exact = v128.load32_splat(job, THRESHOLD);
+  const threshold = f32x4.sub(exact, f32x4.splat(tolerance));
   for (let g = groups - 1; g >= 0; g--) {
     const address = values + ((<usize>g) << 4);
     if (!all && !v128.any_true(f32x4.ge(v128.load(address), threshold))) continue;
     sumExactly(job, (<usize>g) << 4, address);
-    const mask = i32x4.bitmask(f32x4.gt(v128.load(address), f32x4.splat(0.5)));
+    const mask = i32x4.bitmask(f32x4.gt(v128.load(address), exact));
     if (mask) return (g << 2) + 32 - clz(mask);
   }
   return 0;
@@ -97,6 +106,6 @@ export function setTaps(job: usize, axis: usize, offset0: usize, offset1: usize,
   const block = <usize>load<i32>(job + (axis << 2), TAP_BLOCKS);
   store<i32>(block, <i32>offset0, 0);
   store<i32>(block, <i32>offset1, 4);
-  store<f64>(block, w0, 16);
-  store<f64>(block, w1, 24);
+  store<f64>(block, w0, TAP_WEIGHTS);
+  store<f64>(block, w1, TAP_WEIGHTS + 8);
 }

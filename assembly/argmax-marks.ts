@@ -1,6 +1,7 @@
 /*
  * Source planes for argmax.ts: classes of a voxel side by side, and the decision of each source voxel.
  */
+import { COLUMNS, GROUPS, PADDED_COLUMNS, REGIONS, THRESHOLD, VALUES } from "../src/kernels/argmax-job";
 
 /** The mark of a voxel, or cell of voxels, where the decision needs a closer look. */
 export const UNCLEAR: i32 = 0xffff;
@@ -99,34 +100,30 @@ export function leader(best: v128, second: v128, index: v128, tolerance: v128, s
   return load<i32>(scratch + ((<usize>ctz(mask)) << 2));
 }
 
-/** 1 + the last region above 0.5, 0 if there is none; UNCLEAR if a value within `tolerance` of 0.5 decides. */
-export function lastRegion(values: usize, groups: i32, tolerance: f32): i32 {
-  const threshold = f32x4.splat(<f32>0.5 - tolerance);
+/** 1 + the last region above `threshold`, 0 if there is none; UNCLEAR if a value within `tolerance` of it decides. */
+export function lastRegion(values: usize, groups: i32, threshold: f32, tolerance: f32): i32 {
+  const lowest = f32x4.splat(threshold - tolerance);
   for (let g = groups - 1; g >= 0; g--) {
-    const mask = i32x4.bitmask(f32x4.ge(v128.load(values + ((<usize>g) << 4)), threshold));
+    const mask = i32x4.bitmask(f32x4.ge(v128.load(values + ((<usize>g) << 4)), lowest));
     if (mask) {
       const index = (g << 2) + 31 - clz(mask);
-      return load<f32>(values + ((<usize>index) << 2)) > <f32>0.5 + tolerance ? index + 1 : UNCLEAR;
+      return load<f32>(values + ((<usize>index) << 2)) > threshold + tolerance ? index + 1 : UNCLEAR;
     }
   }
   return 0;
 }
 
 /**
- * Decision of each source voxel, or UNCLEAR: `rows` rows of `columns` voxels at `plane`, marks in rows of
- * `paddedColumns` (a multiple of eight, filled up with the last mark). `scratch` takes a vector.
+ * Decision of each source voxel, or UNCLEAR: `rows` rows of the job's columns at `plane`, marks in rows of its padded
+ * columns, filled up with the last mark.
  */
-export function markVoxels(
-  plane: usize,
-  rows: i32,
-  columns: i32,
-  paddedColumns: i32,
-  groups: i32,
-  tolerance: f32,
-  regions: i32,
-  scratch: usize,
-  marks: usize,
-): void {
+export function markVoxels(job: usize, plane: usize, rows: i32, tolerance: f32, marks: usize): void {
+  const columns = load<i32>(job, COLUMNS);
+  const paddedColumns = load<i32>(job, PADDED_COLUMNS);
+  const groups = load<i32>(job, GROUPS);
+  const regions = load<i32>(job, REGIONS);
+  const threshold = load<f32>(job, THRESHOLD);
+  const scratch = <usize>load<i32>(job, VALUES);
   const spread = f32x4.splat(tolerance);
   const first = i32x4(0, 1, 2, 3);
   const four = i32x4.splat(4);
@@ -136,7 +133,7 @@ export function markVoxels(
     let mark = 0;
     for (let column = 0; column < columns; column++) {
       if (regions) {
-        mark = lastRegion(plane, groups, tolerance);
+        mark = lastRegion(plane, groups, threshold, tolerance);
       } else {
         let best = v128.load(plane);
         let second = lowest;

@@ -4,7 +4,7 @@
  * so that every operation runs along SIMD lanes and no gather is needed.
  *
  * The result is that of the reference: float64 sums over the taps in C order of ((value * w0) * w1) * w2, rounded to
- * float32 or float16, then the first maximum, or the last region above 0.5. Three levels, each exact:
+ * float32 or float16, then the first maximum, or the last region above a threshold. Three levels, each exact:
  *
  *  1. Cells. Interpolated values are weighted means. If one class leads at all eight taps by more than the rounding
  *     of the result, it leads anywhere in the cell. Source voxels carry their decision, or UNCLEAR when it is narrow.
@@ -14,40 +14,41 @@
  * The reference clips to the range of the class at the end. All weights are in [0, 1] and sum to 1 within 2^-52, so the
  * sum leaves that range by less than half a unit of the float32 it is rounded to: the clip never changes a result.
  */
+import {
+  CELLS,
+  COLUMN_TABLE,
+  COLUMNS,
+  COMBINED,
+  EXACT_ONLY,
+  FIRST_ROW,
+  FROM_ROW,
+  GROUPS,
+  LABEL_BYTES,
+  LABELS,
+  LOWER_MARKS,
+  LOWER_PLANE,
+  OUTPUT,
+  OUTPUT_COLUMNS,
+  PADDED_COLUMNS,
+  REGIONS,
+  ROW_TABLE,
+  STAMPS,
+  THRESHOLD,
+  TO_ROW,
+  TOLERANCE,
+  UNTIL,
+  UPPER_MARKS,
+  UPPER_PLANE,
+  VALUES,
+  WEIGHT0,
+  WEIGHT1,
+} from "../src/kernels/argmax-job";
 import { decideClassExactly, decideRegionExactly, setTaps } from "./argmax-exact";
 import { lastRegion, leader, spreadMaximum, UNCLEAR } from "./argmax-marks";
 
 export { interleaveClasses, markVoxels } from "./argmax-marks";
 
 const ENTRY: usize = 32;
-
-/** Fields of a job; addresses and whole numbers are i32. Others are in argmax-exact.ts. */
-const LOWER_PLANE: usize = 0;
-const UPPER_PLANE: usize = 4;
-const LOWER_MARKS: usize = 8;
-const UPPER_MARKS: usize = 12;
-const WEIGHT0: usize = 16;
-const WEIGHT1: usize = 24;
-const FIRST_ROW: usize = 32;
-const COLUMNS: usize = 36;
-const PADDED_COLUMNS: usize = 40;
-const GROUPS: usize = 44;
-const ROW_TABLE: usize = 52;
-const FROM_ROW: usize = 56;
-const TO_ROW: usize = 60;
-const COLUMN_TABLE: usize = 64;
-const OUTPUT_COLUMNS: usize = 68;
-const TOLERANCE: usize = 72;
-const REGIONS: usize = 76;
-const EXACT_ONLY: usize = 80;
-const CELLS: usize = 88;
-const COMBINED: usize = 92;
-const STAMPS: usize = 96;
-const VALUES: usize = 100;
-const LABELS: usize = 104;
-const OUTPUT: usize = 108;
-/** For each source column c, the number of output columns that need columns below c only (i32, COLUMNS + 1 of them). */
-const UNTIL: usize = 220;
 
 /**
  * Writes the common mark of four rows, UNCLEAR (all bits set) where they differ. Returns the mark if the whole row has
@@ -148,7 +149,7 @@ function decideSlowly(job: usize, column: usize, low: usize, high: usize, w0: v1
   const best = interpolate(low, high, w0, w1, groups, values);
   const regions = load<i32>(job, REGIONS);
   if (regions && !all) {
-    const region = lastRegion(values, groups, tolerance);
+    const region = lastRegion(values, groups, load<f32>(job, THRESHOLD), tolerance);
     if (region != UNCLEAR) return region;
   }
   setTaps(job, 2, low - combined, high - combined, load<f64>(column, 0), load<f64>(column, 8));
@@ -167,13 +168,14 @@ function endOfRun(cells: usize, from: usize, code: i32, columns: usize): usize {
   return columns;
 }
 
-/** Writes `count` bytes in whole vectors; what comes too many is overwritten later. */
-function fillBytes(output: usize, value: i32, count: usize): void {
-  const v = i8x16.splat(<i8>value);
-  for (let i: usize = 0; i < count; i += 16) v128.store(output + i, v);
+/** Writes `count` labels in whole vectors; what comes too many is overwritten later. */
+function fillLabels(output: usize, value: i32, count: usize, wide: usize): void {
+  const v = wide ? i16x8.splat(<i16>value) : i8x16.splat(<i8>value);
+  const bytes = count << wide;
+  for (let i: usize = 0; i < bytes; i += 16) v128.store(output + i, v);
 }
 
-/** Output rows FROM_ROW ... TO_ROW of one output slice, as labels (u8). */
+/** Output rows FROM_ROW ... TO_ROW of one output slice, as labels of LABEL_BYTES each. */
 export function decideRows(job: usize): void {
   const groups = load<i32>(job, GROUPS);
   const voxelBytes = (<usize>groups) << 4;
@@ -194,6 +196,7 @@ export function decideRows(job: usize): void {
   const combined = <usize>load<i32>(job, COMBINED);
   const stamps = <usize>load<i32>(job, STAMPS);
   const labels = <usize>load<i32>(job, LABELS);
+  const wide = <usize>(load<i32>(job, LABEL_BYTES) - 1);
   const until = <usize>load<i32>(job, UNTIL);
   const columnTable = <usize>load<i32>(job, COLUMN_TABLE);
   const m = load<i32>(job, OUTPUT_COLUMNS);
@@ -227,8 +230,8 @@ export function decideRows(job: usize): void {
       markedB = <i32>clearB;
     }
     if (rowMark != UNCLEAR) {
-      fillBytes(output, load<u8>(labels + <usize>rowMark), <usize>m);
-      output += <usize>m;
+      fillLabels(output, load<u16>(labels + ((<usize>rowMark) << 1)), <usize>m, wide);
+      output += (<usize>m) << wide;
       continue;
     }
     const u0 = load<f64>(entry, 0);
@@ -248,7 +251,8 @@ export function decideRows(job: usize): void {
       if (cell != UNCLEAR) {
         const end = load<i32>(until + (endOfRun(cells, low, cell, <usize>columns) << 2));
         if (end > k) {
-          fillBytes(output + <usize>k, load<u8>(labels + <usize>cell), <usize>(end - k));
+          const label = load<u16>(labels + ((<usize>cell) << 1));
+          fillLabels(output + ((<usize>k) << wide), label, <usize>(end - k), wide);
           k = end;
           continue;
         }
@@ -273,9 +277,11 @@ export function decideRows(job: usize): void {
       let decision = UNCLEAR;
       if (!slowly) decision = decideClass(lowColumn, highColumn, v0, v1, groups, tolerance, values);
       if (decision == UNCLEAR) decision = decideSlowly(job, column, lowColumn, highColumn, v0, v1);
-      store<u8>(output + <usize>k, load<u8>(labels + <usize>decision));
+      const label = load<u16>(labels + ((<usize>decision) << 1));
+      if (wide) store<u16>(output + ((<usize>k) << 1), label);
+      else store<u8>(output + <usize>k, <u8>label);
       k++;
     }
-    output += <usize>m;
+    output += (<usize>m) << wide;
   }
 }

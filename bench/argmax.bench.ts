@@ -14,7 +14,7 @@ function decideAll(data: Float32Array, shape: Shape3, newShape: Shape3, labels: 
     order: [0, 1, 2],
     nearestAxis: null,
     precision: "float32",
-    regions: false,
+    threshold: null,
     labels: Uint8Array.from({ length: CLASSES }, (_, c) => c),
   });
   const [count, size] = [voxelCount(shape), shape[1] * shape[2]];

@@ -1,6 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import type { Axes3, Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
+import * as field from "./argmax-job.js";
 import type { FloatValues } from "./half.js";
 import { type LinearTaps, linearTaps, nearestIndices, type RowRun, rowRuns } from "./taps.js";
 
@@ -15,19 +16,12 @@ interface ArgmaxExports {
     lastLanes: number,
     range: number,
   ): void;
-  markVoxels(
-    plane: number,
-    rows: number,
-    columns: number,
-    paddedColumns: number,
-    groups: number,
-    tolerance: number,
-    regions: number,
-    scratch: number,
-    marks: number,
-  ): void;
+  markVoxels(job: number, plane: number, rows: number, tolerance: number, marks: number): void;
   decideRows(job: number): void;
 }
+
+/** Labels that a segmentation is written with. */
+export type LabelValues = Uint8Array | Uint16Array;
 
 /** How the class of each voxel of a resampled grid is found. Axes are those of the source array, slowest first. */
 export interface DecisionPlan {
@@ -40,10 +34,10 @@ export interface DecisionPlan {
   readonly nearestAxis: number | null;
   /** Precision that interpolated values are rounded to before they are compared. */
   readonly precision: "float32" | "float16";
-  /** Last class above 0.5 instead of the largest. */
-  readonly regions: boolean;
-  /** Label of each decision: of each class, or of "no region" followed by each region. */
-  readonly labels: Uint8Array;
+  /** The last class above this wins; null: the largest class. A float32. */
+  readonly threshold: number | null;
+  /** Label of each decision: of each class, or of "no region" followed by each region. Its type is that of the result. */
+  readonly labels: LabelValues;
 }
 
 /** Source of planes: all voxels of one class at one index of the slowest axis. */
@@ -64,7 +58,6 @@ export interface ValueRange {
 }
 
 const ENTRY = 32;
-const JOB_BYTES = 224;
 /** Bits of a float32 infinity. */
 const INFINITY_BITS = 0x7f800000;
 /** Voxels whose classes are interleaved at a time, so that they stay in the cache. */
@@ -106,15 +99,12 @@ export class SliceDecider {
   readonly #identity: boolean;
   readonly #groups: number;
   readonly #padded: number;
-  #addresses: Record<
-    "job" | "range" | "rowTable" | "columnTable" | "halves" | "staging" | "labels" | "output",
-    number
-  > | null = null;
+  #addresses: Record<"job" | "range" | "halves" | "staging" | "output", number> | null = null;
   #slots: [Slot, Slot] | null = null;
 
   constructor(plan: DecisionPlan) {
     const { shape, newShape, classes, labels } = plan;
-    if (classes < 1 || classes >= UNCLEAR || labels.length !== classes + (plan.regions ? 1 : 0)) {
+    if (classes < 1 || classes >= UNCLEAR || labels.length !== classes + (plan.threshold === null ? 0 : 1)) {
       throw new NnprepError("INVALID_ARGUMENT", `${classes} classes with ${labels.length} labels`, { classes });
     }
     this.#plan = plan;
@@ -136,27 +126,29 @@ export class SliceDecider {
   }
 
   /** Decides the slices of one run. `emit` gets the labels of consecutive rows; they are valid until it returns. */
-  decide(run: SliceRun, planeOf: PlaneOf, emit: (slice: number, firstRow: number, labels: Uint8Array) => void): void {
+  decide(run: SliceRun, planeOf: PlaneOf, emit: (slice: number, firstRow: number, labels: LabelValues) => void): void {
     if (this.#addresses === null || this.#slots === null) this.#reserve();
     const slots = this.#slots as [Slot, Slot];
     const { job, output } = this.#addresses as { job: number; output: number };
     const { exports, window } = kernels<ArgmaxExports>();
     const m2 = this.#plan.newShape[2];
+    const wide = this.#plan.labels instanceof Uint16Array;
     for (const tile of this.#tiles) {
       if (this.#tiles.length > 1) for (const slot of slots) slot.holds = -1;
       const lower = this.#load(run.lower, tile, planeOf, run.upper);
       const upper = run.upper === run.lower ? lower : this.#load(run.upper, tile, planeOf, run.lower);
-      this.#storeJob(tile, lower, upper);
+      this.#storeTile(tile, lower, upper);
       for (let slice = run.slices[0]; slice < run.slices[1]; slice++) {
-        window.f64(job + 16, 2).set(this.#taps[0].weights.subarray(2 * slice, 2 * slice + 2));
+        window.f64(job + field.WEIGHT0, 2).set(this.#taps[0].weights.subarray(2 * slice, 2 * slice + 2));
         exports.decideRows(job);
-        emit(slice, tile.rows[0], window.u8(output, (tile.rows[1] - tile.rows[0]) * m2));
+        const count = (tile.rows[1] - tile.rows[0]) * m2;
+        emit(slice, tile.rows[0], wide ? window.u16(output, count) : window.u8(output, count));
       }
     }
   }
 
   #reserve(): void {
-    const { shape, newShape, labels } = this.#plan;
+    const { shape, newShape, classes, labels, threshold, precision } = this.#plan;
     const most = (pick: (tile: RowRun) => readonly [number, number]) =>
       this.#tiles.reduce((largest, tile) => Math.max(largest, pick(tile)[1] - pick(tile)[0]), 0);
     const sourceRows = most((tile) => tile.source);
@@ -182,14 +174,14 @@ export class SliceDecider {
       values,
       until,
     ] = window.reserve(
-      JOB_BYTES,
+      field.JOB_BYTES,
       48,
       newShape[1] * ENTRY,
       newShape[2] * ENTRY,
       CHUNK * 2,
       CHUNK * voxelBytes,
-      labels.length,
-      most((tile) => tile.rows) * newShape[2],
+      labels.length * 2,
+      most((tile) => tile.rows) * newShape[2] * labels.BYTES_PER_ELEMENT,
       voxels * voxelBytes,
       voxels * voxelBytes,
       sourceRows * this.#padded * 2,
@@ -200,7 +192,7 @@ export class SliceDecider {
       voxelBytes + 16,
       shape[2] * 4 + 4,
     );
-    this.#addresses = { job, range, rowTable, columnTable, halves, staging, labels: labelTable, output };
+    this.#addresses = { job, range, halves, staging, output };
     const slot = (plane: number, marks: number): Slot => ({
       plane,
       marks,
@@ -212,9 +204,27 @@ export class SliceDecider {
     this.#storeTable(this.#taps[1], rowTable);
     this.#storeTable(this.#taps[2], columnTable);
     this.#storeUntil(until);
-    window.u8(labelTable, labels.length).set(labels);
-    window.i32(job + 88, 6).set([cells, combined, stamps, values, labelTable, output]);
-    window.i32(job + 220, 1)[0] = until;
+    window.u16(labelTable, labels.length).set(labels);
+    storeFields(job, [
+      [field.COLUMNS, shape[2]],
+      [field.PADDED_COLUMNS, this.#padded],
+      [field.GROUPS, this.#groups],
+      [field.LAST_CLASS, classes - 1],
+      [field.ROW_TABLE, rowTable],
+      [field.COLUMN_TABLE, columnTable],
+      [field.OUTPUT_COLUMNS, newShape[2]],
+      [field.REGIONS, threshold === null ? 0 : 1],
+      [field.HALF, precision === "float16" ? 1 : 0],
+      [field.CELLS, cells],
+      [field.COMBINED, combined],
+      [field.STAMPS, stamps],
+      [field.VALUES, values],
+      [field.UNTIL, until],
+      [field.LABELS, labelTable],
+      [field.OUTPUT, output],
+      [field.LABEL_BYTES, labels.BYTES_PER_ELEMENT],
+    ]);
+    window.f32(job + field.THRESHOLD, 1)[0] = threshold ?? 0;
     this.#storeTapBlocks(job);
   }
 
@@ -248,37 +258,29 @@ export class SliceDecider {
 
   /** The blocks of taps in the reference's order of axes, with one tap where an axis is not interpolated. */
   #storeTapBlocks(job: number): void {
-    const { window } = kernels();
     this.#plan.order.forEach((axis, place) => {
       const single = this.#identity || this.#plan.nearestAxis === axis;
-      window.i32(job + 112 + 32 * place + 8, 1)[0] = single ? 1 : 2;
-      window.i32(job + 208 + 4 * axis, 1)[0] = job + 112 + 32 * place;
+      const block = field.TAPS + field.TAP_BLOCK_BYTES * place;
+      storeFields(job, [
+        [block + field.TAP_COUNT, single ? 1 : 2],
+        [field.TAP_BLOCKS + 4 * axis, job + block],
+      ]);
     });
   }
 
-  #storeJob(tile: RowRun, lower: Slot, upper: Slot): void {
-    const { job, rowTable, columnTable } = this.#addresses as { job: number; rowTable: number; columnTable: number };
-    const { shape, newShape, classes, regions, precision } = this.#plan;
-    const { window } = kernels();
-    window.i32(job, 4).set([lower.plane, upper.plane, lower.marks, upper.marks]);
-    window
-      .i32(job + 32, 10)
-      .set([
-        tile.source[0],
-        shape[2],
-        this.#padded,
-        this.#groups,
-        classes - 1,
-        rowTable,
-        tile.rows[0],
-        tile.rows[1],
-        columnTable,
-        newShape[2],
-      ]);
-    window.f32(job + 72, 1)[0] = Math.max(lower.tolerance, upper.tolerance);
-    window
-      .i32(job + 76, 3)
-      .set([regions ? 1 : 0, lower.exactOnly || upper.exactOnly ? 1 : 0, precision === "float16" ? 1 : 0]);
+  #storeTile(tile: RowRun, lower: Slot, upper: Slot): void {
+    const { job } = this.#addresses as { job: number };
+    storeFields(job, [
+      [field.LOWER_PLANE, lower.plane],
+      [field.UPPER_PLANE, upper.plane],
+      [field.LOWER_MARKS, lower.marks],
+      [field.UPPER_MARKS, upper.marks],
+      [field.FIRST_ROW, tile.source[0]],
+      [field.FROM_ROW, tile.rows[0]],
+      [field.TO_ROW, tile.rows[1]],
+      [field.EXACT_ONLY, lower.exactOnly || upper.exactOnly ? 1 : 0],
+    ]);
+    kernels().window.f32(job + field.TOLERANCE, 1)[0] = Math.max(lower.tolerance, upper.tolerance);
   }
 
   /** The slot that holds the rows of a source plane, loaded if need be into the slot that `keep` is not in. */
@@ -288,7 +290,7 @@ export class SliceDecider {
     if (held !== undefined) return held;
     const slot = (slots[0].holds === keep ? slots[1] : slots[0]) as Slot;
     const { exports, window } = kernels<ArgmaxExports>();
-    const { range, staging: scratch } = this.#addresses as { range: number; staging: number };
+    const { job, range } = this.#addresses as { job: number; range: number };
     window.i32(range, 4).fill(0);
     window.f32(range + 16, 4).fill(Number.POSITIVE_INFINITY);
     this.#interleave(plane, tile, planeOf, slot.plane);
@@ -301,21 +303,8 @@ export class SliceDecider {
     slot.exactOnly = !finite || magnitude > HUGE;
     slot.tolerance = this.#tolerance(magnitude);
     const rows = tile.source[1] - tile.source[0];
-    const { shape, regions } = this.#plan;
     if (slot.exactOnly) window.u16(slot.marks, rows * this.#padded).fill(UNCLEAR);
-    else {
-      exports.markVoxels(
-        slot.plane,
-        rows,
-        shape[2],
-        this.#padded,
-        this.#groups,
-        slot.tolerance,
-        regions ? 1 : 0,
-        scratch,
-        slot.marks,
-      );
-    }
+    else exports.markVoxels(job, slot.plane, rows, slot.tolerance, slot.marks);
     return slot;
   }
 
@@ -353,6 +342,12 @@ export class SliceDecider {
     const rounding = this.#plan.precision === "float16" ? 2 ** -10 * magnitude + 2 ** -23 : 2 ** -147;
     return Math.fround((32 * UNIT * magnitude + rounding) * (1 + 2 ** -20));
   }
+}
+
+/** Writes whole numbers into fields of a job. */
+function storeFields(job: number, fields: readonly (readonly [offset: number, value: number])[]): void {
+  const i32 = kernels().window.i32(job, field.JOB_BYTES / 4);
+  for (const [offset, value] of fields) i32[offset / 4] = value;
 }
 
 function sliceRuns(taps: LinearTaps): SliceRun[] {

@@ -1,13 +1,28 @@
 import { boxShape, inverseAxes, permute, transpose } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { type Axes3, type Box3, formatShape, type Shape3, sameShape, voxelCount } from "../core/volume.js";
-import { SliceDecider, type ValueRange } from "../kernels/argmax.js";
+import { type LabelValues, SliceDecider, type ValueRange } from "../kernels/argmax.js";
 import { type FloatValues, widenHalves } from "../kernels/half.js";
 import { gatherProbabilities, openFeed, type Probabilities, precisionOf } from "./probabilities.js";
 import { resampleImage } from "./resample.js";
 
+/** Classes that may overlap. */
+export interface RegionRule {
+  /** Label of each class, in the order in which later ones overwrite. */
+  readonly labels: readonly number[];
+  /** A float32: a voxel belongs to a class where its value is above this. */
+  readonly threshold: number;
+}
+
+/** What labels may be written with. */
+export interface LabelArrays {
+  readonly uint8: Uint8Array;
+  readonly uint16: Uint16Array;
+}
+export type LabelType = keyof LabelArrays;
+
 /** From the network's grid back to the scan's. Shapes, axes and boxes are those of the file, slowest axis first. */
-export interface RestoreSettings {
+export interface RestoreSettings<T extends LabelType = LabelType> {
   /** Voxels of the scan. */
   readonly shape: Shape3;
   /** Where in the scan the probabilities belong; they are resampled to the shape of this box. */
@@ -16,8 +31,9 @@ export interface RestoreSettings {
   readonly separateAxis: number | null;
   /** `transpose_forward`, if the probabilities still have the network's axes: axis i of them is axis `[i]` of the file. */
   readonly axes?: Axes3 | undefined;
-  /** Label of each region, in the order in which later ones overwrite; without it the largest class wins. */
-  readonly regions?: readonly number[] | undefined;
+  /** Without it the largest class wins. */
+  readonly regions?: RegionRule | undefined;
+  readonly labelType: T;
   /** Precision that resampled values are rounded to; by default that of the probabilities. */
   readonly precision?: "float32" | "float16" | undefined;
   /** Called with the number of finished slices and of all. */
@@ -26,17 +42,24 @@ export interface RestoreSettings {
 }
 
 /** Labels on the scan's grid. */
-export interface RestoredLabels {
+export interface RestoredLabels<T extends LabelType = LabelType> {
   /** Voxels of `settings.shape`, C order; 0 outside the box. */
-  readonly labels: Uint8Array;
+  readonly labels: LabelArrays[T];
   /** Range of the probabilities that came in. */
   readonly range: Readonly<ValueRange>;
 }
 
 const UNCHANGED: Axes3 = [0, 1, 2];
-const LARGEST_LABEL = 255;
+const LARGEST_LABEL: Record<LabelType, number> = { uint8: 0xff, uint16: 0xffff };
 
-function labelTable(classes: number, regions: readonly number[] | undefined): Uint8Array {
+function labelArray(type: LabelType, content: number | readonly number[]): LabelValues {
+  const length = typeof content === "number" ? content : content.length;
+  const labels = type === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
+  if (typeof content !== "number") labels.set(content);
+  return labels;
+}
+
+function labelTable(classes: number, regions: readonly number[] | undefined, type: LabelType): LabelValues {
   if (regions !== undefined && regions.length > classes) {
     throw new NnprepError(
       "SHAPE_MISMATCH",
@@ -45,15 +68,16 @@ function labelTable(classes: number, regions: readonly number[] | undefined): Ui
     );
   }
   const labels = regions === undefined ? Array.from({ length: classes }, (_, c) => c) : [0, ...regions];
-  const unfit = labels.find((label) => !Number.isInteger(label) || label < 0 || label > LARGEST_LABEL);
+  const largest = LARGEST_LABEL[type];
+  const unfit = labels.find((label) => !Number.isInteger(label) || label < 0 || label > largest);
   if (unfit !== undefined) {
     throw new NnprepError(
       "UNSUPPORTED",
-      `label ${unfit} does not fit the 8 bits that segmentations are written with; labels from 0 to ${LARGEST_LABEL} do`,
-      { found: unfit, expected: LARGEST_LABEL },
+      `label ${unfit} does not fit the ${type === "uint8" ? 8 : 16} bits that segmentations are written with; labels from 0 to ${largest} do`,
+      { found: unfit, expected: largest },
     );
   }
-  return Uint8Array.from(labels);
+  return labelArray(type, labels);
 }
 
 function checkBox(box: Box3, shape: Shape3): void {
@@ -67,19 +91,22 @@ function checkBox(box: Box3, shape: Shape3): void {
 }
 
 /**
- * Probabilities to labels on the scan's grid: resampled linearly, decided (first largest class, or last region above
- * 0.5), pasted into zeros. Equal to nnU-Net 1.7.1's `save_segmentation_nifti_from_softmax` in every voxel. The
- * resampled probabilities never exist: memory is the labels, two planes of the source, and a window below 64 MiB.
+ * Probabilities or logits to labels on the scan's grid: resampled linearly, rounded, decided (first largest class, or
+ * last region above the threshold), pasted into zeros. Equal to nnU-Net in every voxel. The resampled values never exist:
+ * memory is the labels, two planes of the source, and a window below 64 MiB.
  *
- * @throws NnprepError SHAPE_MISMATCH, UNSUPPORTED (labels above 255), ABORTED
+ * @throws NnprepError SHAPE_MISMATCH, UNSUPPORTED (labels that do not fit their type), ABORTED
  */
-export async function restoreLabels(source: Probabilities, settings: RestoreSettings): Promise<RestoredLabels> {
+export async function restoreLabels<T extends LabelType>(
+  source: Probabilities,
+  settings: RestoreSettings<T>,
+): Promise<RestoredLabels<T>> {
   const { shape, box, separateAxis, axes = UNCHANGED } = settings;
   checkBox(box, shape);
   const order = inverseAxes(axes);
   const regions = settings.regions;
-  const classes = regions === undefined ? source.classes : Math.min(source.classes, regions.length);
-  const table = labelTable(source.classes, regions);
+  const classes = regions === undefined ? source.classes : Math.min(source.classes, regions.labels.length);
+  const table = labelTable(source.classes, regions?.labels, settings.labelType);
   const newShape = permute(boxShape(box) as [number, number, number], axes);
   const decider = new SliceDecider({
     classes,
@@ -88,10 +115,10 @@ export async function restoreLabels(source: Probabilities, settings: RestoreSett
     order,
     nearestAxis: separateAxis === null ? null : (order[separateAxis] as number),
     precision: settings.precision ?? precisionOf(source),
-    regions: regions !== undefined,
+    threshold: regions?.threshold ?? null,
     labels: table,
   });
-  const labels = new Uint8Array(voxelCount(shape));
+  const labels = labelArray(settings.labelType, voxelCount(shape));
   const write = rowWriter(labels, shape, box, axes, newShape);
   const feed = await openFeed(source);
   for (const run of decider.runs) {
@@ -107,16 +134,16 @@ export async function restoreLabels(source: Probabilities, settings: RestoreSett
     decider.decide(run, (c, plane) => feed.plane(c, plane), write);
     settings.onProgress?.(run.slices[1], newShape[0]);
   }
-  return { labels, range: decider.range };
+  return { labels: labels as LabelArrays[T], range: decider.range };
 }
 
 /** Writes rows of the source's axes to their place in the scan. */
-function rowWriter(labels: Uint8Array, shape: Shape3, box: Box3, axes: Axes3, rowShape: Shape3) {
+function rowWriter(labels: LabelValues, shape: Shape3, box: Box3, axes: Axes3, rowShape: Shape3) {
   const fileStrides = [shape[1] * shape[2], shape[2], 1] as const;
   const strides = axes.map((axis) => fileStrides[axis] as number) as [number, number, number];
   const origin = box.reduce((sum, [low], axis) => sum + low * (fileStrides[axis] as number), 0);
   const columns = rowShape[2];
-  return (slice: number, firstRow: number, values: Uint8Array) => {
+  return (slice: number, firstRow: number, values: LabelValues) => {
     const rows = values.length / columns;
     if (strides[2] === 1 && strides[1] === columns) {
       labels.set(values, origin + slice * strides[0] + firstRow * columns);

@@ -18,6 +18,10 @@ function arrayOf(golden: GoldenArray): ProbabilityArray {
   return { classes, shape: [a0, a1, a2], data: decode<Float32Array | Uint16Array>(golden) };
 }
 
+function regionsOf(labels: readonly number[] | null): RestoreSettings["regions"] {
+  return labels === null ? undefined : { labels, threshold: 0.5 };
+}
+
 function settingsOf(golden: (typeof cases)[number]): RestoreSettings {
   const shape = golden.before as unknown as Shape3;
   const box = golden.box.map(([low], axis) => [
@@ -25,7 +29,7 @@ function settingsOf(golden: (typeof cases)[number]): RestoreSettings {
     Math.min((low as number) + (golden.after[axis] as number), shape[axis] as number),
   ]) as unknown as Box3;
   const axis = separateAxis(golden.spacing as unknown as Vec3, golden.target as unknown as Vec3, RULE);
-  return { shape, box, separateAxis: axis, regions: golden.regions ?? undefined };
+  return { shape, box, separateAxis: axis, regions: regionsOf(golden.regions), labelType: "uint8" };
 }
 
 describe("save_segmentation_nifti_from_softmax", () => {
@@ -40,7 +44,8 @@ describe("save_segmentation_nifti_from_softmax", () => {
       box: golden.box as unknown as Box3,
       separateAxis: separateAxis(golden.spacing as unknown as Vec3, golden.spacing as unknown as Vec3, RULE),
       axes: golden.axes as unknown as Axes3,
-      regions: golden.regions ?? undefined,
+      regions: regionsOf(golden.regions),
+      labelType: "uint8",
     });
     expect(countDifferences(labels, decode(golden.expected))).toBe(0);
   });
@@ -90,7 +95,7 @@ test("probabilities come back class by class in the file's axes", async () => {
   const shape = box.map(([, high]) => high) as unknown as Shape3;
   const all: Float32Array[] = [];
   for await (const values of restoreProbabilities(source, settings)) all.push(values);
-  const { labels } = await restoreLabels(source, { ...settings, box, shape });
+  const { labels } = await restoreLabels(source, { ...settings, box, shape, labelType: "uint8" });
   expect(all.length).toBe(source.classes);
   const best = labels.map((_, i) => all.reduce((top, values, c) => (values[i]! > all[top]![i]! ? c : top), 0));
   expect(countDifferences(labels, best)).toBe(0);
@@ -119,7 +124,7 @@ const box: Box3 = [
   [0, 2],
   [0, 2],
 ];
-const settings: RestoreSettings = { shape: [2, 2, 2], box, separateAxis: null };
+const settings: RestoreSettings = { shape: [2, 2, 2], box, separateAxis: null, labelType: "uint8" };
 
 test("the range tells of values that are no probabilities", async () => {
   const data = Float32Array.of(0.5, -2, 0.25, 3, 0.5, 0.5, 0.5, 0.5);
@@ -135,15 +140,19 @@ test("what does not fit is refused by name", async () => {
   await expect(restoreLabels({ ...source, classes: 3 }, settings)).rejects.toThrow(/16 values, but 3 classes of shape/);
   await expect(restoreLabels({ ...source, shape: [2, 2, 0] }, settings)).rejects.toThrow(/at least 1/);
   await expect(restoreLabels(source, { ...settings, shape: [2, 2, 1] })).rejects.toThrow(/does not lie in a scan/);
-  await expect(restoreLabels(source, { ...settings, regions: [1, 256] })).rejects.toThrow(/label 256 does not fit/);
-  await expect(restoreLabels(source, { ...settings, regions: [1, 2, 3] })).rejects.toThrow(/3 regions \(1, 2, 3\)/);
+  await expect(restoreLabels(source, { ...settings, regions: { labels: [1, 256], threshold: 0.5 } })).rejects.toThrow(
+    /label 256 does not fit/,
+  );
+  await expect(restoreLabels(source, { ...settings, regions: { labels: [1, 2, 3], threshold: 0.5 } })).rejects.toThrow(
+    /3 regions \(1, 2, 3\)/,
+  );
   const many: ProbabilityArray = { classes: 257, shape: [1, 1, 1], data: new Float32Array(257) };
   const one: Box3 = [
     [0, 1],
     [0, 1],
     [0, 1],
   ];
-  await expect(restoreLabels(many, { shape: [1, 1, 1], box: one, separateAxis: null })).rejects.toThrow(/label 256/);
+  await expect(restoreLabels(many, { ...settings, shape: [1, 1, 1], box: one })).rejects.toThrow(/label 256/);
   const short = { classes: 2, shape: [2, 2, 2] as Shape3, precision: "float32" as const };
   await expect(restoreLabels({ ...short, slabs: [data.subarray(8)] }, settings)).rejects.toThrow(/after 1 of 2 planes/);
   await expect(restoreLabels({ ...short, slabs: [data, data].map((x) => x.subarray(3)) }, settings)).rejects.toThrow(

@@ -32,7 +32,7 @@ export async function predictNextStage(
 ): Promise<Uint8Array> {
   const box = shape.map((n) => [0, n]) as unknown as Box3;
   const axes = transposed ? IDENTITY : inverseAxes(transposeForward);
-  const { labels } = await restoreLabels(probabilities, { shape, box, separateAxis: null, axes });
+  const { labels } = await restoreLabels(probabilities, { shape, box, separateAxis: null, axes, labelType: "uint8" });
   return labels;
 }
 

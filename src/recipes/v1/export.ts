@@ -73,6 +73,8 @@ const PERMUTATIONS: readonly Axes3[] = [
 const IDENTITY = PERMUTATIONS[0] as Axes3;
 /** Probabilities may leave [0, 1] by what float16 and a sum of classes make of them. */
 const SLACK = 1e-3;
+/** A voxel belongs to a region where its probability is above this. */
+const REGION_THRESHOLD = 0.5;
 
 function required<T>(value: T | undefined, key: string): T {
   if (value !== undefined) return value;
@@ -142,7 +144,7 @@ function settingsFor(
   source: Probabilities,
   properties: ExportProperties,
   options: ExportOptions,
-): { settings: RestoreSettings; warnings: ExportWarning[] } {
+): { settings: RestoreSettings<"uint8">; warnings: ExportWarning[] } {
   const { transposed = false, transposeForward } = options;
   if (transposed && transposeForward === undefined) {
     throw new NnprepError(
@@ -160,7 +162,8 @@ function settingsFor(
       box: boxInScan(shape, properties),
       separateAxis: axis,
       axes,
-      regions,
+      regions: regions === undefined ? undefined : { labels: regions, threshold: REGION_THRESHOLD },
+      labelType: "uint8",
       precision: options.precision,
       onProgress: options.onProgress,
       signal: options.signal,

@@ -14,7 +14,7 @@ import {
 } from "../src/kernels/argmax-job";
 
 /** Rounds to a multiple of the 11th bit of x, ties to even: float64 to float16, still held as float64. */
-function roundToHalf(x: f64): f64 {
+export function roundToHalf(x: f64): f64 {
   const bits = reinterpret<u64>(x);
   let exponent = <i32>((bits >> 52) & 0x7ff) - 1023;
   if (exponent > 15) return abs(x) < 65520 ? x : x * Infinity;

@@ -1,6 +1,7 @@
 export * from "./accumulate-windows";
 export * from "./argmax";
 export * from "./blosc2";
+export * from "./class-probabilities";
 export * from "./clean";
 export * from "./cubic/envelope";
 export * from "./cubic/exact-coefficients";

@@ -3,7 +3,7 @@ import type { Axes3, Shape3 } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
 import * as field from "./argmax-job.js";
 import type { FloatValues } from "./half.js";
-import { type LinearTaps, linearTaps, nearestIndices, type RowRun, rowRuns } from "./taps.js";
+import { axisTaps, type LinearTaps, type RowRun, rowRuns } from "./taps.js";
 
 interface ArgmaxExports {
   widenHalves(input: number, count: number, output: number): void;
@@ -70,15 +70,6 @@ const OUTPUT_BYTES = 4 << 20;
 const UNIT = 2 ** -24;
 /** Above this float32 sums might overflow. */
 const HUGE = 1e29;
-
-/** Taps of an axis: linear, nearest, or each sample itself where nothing is resampled. */
-function axisTaps(n: number, m: number, kind: "linear" | "nearest" | "itself"): LinearTaps {
-  if (kind === "linear") return linearTaps(n, m);
-  const low = kind === "nearest" ? nearestIndices(n, m) : Int32Array.from({ length: m }, (_, k) => k);
-  const weights = new Float64Array(2 * m);
-  for (let k = 0; k < m; k++) weights[2 * k] = 1;
-  return { low, high: low, weights };
-}
 
 interface Slot {
   readonly plane: number;

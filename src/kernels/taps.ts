@@ -49,6 +49,15 @@ export function linearTaps(n: number, m: number): LinearTaps {
   return { low, high, weights };
 }
 
+/** Two taps per output sample of one kind: the two of linear interpolation, the nearest sample, or each sample itself. */
+export function axisTaps(n: number, m: number, kind: "linear" | "nearest" | "itself"): LinearTaps {
+  if (kind === "linear") return linearTaps(n, m);
+  const low = kind === "nearest" ? nearestIndices(n, m) : Int32Array.from({ length: m }, (_, k) => k);
+  const weights = new Float64Array(2 * m);
+  for (let k = 0; k < m; k++) weights[2 * k] = 1;
+  return { low, high: low, weights };
+}
+
 /** Bytes of an entry of the table that `storeLinearTaps` writes. */
 export const LINEAR_ENTRY = 24;
 

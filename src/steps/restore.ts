@@ -31,6 +31,8 @@ export interface RestoreSettings<T extends LabelType = LabelType> {
   readonly separateAxis: number | null;
   /** `transpose_forward`, if the probabilities still have the network's axes: axis i of them is axis `[i]` of the file. */
   readonly axes?: Axes3 | undefined;
+  /** Whose axes the reference has while it resamples, which orders its sums: the file's (default), or the source's. */
+  readonly summedIn?: "file" | "source" | undefined;
   /** Without it the largest class wins. */
   readonly regions?: RegionRule | undefined;
   readonly labelType: T;
@@ -49,10 +51,11 @@ export interface RestoredLabels<T extends LabelType = LabelType> {
   readonly range: Readonly<ValueRange>;
 }
 
-const UNCHANGED: Axes3 = [0, 1, 2];
+export const UNCHANGED: Axes3 = [0, 1, 2];
 const LARGEST_LABEL: Record<LabelType, number> = { uint8: 0xff, uint16: 0xffff };
 
-function labelArray(type: LabelType, content: number | readonly number[]): LabelValues {
+/** Zeros, or the given labels. */
+export function labelArray(type: LabelType, content: number | readonly number[]): LabelValues {
   const length = typeof content === "number" ? content : content.length;
   const labels = type === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
   if (typeof content !== "number") labels.set(content);
@@ -101,7 +104,7 @@ export async function restoreLabels<T extends LabelType>(
   source: Probabilities,
   settings: RestoreSettings<T>,
 ): Promise<RestoredLabels<T>> {
-  const { shape, box, separateAxis, axes = UNCHANGED } = settings;
+  const { shape, box, axes = UNCHANGED } = settings;
   checkBox(box, shape);
   const order = inverseAxes(axes);
   const regions = settings.regions;
@@ -112,8 +115,8 @@ export async function restoreLabels<T extends LabelType>(
     classes,
     shape: source.shape,
     newShape,
-    order,
-    nearestAxis: separateAxis === null ? null : (order[separateAxis] as number),
+    order: settings.summedIn === "source" ? UNCHANGED : order,
+    nearestAxis: nearestAxisOf(settings),
     precision: settings.precision ?? precisionOf(source),
     threshold: regions?.threshold ?? null,
     labels: table,
@@ -137,23 +140,39 @@ export async function restoreLabels<T extends LabelType>(
   return { labels: labels as LabelArrays[T], range: decider.range };
 }
 
-/** Writes rows of the source's axes to their place in the scan. */
-function rowWriter(labels: LabelValues, shape: Shape3, box: Box3, axes: Axes3, rowShape: Shape3) {
+/** The separate axis in the source's frame. */
+export function nearestAxisOf({ separateAxis, axes = UNCHANGED }: Pick<RestoreSettings, "separateAxis" | "axes">) {
+  return separateAxis === null ? null : (inverseAxes(axes)[separateAxis] as number);
+}
+
+/** Values that lie in rows. */
+interface Row extends ArrayLike<number> {
+  subarray(from: number, to: number): ArrayLike<number>;
+}
+
+/** Writes rows of the source's axes to their place in the scan. `rowShape`: the box, in the source's axes. */
+export function rowWriter(
+  target: LabelValues | Float32Array,
+  shape: Shape3,
+  box: Box3,
+  axes: Axes3,
+  rowShape: Shape3,
+): (slice: number, firstRow: number, values: Row) => void {
   const fileStrides = [shape[1] * shape[2], shape[2], 1] as const;
   const strides = axes.map((axis) => fileStrides[axis] as number) as [number, number, number];
   const origin = box.reduce((sum, [low], axis) => sum + low * (fileStrides[axis] as number), 0);
   const columns = rowShape[2];
-  return (slice: number, firstRow: number, values: LabelValues) => {
+  return (slice, firstRow, values) => {
     const rows = values.length / columns;
     if (strides[2] === 1 && strides[1] === columns) {
-      labels.set(values, origin + slice * strides[0] + firstRow * columns);
+      target.set(values, origin + slice * strides[0] + firstRow * columns);
       return;
     }
     for (let row = 0; row < rows; row++) {
       const to = origin + slice * strides[0] + (firstRow + row) * strides[1];
       const from = row * columns;
-      if (strides[2] === 1) labels.set(values.subarray(from, from + columns), to);
-      else for (let k = 0; k < columns; k++) labels[to + k * strides[2]] = values[from + k] as number;
+      if (strides[2] === 1) target.set(values.subarray(from, from + columns), to);
+      else for (let k = 0; k < columns; k++) target[to + k * strides[2]] = values[from + k] as number;
     }
   };
 }

@@ -90,7 +90,7 @@ export function separateAxisOf(
 ): number | null {
   if (rule.kind === "none") return null;
   if (rule.kind === "default" && rule.order === 1 && rule.orderZ === 0 && !rule.isSeg) {
-    return separateAxis(first, second, rule.forceSeparateZ);
+    return separateAxis(first, second, { force: rule.forceSeparateZ, threshold: rule.separateZThreshold });
   }
   const found = rule.kind === "torch" ? "resample_torch_fornnunet" : `order ${rule.order} and order_z ${rule.orderZ}`;
   throw new NnprepError(

@@ -129,11 +129,22 @@ function start(place: HTMLElement, packed: PackedScene): void {
     event.preventDefault();
     draw();
   });
-  for (const box of document.querySelectorAll<HTMLInputElement>("#surface-labels input")) {
-    box.addEventListener("change", () => {
+  const boxes = document.querySelectorAll<HTMLInputElement>('#surface-labels input[type="checkbox"]');
+  const show = () => {
+    for (const box of boxes) {
       const mesh = meshes.get(Number(box.value));
       if (mesh !== undefined) mesh.visible = box.checked;
-      draw();
+    }
+    draw();
+  };
+  for (const box of boxes) box.addEventListener("change", show);
+  for (const [id, checked] of [
+    ["surface-all", true],
+    ["surface-none", false],
+  ] as const) {
+    document.getElementById(id)?.addEventListener("click", () => {
+      for (const box of boxes) box.checked = checked;
+      show();
     });
   }
   const opacity = document.getElementById("surface-opacity") as HTMLInputElement | null;

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
+import { formatVoxels } from "../core/grid-text.js";
 import { type Axes3, cascadeDataset, FolderStore, type LabelRule } from "../node.js";
 import { permutation } from "./export-options.js";
 import { runFolderCommand } from "./folder-command.js";
 import { addCommandOptions, type CommandOptions, labelRuleOption } from "./options.js";
-import { formatMebibytes, formatVoxels } from "./table.js";
+import { formatMebibytes } from "./table.js";
 
 interface CascadeCommandOptions extends CommandOptions {
   readonly input: string;

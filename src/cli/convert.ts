@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
+import { formatSpacing, formatVoxels } from "../core/grid-text.js";
 import {
   canWriteVolume,
   FolderStore,
@@ -16,7 +17,6 @@ import { type CommandReport, runCommand } from "./command-runner.js";
 import { convertMsdTask, convertTask, type TaskConversionOptions } from "./convert-task.js";
 import { addCommandOptions } from "./options.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
-import { formatSpacing, formatVoxels } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 interface ConvertOptions extends ScanOptions, TaskConversionOptions {

@@ -1,11 +1,12 @@
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
+import { formatVoxels } from "../core/grid-text.js";
 import { type EnsembledCase, ensembleDataset, FolderStore, loadPostprocessing, type Postprocessing } from "../node.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
-import { formatMebibytes, formatVoxels } from "./table.js";
+import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 interface EnsembleCommandOptions extends CommandOptions, ExportOptionValues {

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
+import { formatVoxels } from "../core/grid-text.js";
 import { type ExportedCase, exportDataset, FolderStore } from "../node.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
-import { formatMebibytes, formatVoxels } from "./table.js";
+import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 interface ExportCommandOptions extends CommandOptions, ExportOptionValues {

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { Command } from "commander";
 import { plainError } from "../core/errors.js";
+import { formatNumber, formatSpacing } from "../core/grid-text.js";
 import {
   axisCodesOf,
   type DicomSeries,
@@ -13,7 +14,6 @@ import {
 } from "../node.js";
 import { runCommand } from "./command-runner.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
-import { formatNumber, formatSpacing } from "./table.js";
 
 interface InfoOptions extends ScanOptions {
   readonly json: boolean;

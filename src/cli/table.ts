@@ -19,19 +19,6 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
-/** At most three significant decimals, no trailing zeros. */
-export function formatNumber(value: number): string {
-  return String(Number(value.toFixed(3)));
-}
-
-export function formatSpacing(spacing: readonly number[]): string {
-  return spacing.map(formatNumber).join(" x ");
-}
-
-export function formatVoxels(shape: readonly number[]): string {
-  return shape.join(" x ");
-}
-
 export function formatMebibytes(bytes: number | null): string {
   return bytes === null ? "?" : `${Math.round(bytes / 2 ** 20)} MiB`;
 }

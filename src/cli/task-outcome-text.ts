@@ -1,4 +1,5 @@
 import { plainError } from "../core/errors.js";
+import { formatSpacing, formatVoxels } from "../core/grid-text.js";
 import {
   type CaseOutcome,
   type CroppedGrid,
@@ -9,7 +10,7 @@ import {
   type PreprocessedStage,
 } from "../node.js";
 import { hasFailed, type TaskOutcome } from "./pipeline.js";
-import { formatMebibytes, formatSpacing, formatTable, formatVoxels } from "./table.js";
+import { formatMebibytes, formatTable } from "./table.js";
 
 /** Everything that was done on one task, for people. */
 export function formatTaskOutcome(outcome: TaskOutcome): string {

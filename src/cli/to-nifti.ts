@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
+import { formatSpacing, formatVoxels } from "../core/grid-text.js";
 import { FolderStore, inFile, loadArrays, loadProperties, unstackCase, type Volume, writeVolume } from "../node.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
-import { formatSpacing, formatVoxels } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 interface ToNiftiOptions {

@@ -1,5 +1,6 @@
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
+import { formatVoxels } from "../core/grid-text.js";
 import {
   cropCase,
   FolderStore,
@@ -15,7 +16,6 @@ import {
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { compressionOption } from "./options.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
-import { formatVoxels } from "./table.js";
 
 interface ToNpzOptions extends ScanOptions {
   readonly output: string;

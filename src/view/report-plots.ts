@@ -79,18 +79,20 @@ export interface StripPlot {
   readonly title: string;
   readonly unit: string;
   readonly rows: readonly StripRow[];
+  /** Where the axis ends, whatever the values are: 100 for percent. */
+  readonly most?: number;
   /** A value that all cases are taken to, drawn as a line per row. */
   readonly targets?: readonly (number | null)[];
 }
 
 /** One dot per case and a bar at the median, a row for each kind of value; logarithmic where values differ widely. */
-export function stripPlot({ title, unit, rows, targets = [] }: StripPlot): Markup {
+export function stripPlot({ title, unit, rows, targets = [], most: end }: StripPlot): Markup {
   const all = [...rows.flatMap((row) => row.values), ...targets.filter((target) => target !== null)];
   const positive = all.filter((value) => value > 0);
   const least = positive.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = positive.reduce((a, b) => Math.max(a, b), 0);
-  const logarithmic = positive.length === all.length && most / least > 30;
-  const scale = scaleOver(all, logarithmic);
+  const logarithmic = end === undefined && positive.length === all.length && most / least > 30;
+  const scale = scaleOver(end === undefined ? all : [...all, end], logarithmic);
   const height = rows.length * 34 + 52;
   const body = rows.map((row, i) => {
     const y = i * 34 + 22;

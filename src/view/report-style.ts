@@ -4,7 +4,7 @@ export const REPORT_STYLE = `
 @media (prefers-color-scheme:dark){:root{--page:#10181c;--card:#18232a;--text:#e4edf0;--soft:#a4b6be;--line:#2e3e47;--accent:#66c2c4;--fill:#4d8f94;--good:#7fd6a2;--warn:#f0c06a;--bad:#ff9d94;--tint:#17353a}}
 *{box-sizing:border-box}
 html{scroll-padding-top:56px}
-body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+body{margin:0;overflow-wrap:anywhere;background:var(--page);color:var(--text);font:15px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 a{color:var(--accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 header,main{max-width:1180px;margin:0 auto;padding:16px 20px}
@@ -39,7 +39,7 @@ svg .median{stroke:var(--text);stroke-width:2.5}
 svg .target{fill:var(--bad)}
 svg .bars rect{fill:var(--fill)}
 svg .mark{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:6px 0}
 caption{text-align:left;font-weight:500;padding-bottom:4px}
 th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
@@ -47,7 +47,8 @@ th{font-weight:500}
 thead th{color:var(--soft);font-size:13px}
 details{margin:10px 0}
 summary{cursor:pointer;color:var(--accent)}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:10px;margin:8px 0 18px}
+.pictures{display:flex;flex-wrap:wrap;gap:14px 22px;margin:8px 0 18px}
+.group{display:grid;grid-template-columns:repeat(var(--pictures),minmax(0,1fr));gap:6px;width:calc(var(--pictures)*230px);max-width:100%}
 .pictures img{width:100%;height:auto;display:block;background:#000;border-radius:4px}
 .pictures figcaption{font-weight:400;font-size:13px;color:var(--soft);margin:4px 0 0}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;padding:0;margin:8px 0}
@@ -61,6 +62,8 @@ summary{cursor:pointer;color:var(--accent)}
 #surface{position:relative;height:min(70vh,560px);background:#0d1015;border-radius:6px;overflow:hidden}
 #surface canvas{display:block;width:100%;height:100%;touch-action:none}
 #surface-labels{display:flex;flex-wrap:wrap;gap:4px 18px;border:0;padding:0;margin:10px 0}
+#surface-labels button{font:inherit;color:var(--accent);background:none;border:1px solid var(--line);border-radius:6px;padding:1px 10px;cursor:pointer}
 #surface-labels legend{padding:0;color:var(--soft)}
+@media (max-width:600px){header,main{padding:12px 10px}section{padding:12px 12px}nav ul{padding:8px 10px}th,td{padding-right:10px}header h1{font-size:21px}svg{font-size:20px}}
 @media print{:root{--page:#fff;--card:#fff;--text:#000;--soft:#333;--line:#bbb;--fill:#777}body{font-size:11pt}nav,details:not([open]){display:none}section{border:0;padding:0;break-inside:auto}figure,tr,.pictures figure{break-inside:avoid}h2,h3{break-after:avoid}}
 `;

@@ -63,12 +63,14 @@ export function packSurfaces(surfaces: readonly ReportSurface[]): string {
   return JSON.stringify({ stepMm, originMm: low, surfaces: packed });
 }
 
+const ALL_OR_NONE = html`<button type="button" id="surface-all">all</button><button type="button" id="surface-none">none</button>`;
+
 /** The section with the turnable picture, its controls and its data; the script comes at the end of the page. */
 export function surfaceMarkup({ caseName, surfaces }: ReportScene): Markup {
   const css = ([r, g, b]: Color) => `rgb(${r} ${g} ${b})`;
   return html`<p>Reference labels (<code>labelsTr</code>) of <code>${caseName}</code> as smooth surfaces; predictions are not drawn here. Drag to turn, wheel or pinch to come nearer; with the keyboard: arrows and + −. It begins with a view from the front: the patient's right is on the left.</p>
 <div id="surface"><canvas tabindex="0" role="img" aria-label="${`Turnable surfaces of ${surfaces.map(({ name }) => name).join(", ")} of case ${caseName}`}"></canvas></div>
-<fieldset id="surface-labels"><legend>Shown</legend>${surfaces.map(
+<fieldset id="surface-labels"><legend>Shown</legend>${surfaces.length > 1 ? ALL_OR_NONE : ""}${surfaces.map(
     ({ label, name, color }) =>
       html`<label><input type="checkbox" value="${label}" checked> <span class="swatch" style="background:${css(color)}"></span>${name}</label>`,
   )}<label>Opacity <input type="range" id="surface-opacity" min="0.15" max="1" step="0.05" value="${surfaces.length > 1 ? 0.55 : 1}"></label></fieldset>`;

@@ -23,7 +23,8 @@ export interface ReportPicture {
 export interface ReportCase {
   readonly name: string;
   readonly text: string;
-  readonly pictures: readonly ReportPicture[];
+  /** Pictures that belong side by side: before and after; reference, prediction and difference. */
+  readonly groups: readonly (readonly ReportPicture[])[];
 }
 
 export interface ReportFinding {
@@ -40,7 +41,7 @@ export interface ReportGrid {
   /** Slowest axis first. */
   readonly shape: Shape3;
   readonly spacingMm: Vec3;
-  /** Share of the voxels that cropping left, if known. */
+  /** Share of the voxels that the case was cropped to, if known. */
   readonly kept: number | null;
 }
 
@@ -54,6 +55,14 @@ export interface ReportScores {
   readonly failures: readonly string[];
 }
 
+export interface ReportLabel {
+  readonly value: number;
+  readonly name: string;
+  readonly color: string;
+  /** True if none of the cases that were read has it. */
+  readonly absent?: boolean;
+}
+
 /** Everything that a report shows; parts that are not there say how to get them. */
 export interface ReportData {
   readonly title: string;
@@ -61,7 +70,7 @@ export interface ReportData {
   readonly made: string;
   readonly numbers: readonly { readonly name: string; readonly value: string }[];
   readonly notes: readonly string[];
-  readonly labels: readonly { readonly value: number; readonly name: string; readonly color: string }[];
+  readonly labels: readonly ReportLabel[];
   readonly plots: readonly StripPlot[];
   readonly histograms: readonly Histogram[] | ReportGap;
   readonly grids: readonly ReportGrid[];
@@ -80,6 +89,8 @@ export interface ReportPlan {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** Said of everything that shows pictures of patients. */
+const DISCLAIMER = "Research software, not a medical device.";
 /** Dice below this stands out in the table. */
 const POOR = 0.5;
 
@@ -94,16 +105,28 @@ const isGap = (part: object): part is ReportGap => "missing" in part;
 const inXyz = (values: readonly number[]): string => [...values].reverse().map(formatRounded).join(" × ");
 
 function overview({ numbers, notes, labels, plots, histograms, grids }: ReportData): Markup {
-  const swatches = labels.map(
-    ({ value, name, color }) => html`<li><span class="swatch" style="background:${color}"></span>${value} ${name}</li>`,
-  );
   return html`<dl class="numbers">${numbers.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-${labels.length === 0 ? "" : html`<h3>Labels</h3><ul class="legend">${swatches}</ul>`}
+${labels.length === 0 ? "" : html`<h3>Labels</h3>${legend(labels)}`}
 ${notes.map((note) => html`<p class="hint">${note}</p>`)}
 <div class="plots">${plots.map(stripPlot)}</div>
 <h3>Intensities of the labelled voxels</h3>
 ${isGap(histograms) ? gap(histograms) : html`<div class="plots">${histograms.map(histogramPlot)}</div>`}
 ${grids.length === 0 ? "" : gridDetails(grids)}`;
+}
+
+/** Labels with their colours; those that no case has are folded away. */
+function legend(labels: readonly ReportLabel[]): Markup {
+  const list = (some: readonly ReportLabel[]) =>
+    html`<ul class="legend">${some.map(
+      ({ value, name, color }) =>
+        html`<li><span class="swatch" style="background:${color}"></span>${value} ${name}</li>`,
+    )}</ul>`;
+  const absent = labels.filter((label) => label.absent === true);
+  const folded =
+    absent.length === 0
+      ? ""
+      : html`<details><summary>${absent.length} of ${labels.length} labels in none of the cases that were read</summary>${list(absent)}</details>`;
+  return html`${list(labels.filter((label) => label.absent !== true))}${folded}`;
 }
 
 function gridDetails(grids: readonly ReportGrid[]): Markup {
@@ -113,7 +136,7 @@ function gridDetails(grids: readonly ReportGrid[]): Markup {
     inXyz(spacingMm),
     kept === null ? "–" : `${formatRounded(100 * kept)} %`,
   ]);
-  return html`<details><summary>All cases as a table</summary>${htmlTable("Cases", ["Case", "Voxels x × y × z", "Spacing mm", "Left by cropping"], rows)}</details>`;
+  return html`<details><summary>All cases as a table</summary>${htmlTable("Cases", ["Case", "Voxels (x × y × z)", "Spacing, mm (x × y × z)", "Cropped to"], rows)}</details>`;
 }
 
 function planSection(plan: ReportData["plan"]): Markup {
@@ -135,12 +158,13 @@ function findingsSection(findings: ReportData["findings"]): Markup {
   return html`<p>${checked}.</p><ul class="findings">${items}</ul>`;
 }
 
-function caseMarkup({ name, text, pictures }: ReportCase): Markup {
-  const figures = pictures.map(
-    ({ url, width, height, caption }) =>
-      html`<figure><img src="${url}" width="${width}" height="${height}" alt="${`${name}: ${caption}`}"><figcaption>${caption}</figcaption></figure>`,
+function caseMarkup({ name, text, groups }: ReportCase): Markup {
+  const figure = ({ url, width, height, caption }: ReportPicture) =>
+    html`<figure><img src="${url}" width="${width}" height="${height}" alt="${`${name}: ${caption}`}"><figcaption>${caption}</figcaption></figure>`;
+  const sideBySide = groups.map(
+    (group) => html`<div class="group" style="--pictures:${group.length}">${group.map(figure)}</div>`,
   );
-  return html`<h3>${name}</h3><p class="hint">${text}</p><div class="pictures">${figures}</div>`;
+  return html`<h3>${name}</h3><p class="hint">${text}</p><div class="pictures">${sideBySide}</div>`;
 }
 
 function scoresSection({ scores, worst }: ReportData): Markup {
@@ -148,12 +172,17 @@ function scoresSection({ scores, worst }: ReportData): Markup {
   const { source, labels, rows, means, failures } = scores;
   const cell = (value: number) =>
     value < POOR ? html`<span class="poor">${value.toFixed(3)}</span>` : Number.isNaN(value) ? "–" : value.toFixed(3);
-  const table = rows.map(({ name, mean, dice }) => [name, cell(mean), ...dice.map(cell)]);
+  // Columns of labels that neither side has anywhere would be dashes from top to bottom.
+  const there = labels.map((_, k) => k).filter((k) => rows.some(({ dice }) => !Number.isNaN(dice[k])));
+  const absent = labels.length - there.length;
+  const left = absent === 0 ? "" : html` ${absent} of ${labels.length} labels are in no case and left out.`;
+  const pick = <T>(values: readonly T[]) => there.map((k) => values[k] as T);
+  const table = rows.map(({ name, mean, dice }) => [name, cell(mean), ...pick(dice).map(cell)]);
   const all = means.filter((value) => !Number.isNaN(value));
   const total = all.reduce((sum, value) => sum + value, 0) / Math.max(1, all.length);
-  return html`<p>${source}. Worst cases first; below ${POOR} in colour; – where neither prediction nor reference has the label.</p>
+  return html`<p>${source}. Worst cases first; below ${POOR} in colour; – where neither prediction nor reference has the label.${left}</p>
 ${failures.map((text) => html`<p class="missing">${text}</p>`)}
-${htmlTable("Dice", ["Case", "Mean", ...labels], [["All cases", cell(total), ...means.map(cell)], ...table])}
+${htmlTable("Dice", ["Case", "Mean", ...pick(labels)], [["All cases", cell(total), ...pick(means).map(cell)], ...table])}
 ${worst.map(caseMarkup)}`;
 }
 
@@ -190,7 +219,7 @@ export function formatHtmlReport(data: ReportData, viewerScript: string): string
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark"><title>${data.title}</title><style>${new Markup(REPORT_STYLE)}</style></head><body>
-<header><h1>${data.title}</h1><p>${data.made}</p></header>
+<header><h1>${data.title}</h1><p>${data.made}</p><p>${DISCLAIMER}</p></header>
 <nav aria-label="Sections"><ul>${parts.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
 <main>${parts.map(([id, title, body]) => section(id, title, body))}</main>
 ${scripts}</body></html>

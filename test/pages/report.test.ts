@@ -167,7 +167,7 @@ test("says what is wrong with its arguments before it reads a case", async () =>
   };
   const unknown = await report("--case", "nobody");
   expect(unknown.code).toBe(2);
-  expect(unknown.stderr).toContain("the task has no such training case; it has case_a, case_b, case_c");
+  expect(unknown.stderr).toContain("has no such training case; it has case_a, case_b, case_c");
   const nowhere = await report("--predictions", join(folder, "nowhere"));
   expect(nowhere.code).toBe(1);
   expect(nowhere.stderr).toContain("nowhere: there is no such folder");

@@ -1,17 +1,16 @@
-import { foregroundVoxels, type Histogram, loadVolume, type ReportGrid, type Store, type Volume } from "../node.js";
+import type { Volume } from "../core/volume.js";
+import { loadVolume } from "../recipes/v1/stages/case-files.js";
+import type { Store } from "../runner/store.js";
+import { foregroundVoxels } from "../steps/intensity.js";
+import type { ReportGrid } from "../view/report.js";
+import type { Histogram } from "../view/report-plots.js";
+import type { CasePaths } from "./source.js";
 
 /** A report shows sheared files as they are. */
 const LOOKING = { nifti: { allow: ["sheared"] } } as const;
 /** Voxels that the histograms of all cases together hold, so that memory does not grow with the dataset. */
 const HISTOGRAM_VOXELS = 2_000_000;
 const BINS = 64;
-
-/** Files of one case inside the task's folder. */
-export interface CasePaths {
-  readonly identifier: string;
-  readonly images: readonly string[];
-  readonly label: string;
-}
 
 export interface LoadedCase {
   readonly images: readonly Volume[];
@@ -20,8 +19,8 @@ export interface LoadedCase {
 
 export async function loadCase(raw: Store, { images, label }: CasePaths): Promise<LoadedCase> {
   const volumes: Volume[] = [];
-  for (const image of images) volumes.push(await loadVolume(raw, `imagesTr/${image}`, LOOKING));
-  return { images: volumes, label: await loadVolume(raw, `labelsTr/${label}`, LOOKING) };
+  for (const image of images) volumes.push(await loadVolume(raw, image, LOOKING));
+  return { images: volumes, label: await loadVolume(raw, label, LOOKING) };
 }
 
 /** What is kept of every case that is looked at: its grid, its classes, and some of its voxels. */

@@ -1,5 +1,7 @@
-import type { PlansStage, PlansV1, ReportPlan } from "../node.js";
-import { formatSpacing, formatVoxels } from "./table.js";
+import { formatSpacing, formatVoxels } from "../core/grid-text.js";
+import { median } from "../core/numeric.js";
+import type { PlansStage, PlansV1 } from "../recipes/v1/documents/plans.js";
+import type { ReportPlan } from "../view/report.js";
 
 /** nnU-Net takes another percentile than the median for an axis that is coarser than the others by this factor. */
 const ANISOTROPY = 3;
@@ -8,10 +10,11 @@ const NAMES = ["z", "y", "x"];
 const rounded = (value: number): string => String(Number(value.toPrecision(4)));
 const share = (value: number): string => `${Math.round(100 * value)} %`;
 
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+/** Numbers in the network's axes as numbers along x, y and z of the files; without the axis across the slices for 2-D. */
+function inFileOrder(plans: PlansV1, values: readonly number[]): number[] {
+  const three = values.length === 2 ? [Number.NaN, ...values] : values;
+  const along = plans.transpose_backward.map((axis) => three[axis] as number);
+  return along.reverse().filter((value) => !Number.isNaN(value));
 }
 
 /** Why the target spacing is what it is. */
@@ -19,12 +22,12 @@ function spacingReason(plans: PlansV1, stage: PlansStage): string {
   const { all_spacings } = plans.dataset_properties;
   const target = plans.transpose_backward.map((axis) => stage.original_spacing[axis]);
   const others = target.flatMap((mm, axis) => {
-    const median = medianOf(all_spacings.map((spacing) => spacing[axis]));
-    return Math.abs(mm - median) > 1e-3 * median ? [{ axis, mm, median }] : [];
+    const middle = median(all_spacings.map((spacing) => spacing[axis]));
+    return Math.abs(mm - middle) > 1e-3 * middle ? [{ axis, mm, middle }] : [];
   });
   if (others.length === 0) return "The target spacing is the median of the cases in every axis.";
   const exceptions = others.map(
-    ({ axis, mm, median }) => `${NAMES[axis]} (${rounded(mm)} instead of ${rounded(median)} mm)`,
+    ({ axis, mm, middle }) => `${NAMES[axis]} (${rounded(mm)} instead of ${rounded(middle)} mm)`,
   );
   return (
     `The target spacing is the median of the cases, except along ${exceptions.join(" and ")}: slices lie more than ` +
@@ -52,13 +55,13 @@ function normalizationText(plans: PlansV1, channel: number): string {
 }
 
 function stageText(plans: PlansV1, stage: PlansStage, isLowest: boolean): string {
-  const median = stage.median_patient_size_in_voxels;
+  const size = stage.median_patient_size_in_voxels;
   const flat = stage.patch_size.length === 2;
-  const part = stage.patch_size.reduce((product, n, i) => product * Math.min(1, n / median[i + (flat ? 1 : 0)]), 1);
+  const part = stage.patch_size.reduce((product, n, i) => product * Math.min(1, n / size[i + (flat ? 1 : 0)]), 1);
   const where = flat ? "slice" : "scan";
   const text =
-    `At ${formatSpacing(flat ? stage.current_spacing.slice(1) : stage.current_spacing)} mm the median scan has ` +
-    `${formatVoxels(median)} voxels. The network sees patches of ${formatVoxels(stage.patch_size)}, ${share(part)} of the median ${where}, ` +
+    `At ${formatSpacing(inFileOrder(plans, flat ? stage.current_spacing.slice(1) : stage.current_spacing))} mm the median scan has ` +
+    `${formatVoxels(inFileOrder(plans, size))} voxels. The network sees patches of ${formatVoxels(inFileOrder(plans, stage.patch_size))}, ${share(part)} of the median ${where}, ` +
     `${stage.batch_size} at a time.`;
   const low =
     isLowest && plans.num_stages > 1
@@ -70,6 +73,13 @@ function stageText(plans: PlansV1, stage: PlansStage, isLowest: boolean): string
   return text + low + dummy;
 }
 
+/** The axes of a slice of a 2-D network. */
+function sliceLetters(plans: PlansV1): string {
+  return NAMES.filter((_, axis) => axis !== plans.transpose_forward[0])
+    .reverse()
+    .join(" × ");
+}
+
 /** The plans explained in words, and their numbers as a table. */
 export function explainPlans(plans: PlansV1): ReportPlan {
   const flat = plans.conv_per_stage === undefined;
@@ -79,6 +89,9 @@ export function explainPlans(plans: PlansV1): ReportPlan {
     ? "Axes stay in the order of the files."
     : `Axes are put into the order ${plans.transpose_forward.map((axis) => NAMES[axis]).join(", ")}, so that the coarsest comes first.`;
   const names = stages.map((_, i) => (flat ? "2d" : i < stages.length - 1 ? "3d_lowres" : "3d_fullres"));
+  const xyz = (values: readonly number[]) => inFileOrder(plans, values);
+  const letters = "x × y × z";
+  const patchLetters = sliceLetters(plans);
   return {
     title: flat
       ? "2-D network"
@@ -92,11 +105,20 @@ export function explainPlans(plans: PlansV1): ReportPlan {
     ],
     rows: [
       ["", ...names],
-      ["Spacing (network's axes)", ...stages.map((stage) => `${formatSpacing(stage.current_spacing)} mm`)],
-      ["Median case", ...stages.map((stage) => formatVoxels(stage.median_patient_size_in_voxels))],
-      ["Patch", ...stages.map((stage) => formatVoxels(stage.patch_size))],
+      [`Spacing, mm (${letters})`, ...stages.map((stage) => formatSpacing(xyz(stage.current_spacing)))],
+      [
+        `Median case, voxels (${letters})`,
+        ...stages.map((stage) => formatVoxels(xyz(stage.median_patient_size_in_voxels))),
+      ],
+      [
+        `Patch, voxels (${flat ? patchLetters : letters})`,
+        ...stages.map((stage) => formatVoxels(xyz(stage.patch_size))),
+      ],
       ["Batch", ...stages.map((stage) => String(stage.batch_size))],
-      ["Poolings per axis", ...stages.map((stage) => stage.num_pool_per_axis.join(", "))],
+      [
+        `Poolings (${flat ? patchLetters : letters})`,
+        ...stages.map((stage) => xyz(stage.num_pool_per_axis).join(", ")),
+      ],
     ],
   };
 }

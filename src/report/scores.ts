@@ -1,92 +1,81 @@
-import { statSync } from "node:fs";
-import { basename } from "node:path";
-import {
-  type CaseScores,
-  evaluateCases,
-  FolderStore,
-  loadVolume,
-  NnprepError,
-  parseSummary,
-  type ReportCase,
-  type ReportScores,
-  type Store,
-} from "../node.js";
-import type { CommandRun } from "./command-runner.js";
-import { picturesOfPrediction } from "./report-pictures.js";
-import { formatVoxels } from "./table.js";
-import { WHOLE_VOLUME } from "./view-files.js";
+import { NnprepError } from "../core/errors.js";
+import { formatVoxels } from "../core/grid-text.js";
+import { type CaseScores, parseSummary } from "../recipes/v1/documents/summary.js";
+import { IMAGES_TEST, IMAGES_TRAINING } from "../recipes/v1/layout.js";
+import { loadVolume } from "../recipes/v1/stages/case-files.js";
+import { evaluateCases } from "../recipes/v1/stages/evaluate.js";
+import type { ComparedStores } from "../recipes/v1/stages/prediction-files.js";
+import type { Executor, RunOptions } from "../runner/run.js";
+import type { Store } from "../runner/store.js";
+import type { ReportCase, ReportScores } from "../view/report.js";
+import { picturesOfPrediction } from "./pictures.js";
 
-export interface Predictions {
-  readonly folder: string;
-  /** Folder of the references. */
-  readonly reference: string;
-  readonly labels: ReadonlyMap<number, string>;
+/** Predictions to be shown, their references, and who compares them where there is no summary.json. */
+export interface PredictionsToShow {
+  readonly stores: ComparedStores;
+  readonly executor: Executor<ComparedStores>;
 }
+
+/** Files that hold a whole volume. */
+const WHOLE_VOLUME = /\.(nii\.gz|nii|nrrd|mha)$/i;
+/** The file that nnU-Net writes beside predictions that were compared. */
+export const SUMMARY = "summary.json";
+
+const folderOf = (store: Store): string => store.location("").replace(/(.)\/$/, "$1");
 
 const mean = (values: readonly number[]): number => {
   const known = values.filter((value) => !Number.isNaN(value));
   return known.length === 0 ? Number.NaN : known.reduce((a, b) => a + b, 0) / known.length;
 };
 
-function checkFolder(folder: string, of: "predictions" | "references"): void {
-  const found = statSync(folder, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return;
-  const what = found === undefined ? "there is no such folder" : "this is no folder";
-  throw new NnprepError("FILE_NOT_FOUND", `${folder}: ${what}; give the folder of the ${of}`, { file: folder });
-}
-
-/** Whether there is anything to score, before it is done. @throws NnprepError FILE_NOT_FOUND, INVALID_DATASET */
-export async function checkPredictions({ folder, reference }: Predictions): Promise<void> {
-  checkFolder(folder, "predictions");
-  const store = new FolderStore(folder);
-  if (await store.exists("summary.json")) {
-    await readSummary(store);
+/** Whether there is anything to score, before it is done. @throws NnprepError CORRUPT_FILE, INVALID_DATASET */
+export async function checkPredictions({ stores: { prediction } }: PredictionsToShow): Promise<void> {
+  if (await prediction.exists(SUMMARY)) {
+    await readSummary(prediction);
     return;
   }
-  checkFolder(reference, "references");
-  if ((await scansIn(store)).size > 0) return;
+  if ((await scansIn(prediction)).size > 0) return;
+  const folder = folderOf(prediction);
   throw new NnprepError(
     "INVALID_DATASET",
-    `${folder}: neither summary.json nor predictions (.nii.gz, .nii, .nrrd, .mha) found; give the folder of the predictions`,
+    `${folder}: neither ${SUMMARY} nor predictions (.nii.gz, .nii, .nrrd, .mha) found; give the folder of the predictions`,
     { file: folder },
   );
 }
 
-async function readSummary(store: FolderStore): Promise<readonly CaseScores[]> {
-  const bytes = await store.read("summary.json");
+async function readSummary(store: Store): Promise<readonly CaseScores[]> {
+  const bytes = await store.read(SUMMARY);
   try {
     return parseSummary(new TextDecoder().decode(bytes)).all;
   } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(store.location("summary.json")) : error;
+    throw error instanceof NnprepError ? error.inFile(store.location(SUMMARY)) : error;
   }
 }
 
 /** `summary.json` beside the predictions if there is one, otherwise they are compared with the references. */
 async function readScores(
-  { folder, reference, labels }: Predictions,
-  run: CommandRun,
+  { stores, executor }: PredictionsToShow,
+  labels: ReadonlyMap<number, string>,
+  options: RunOptions,
 ): Promise<{ source: string; all: readonly CaseScores[]; failures: string[] }> {
-  const store = new FolderStore(folder);
-  if (await store.exists("summary.json")) {
-    return { source: `From ${store.location("summary.json")}`, all: await readSummary(store), failures: [] };
+  const { prediction, reference } = stores;
+  if (await prediction.exists(SUMMARY)) {
+    return { source: `From ${prediction.location(SUMMARY)}`, all: await readSummary(prediction), failures: [] };
   }
-  const workshop = run.open({ prediction: folder, reference });
-  const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
-  const regions = [...labels.keys()].filter((value) => value > 0);
-  const [predicted, references] = [await scansIn(stores.prediction), await scansIn(stores.reference)];
+  const [predicted, references] = [await scansIn(prediction), await scansIn(reference)];
   // References without a prediction are most of the training cases: that is no failure.
   const unpaired = [...predicted.keys()].filter((name) => !references.has(name));
-  const pairs = [...predicted].flatMap(([identifier, prediction]) => {
+  const pairs = [...predicted].flatMap(([identifier, file]) => {
     const other = references.get(identifier);
-    return other === undefined ? [] : [{ identifier, prediction, reference: other }];
+    return other === undefined ? [] : [{ identifier, prediction: file, reference: other }];
   });
-  const outcomes = await evaluateCases(workshop.executor, pairs, regions, workshop.options);
+  const outcomes = await evaluateCases(executor, pairs, [...labels.keys()], options);
   return {
-    source: `${folder} compared with ${reference}`,
+    source: `${folderOf(prediction)} compared with ${folderOf(reference)}`,
     all: outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value.scores] : [])),
     failures: [
       ...outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error.message])),
-      ...unpaired.map((name) => `${name}: a prediction without a reference of that name in ${reference}`),
+      ...unpaired.map((name) => `${name}: a prediction without a reference of that name in ${folderOf(reference)}`),
     ],
   };
 }
@@ -97,17 +86,21 @@ async function scansIn(store: Store, folder?: string): Promise<Map<string, strin
   return new Map(found.sort().map((file) => [file.replace(WHOLE_VOLUME, ""), file]));
 }
 
-const caseName = ({ test }: CaseScores): string => basename(test).replace(WHOLE_VOLUME, "");
+const caseName = ({ test }: CaseScores): string => test.replace(/^.*[\\/]/, "").replace(WHOLE_VOLUME, "");
 
 /** What a label of a summary is called; several that count as one are written 1+2. */
-function nameOf(key: string, labels: Predictions["labels"]): string {
+function nameOf(key: string, labels: ReadonlyMap<number, string>): string {
   const parts = key.split("+").map((part) => labels.get(Number(part)));
   return parts.every((name) => name !== undefined) ? parts.join(" + ") : `label ${key}`;
 }
 
 /** The Dice of every case, the worst first. */
-export async function gatherScores(predictions: Predictions, run: CommandRun): Promise<ReportScores> {
-  const { source, all, failures } = await readScores(predictions, run);
+export async function gatherScores(
+  predictions: PredictionsToShow,
+  labels: ReadonlyMap<number, string>,
+  options: RunOptions,
+): Promise<ReportScores> {
+  const { source, all, failures } = await readScores(predictions, labels, options);
   const keys = [...new Set(all.flatMap(({ labels }) => [...labels.keys()]))].filter(
     (key) => key !== "0" && key !== "mean",
   );
@@ -119,7 +112,7 @@ export async function gatherScores(predictions: Predictions, run: CommandRun): P
   rows.sort((a, b) => (Number.isNaN(a.mean) ? 2 : a.mean) - (Number.isNaN(b.mean) ? 2 : b.mean));
   return {
     source,
-    labels: keys.map((key) => nameOf(key, predictions.labels)),
+    labels: keys.map((key) => nameOf(key, labels)),
     rows,
     means: keys.map((_, k) => mean(rows.map(({ dice }) => dice[k]))),
     failures,
@@ -129,12 +122,10 @@ export async function gatherScores(predictions: Predictions, run: CommandRun): P
 /** Pictures of the worst cases; a case whose files cannot be read says so. */
 export async function worstCases(
   scores: ReportScores,
-  { folder, reference }: Predictions,
-  rawFolder: string,
+  { stores: store }: PredictionsToShow,
+  raw: Store,
   count: number,
 ): Promise<ReportCase[]> {
-  const store = { prediction: new FolderStore(folder), reference: new FolderStore(reference) };
-  const raw = new FolderStore(rawFolder);
   const files = { prediction: await scansIn(store.prediction), reference: await scansIn(store.reference) };
   const load = (which: "prediction" | "reference", name: string) =>
     loadVolume(store[which], files[which].get(name) ?? `${name}.nii.gz`);
@@ -156,14 +147,14 @@ export async function worstCases(
       const fits = scan?.shape.join() === expected.shape.join();
       cases.push(picturesOfPrediction(name, text, fits ? scan : undefined, prediction, expected));
     } catch (error) {
-      cases.push({ name, text: `${text}; no pictures: ${(error as Error).message}`, pictures: [] });
+      cases.push({ name, text: `${text}; no pictures: ${(error as Error).message}`, groups: [] });
     }
   }
   return cases;
 }
 
-async function imageOf(raw: FolderStore, name: string): Promise<string | null> {
-  for (const folder of ["imagesTr", "imagesTs"]) {
+async function imageOf(raw: Store, name: string): Promise<string | null> {
+  for (const folder of [IMAGES_TRAINING, IMAGES_TEST]) {
     const file = (await scansIn(raw, folder)).get(`${name}_0000`);
     if (file !== undefined) return `${folder}/${file}`;
   }

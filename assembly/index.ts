@@ -12,7 +12,6 @@ export { cubicColumns, cubicRows } from "./cubic/plane-pass";
 export * from "./cubic/rounded-pass";
 export * from "./distance";
 export * from "./fill-holes";
-export * from "./half";
 export { addFloats, divideFloats, narrowToHalves, widenHalves } from "./half";
 export * from "./label";
 export * from "./label-pairs";

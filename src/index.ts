@@ -2,6 +2,7 @@
 export { openOnnxNetwork } from "#onnx";
 export { inverseAxes, permute, transpose } from "./core/axes.js";
 export { type ErrorCode, type ErrorDetail, inFile, NnprepError, type PlainError } from "./core/errors.js";
+export { axisCodesOf } from "./core/geometry.js";
 export { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "./core/python.js";
 export {
   type Axes3,
@@ -245,7 +246,7 @@ export {
   groupFindings,
   type Verification,
 } from "./recipes/verify/findings.js";
-export { axisCodesOf, type CaseFile, type CaseVerification, verifyCase } from "./recipes/verify/verify-case.js";
+export { type CaseFile, type CaseVerification, verifyCase } from "./recipes/verify/verify-case.js";
 export { LocalExecutor } from "./runner/local-executor.js";
 export { MemoryStore } from "./runner/memory-store.js";
 export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "./runner/run.js";

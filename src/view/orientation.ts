@@ -1,15 +1,6 @@
 import { NnprepError } from "../core/errors.js";
+import { differingFields } from "../core/geometry.js";
 import { type Geometry, sameShape, type Volume } from "../core/volume.js";
-
-/** Towards left, posterior and superior: the directions of the patient that ITK counts up. */
-export type PatientAxis = 0 | 1 | 2;
-
-/** Letters of where a patient axis comes from and where it goes. */
-export const PATIENT_LETTERS = [
-  ["R", "L"],
-  ["A", "P"],
-  ["I", "S"],
-] as const;
 
 /** One axis of the array as the patient axis that it runs along most nearly. */
 export interface ArrayAxis {
@@ -52,21 +43,15 @@ export function checkSameGrid(first: Volume, second: Volume, names: readonly [st
       { found: [...first.shape], expected: [...second.shape] },
     );
   }
-  const far = (a: readonly number[], b: readonly number[], tolerance: number) =>
-    a.some((x, i) => Math.abs(x - (b[i] as number)) > tolerance);
   const [a, b] = [first.geometry, second.geometry];
   const smallest = Math.min(...b.spacingMm);
-  for (const [key, tolerance] of [
-    ["spacingMm", 1e-3 * smallest],
-    ["originMm", 0.1 * smallest],
-    ["direction", 1e-3],
-  ] as const) {
-    if (!far(a[key], b[key], tolerance)) continue;
-    throw new NnprepError(
-      "GEOMETRY_MISMATCH",
-      `${key} of the ${names[0]} is [${a[key].join(", ")}] but that of the ${names[1]} [${b[key].join(", ")}]: ` +
-        "the two do not lie in the same place",
-      { found: [...a[key]], expected: [...b[key]] },
-    );
-  }
+  const allowed = { spacingMm: 1e-3 * smallest, originMm: 0.1 * smallest, direction: 1e-3 };
+  const [field] = differingFields(a, b, allowed);
+  if (field === undefined) return;
+  throw new NnprepError(
+    "GEOMETRY_MISMATCH",
+    `${field} of the ${names[0]} is [${a[field].join(", ")}] but that of the ${names[1]} [${b[field].join(", ")}]: ` +
+      "the two do not lie in the same place",
+    { found: [...a[field]], expected: [...b[field]] },
+  );
 }

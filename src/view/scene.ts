@@ -1,4 +1,5 @@
 import { NnprepError } from "../core/errors.js";
+import { PATIENT_LETTERS } from "../core/geometry.js";
 import type { Vec3, Volume } from "../core/volume.js";
 import { countContacts, type LabelExtent } from "../kernels/mesh/label-survey.js";
 import { type Affine, type Mesh, meshNormals, transformMesh } from "../kernels/mesh/mesh-shape.js";
@@ -14,7 +15,6 @@ import {
 } from "../kernels/mesh/rasterize.js";
 import { labelColor } from "./label-colors.js";
 import { coarsenGrid, type LabelGrid, readLabelGrid } from "./label-grid.js";
-import { PATIENT_LETTERS } from "./orientation.js";
 import {
   BACKGROUND,
   type Color,

@@ -1,7 +1,8 @@
 import { NnprepError } from "../core/errors.js";
+import { PATIENT_LETTERS, type PatientAxis } from "../core/geometry.js";
 import type { Volume, VoxelArray } from "../core/volume.js";
 import { labelColor } from "./label-colors.js";
-import { type ArrayAxis, checkSameGrid, PATIENT_LETTERS, type PatientAxis, patientAxes } from "./orientation.js";
+import { type ArrayAxis, checkSameGrid, patientAxes } from "./orientation.js";
 import { type Color, checkPictureSize, createPicture, fillRectangle, type Picture, TEXT_COLOR } from "./picture.js";
 import { checkScanWindow, chooseScanWindow, type ScanWindow } from "./scan-window.js";
 import { type Section, type Taps, taps } from "./section.js";

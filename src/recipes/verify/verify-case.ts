@@ -1,5 +1,6 @@
 import type { NnprepError } from "../../core/errors.js";
-import { type Geometry, sameShape, type Volume, type VoxelArray, voxelCount } from "../../core/volume.js";
+import { axisCodesOf, differingFields, FIELD_NAMES, NUMPY_CLOSENESS } from "../../core/geometry.js";
+import { sameShape, type Volume, type VoxelArray, voxelCount } from "../../core/volume.js";
 import { doubtfulWarnings } from "../../io/formats.js";
 import { nonFiniteWarnings } from "../../io/nifti.js";
 import type { NonFiniteCounts, ScanReading } from "../../io/scan-file.js";
@@ -103,11 +104,6 @@ function unreadable(entry: CaseFile): Finding {
   };
 }
 
-/** `numpy.isclose(found, expected)` for every pair. */
-function isClose(found: readonly number[], expected: readonly number[]): boolean {
-  return found.every((x, i) => Math.abs(x - expected[i]!) <= 1e-8 + 1e-5 * Math.abs(expected[i]!));
-}
-
 function compareGeometry(image: ReadFile, reference: ReadFile): Finding[] {
   if (image === reference) return [];
   const findings: Finding[] = [];
@@ -123,12 +119,11 @@ function compareGeometry(image: ReadFile, reference: ReadFile): Finding[] {
     });
   const a = image.volume.geometry;
   const b = reference.volume.geometry;
-  const parts: [string, keyof Geometry][] = [
-    ["origin", "originMm"],
-    ["spacing", "spacingMm"],
-    ["direction", "direction"],
-  ];
-  for (const [what, key] of parts) if (!isClose(a[key], b[key])) add(what, a[key], b[key], TOLERANCE);
+  const differing = differingFields(a, b, NUMPY_CLOSENESS);
+  // nnU-Net's own order.
+  for (const field of ["originMm", "spacingMm", "direction"] as const) {
+    if (differing.includes(field)) add(FIELD_NAMES[field], a[field], b[field], TOLERANCE);
+  }
   const sizes = [image.volume.shape, reference.volume.shape] as const;
   if (!sameShape(...sizes)) add("size", ...sizes);
   return findings;
@@ -247,24 +242,4 @@ function checkLabelValues({ file, volume }: ReadFile, expected: readonly number[
     });
   }
   return findings;
-}
-
-/**
- * Towards which side of the patient each array axis runs, fastest axis first ("RAS", "LPI" ...): nibabel's
- * `aff2axcodes`. `direction` as in {@link Geometry}.
- */
-export function axisCodesOf(direction: Geometry["direction"]): string {
-  // Positive towards left, posterior, superior; nibabel's matrix runs towards right and anterior.
-  const letters = ["LR", "PA", "SI"];
-  const size = (row: number, column: number) => Math.abs(direction[row * 3 + column]!);
-  const strength = (column: number) => Math.max(size(0, column), size(1, column), size(2, column));
-  const codes = ["", "", ""];
-  const free = [0, 1, 2];
-  // The clearest axis chooses first, so that oblique axes never claim the same side.
-  for (const column of [0, 1, 2].sort((a, b) => strength(b) - strength(a))) {
-    const row = free.reduce((best, next) => (size(next, column) > size(best, column) ? next : best));
-    free.splice(free.indexOf(row), 1);
-    codes[column] = letters[row]![direction[row * 3 + column]! >= 0 ? 0 : 1]!;
-  }
-  return codes.join("");
 }

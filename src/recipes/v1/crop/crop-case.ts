@@ -1,5 +1,6 @@
 import { NnprepError } from "../../../core/errors.js";
-import { type CaseArrays, formatShape, type Geometry, sameShape, type Volume } from "../../../core/volume.js";
+import { differingFields, FIELD_NAMES, NUMPY_CLOSENESS } from "../../../core/geometry.js";
+import { type CaseArrays, formatShape, sameShape, type Volume } from "../../../core/volume.js";
 import { wholeLabels } from "../../../kernels/clean.js";
 import { cropToNonzero, type LabelledCaseArrays } from "../../../steps/crop.js";
 import type { CaseProperties } from "../documents/properties.js";
@@ -29,10 +30,6 @@ export function asCropped(properties: CaseProperties): CroppedProperties {
     missing,
   });
 }
-
-/** `numpy.isclose` with its default tolerances, as nnU-Net compares geometries. */
-const ABSOLUTE_TOLERANCE = 1e-8;
-const RELATIVE_TOLERANCE = 1e-5;
 
 /**
  * Stacks and crops one case: `ImageCropper.crop_from_list_of_files` of nnU-Net 1.7.1. All volumes must lie on the grid
@@ -110,20 +107,6 @@ export function toLabel({ data }: Volume, name: string): Int16Array {
   );
 }
 
-function isClose(a: number, b: number): boolean {
-  return Math.abs(a - b) <= ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * Math.abs(b);
-}
-
-/** The first field of `other` that is not close to that of `first`. */
-function geometryDifference(first: Geometry, other: Geometry): keyof Geometry | undefined {
-  const fields = ["spacingMm", "originMm", "direction"] as const;
-  return fields.find((field) => {
-    const expected: readonly number[] = first[field];
-    const found: readonly number[] = other[field];
-    return found.some((value, i) => !isClose(value, expected[i] as number));
-  });
-}
-
 function checkSameGrid(first: Volume, firstName: string, other: Volume, otherName: string): void {
   if (!sameShape(first.shape, other.shape)) {
     throw new NnprepError(
@@ -133,15 +116,15 @@ function checkSameGrid(first: Volume, firstName: string, other: Volume, otherNam
       { file: otherName, reference: firstName, found: [...other.shape], expected: [...first.shape] },
     );
   }
-  const field = geometryDifference(first.geometry, other.geometry);
+  const [field] = differingFields(other.geometry, first.geometry, NUMPY_CLOSENESS);
   if (field === undefined) return;
   const found = [...other.geometry[field]];
   const expected = [...first.geometry[field]];
-  const called = field === "spacingMm" ? "spacing" : field === "originMm" ? "origin" : "direction";
+  const { relative } = NUMPY_CLOSENESS;
   throw new NnprepError(
     "GEOMETRY_MISMATCH",
-    `${otherName}: ${called} ${formatShape(found)}, but ${firstName} has ${formatShape(expected)} (tolerance ` +
-      `${RELATIVE_TOLERANCE} relative); resample it onto the grid of channel 0, or copy the header of channel 0 if only the header is wrong`,
-    { file: otherName, reference: firstName, field, found, expected, tolerance: RELATIVE_TOLERANCE },
+    `${otherName}: ${FIELD_NAMES[field]} ${formatShape(found)}, but ${firstName} has ${formatShape(expected)} (tolerance ` +
+      `${relative} relative); resample it onto the grid of channel 0, or copy the header of channel 0 if only the header is wrong`,
+    { file: otherName, reference: firstName, field, found, expected, tolerance: relative },
   );
 }

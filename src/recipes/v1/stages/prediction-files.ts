@@ -1,4 +1,5 @@
 import { NnprepError } from "../../../core/errors.js";
+import { differingFields, FIELD_NAMES } from "../../../core/geometry.js";
 import { joinPath } from "../../../core/paths.js";
 import { formatShape, type Geometry, sameShape, type Volume } from "../../../core/volume.js";
 import type { Store } from "../../../runner/store.js";
@@ -126,19 +127,10 @@ export async function loadPair(
   return { prediction, reference };
 }
 
-/** Differences that float32 headers and their rounding leave, in mm and in parts of one. */
-const TOLERANCE_MM = 1e-3;
-const TOLERANCE_DIRECTION = 1e-4;
+/** Differences that float32 headers and their rounding leave. */
+const ALLOWED = { spacingMm: 1e-3, originMm: 1e-3, direction: 1e-4 };
 
 function differingPart(a: Geometry, b: Geometry) {
-  const parts = [
-    { part: "spacing", found: a.spacingMm, expected: b.spacingMm, tolerance: TOLERANCE_MM },
-    { part: "origin", found: a.originMm, expected: b.originMm, tolerance: TOLERANCE_MM },
-    { part: "direction", found: a.direction, expected: b.direction, tolerance: TOLERANCE_DIRECTION },
-  ];
-  const differing = parts.find(({ found, expected, tolerance }) =>
-    found.some((value, i) => !(Math.abs(value - (expected[i] as number)) <= tolerance)),
-  );
-  if (differing === undefined) return undefined;
-  return { part: differing.part, found: [...differing.found], expected: [...differing.expected] };
+  const [field] = differingFields(a, b, ALLOWED);
+  return field && { part: FIELD_NAMES[field], found: [...a[field]], expected: [...b[field]] };
 }

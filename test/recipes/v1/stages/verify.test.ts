@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { NnprepError } from "../../../../src/core/errors.js";
+import { axisCodesOf } from "../../../../src/core/geometry.js";
 import {
   type Geometry,
   IDENTITY_GEOMETRY,
@@ -15,7 +16,7 @@ import {
   type FindingKind,
   groupFindings,
 } from "../../../../src/recipes/verify/findings.js";
-import { axisCodesOf, type CaseFile, verifyCase } from "../../../../src/recipes/verify/verify-case.js";
+import { type CaseFile, verifyCase } from "../../../../src/recipes/verify/verify-case.js";
 
 const SHAPE: Shape3 = [2, 2, 3];
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { inverseAxes, permute } from "../../../src/core/axes.js";
-import type { Axes3, Box3, Geometry, Shape3 } from "../../../src/core/volume.js";
-import { preparedGeometry } from "../../../src/recipes/v1/crop/prepared-geometry.js";
+import { inverseAxes, permute } from "../../../../src/core/axes.js";
+import type { Axes3, Box3, Geometry, Shape3 } from "../../../../src/core/volume.js";
+import { preparedGeometry } from "../../../../src/recipes/v1/crop/prepared-geometry.js";
 
 const properties = {
   crop_bbox: [

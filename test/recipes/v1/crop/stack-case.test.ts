@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from "vitest";
-import type { Shape3, Volume } from "../../../src/core/volume.js";
-import { cropCase } from "../../../src/recipes/v1/crop/crop-case.js";
-import { stackCase, unstackCase } from "../../../src/recipes/v1/crop/stack-case.js";
-import { init } from "../../../src/runtime/instantiate.js";
-import { tinyCase } from "./stages/tiny-task.js";
+import type { Shape3, Volume } from "../../../../src/core/volume.js";
+import { cropCase } from "../../../../src/recipes/v1/crop/crop-case.js";
+import { stackCase, unstackCase } from "../../../../src/recipes/v1/crop/stack-case.js";
+import { init } from "../../../../src/runtime/instantiate.js";
+import { tinyCase } from "../stages/tiny-task.js";
 
 beforeAll(() => init());
 

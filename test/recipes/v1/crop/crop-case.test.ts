@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
-import type { Geometry, Shape3, Volume } from "../../../src/core/volume.js";
-import { cropCase } from "../../../src/recipes/v1/crop/crop-case.js";
-import { init } from "../../../src/runtime/instantiate.js";
-import { countDifferences, decode, type GoldenArray } from "../../golden.js";
+import type { Geometry, Shape3, Volume } from "../../../../src/core/volume.js";
+import { cropCase } from "../../../../src/recipes/v1/crop/crop-case.js";
+import { init } from "../../../../src/runtime/instantiate.js";
+import { countDifferences, decode, type GoldenArray } from "../../../golden.js";
 
 interface CropFixture {
   readonly title: string;
@@ -18,7 +18,7 @@ interface CropFixture {
 }
 
 const [{ cases }] = Object.values(
-  import.meta.glob("../../golden/cases/crop.json", { eager: true, import: "default" }),
+  import.meta.glob("../../../golden/cases/crop.json", { eager: true, import: "default" }),
 ) as [{ cases: CropFixture[] }];
 
 beforeAll(() => init());

@@ -17,6 +17,13 @@ export {
   type VoxelArray,
 } from "./core/volume.js";
 export { estimateWindowMemory, type WindowMemory } from "./inference/memory.js";
+export {
+  type ModelFold,
+  type ModelFolder,
+  type ModelFolderOptions,
+  modelFilesFromBlobs,
+  readModelFolder,
+} from "./inference/model-folder.js";
 export type { Network, NetworkPatch } from "./inference/network.js";
 export type { OnnxOptions } from "./inference/onnx.js";
 export type { NetworkInput } from "./inference/patches.js";

@@ -20,7 +20,7 @@ export async function openOnnxNetwork(model: Uint8Array, options: OnnxOptions = 
     session = (await InferenceSession.create(model, {
       executionProviders: ["cpu"],
       graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     })) as unknown as OnnxSession;
   } catch (error) {

@@ -46,7 +46,7 @@ async function open(model: Uint8Array, options: OnnxOptions, backend: Backend): 
     session = (await InferenceSession.create(model, {
       executionProviders: [backend],
       graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
     })) as unknown as OnnxSession;
   } catch (error) {
     const other = backend === "webgpu" ? 'backend "wasm" has more operators' : "export the model with another opset";

@@ -111,18 +111,30 @@ export function lz4Compress(input: usize, length: i32, output: usize, capacity: 
   return <i32>(putLiterals(anchor, literals, 0, out) - output);
 }
 
+function fillVectors(pattern: v128, out: usize, end: usize): void {
+  do {
+    v128.store(out, pattern);
+    out += 16;
+  } while (out < end);
+}
+
 /** Copies `length` bytes from `distance` before `out`; the two may overlap, then they repeat. */
 function copyMatch(out: usize, distance: usize, length: usize): void {
   const end = out + length;
-  let spread = distance;
-  if (distance < 16) {
+  const from = out - distance;
+  if (distance >= 16) copyVectors(from, out, end);
+  else if (distance === 1) fillVectors(i8x16.splat(load<i8>(from)), out, end);
+  else if (distance === 2) fillVectors(i16x8.splat(load<i16>(from)), out, end);
+  else if (distance === 4) fillVectors(i32x4.splat(load<i32>(from)), out, end);
+  else if (distance === 8) fillVectors(i64x2.splat(load<i64>(from)), out, end);
+  else {
     // What is written repeats after any multiple of the distance: from one of at least 16 on, vectors do not overlap.
+    let spread = distance;
     while (spread < 16) spread <<= 1;
     const start = out + spread - distance;
     for (; out < start; out++) store<u8>(out, load<u8>(out - distance));
-    if (out >= end) return;
+    if (out < end) copyVectors(out - spread, out, end);
   }
-  copyVectors(out - spread, out, end);
 }
 
 /**

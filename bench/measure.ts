@@ -98,7 +98,8 @@ class Session {
 }
 
 /** Makes the arrays that are not there yet. */
-function generate(row: Row, paths: Readonly<Record<string, string>>): void {
+async function generate(row: Row, paths: Readonly<Record<string, string>>): Promise<void> {
+  await init();
   for (const [name, path] of Object.entries(paths)) {
     const input = row.inputs[name];
     writeArray(path, input.make(), input.shape);
@@ -117,7 +118,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command.command === "finish") break;
   let reply: object = {};
   try {
-    if (command.command === "generate") generate(row, command.paths);
+    if (command.command === "generate") await generate(row, command.paths);
     else reply = await session.answer(command);
   } catch (error) {
     reply = { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };

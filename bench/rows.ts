@@ -1,4 +1,5 @@
 import { exportRows } from "./argmax.bench.js";
+import { b2ndRows } from "./b2nd.bench.js";
 import { caseRows } from "./case.bench.js";
 import { cubicRows } from "./cubic.bench.js";
 import { fillHolesRows } from "./fill-holes.bench.js";
@@ -26,6 +27,7 @@ export function allRows(scale: Scale): Row[] {
     normalizeRows,
     percentileRows,
     exportRows,
+    b2ndRows,
     caseRows,
   ].flatMap((rows) => rows(scale));
 }

@@ -23,13 +23,18 @@ import numpy as np
 
 # What nnunet imports on the way to its preprocessing without using it there.
 UNUSED = {"torch", "hiddenlayer", "matplotlib", "medpy", "nibabel", "requests"}
+# The same of nnunetv2's .b2nd files, and what blosc2 imports for remote arrays and tables of text.
+UNUSED_BY_B2ND = {"httpx", "rich", "pydantic", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"}
 
 
 class UnusedPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Stands in for packages that nnunet's modules import for training only: any name in them is an empty class."""
 
+    def __init__(self, names=frozenset(UNUSED)):
+        self.names = names
+
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in UNUSED:
+        if name.split(".")[0] in self.names:
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None
 
@@ -190,6 +195,52 @@ def case(arrays, parameters):
     return run
 
 
+def import_blosc2():
+    """blosc2 with one thread, and nnU-Net 2.8's own functions around it."""
+    sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_B2ND))
+    os.environ.update(nnUNet_raw="/nonexistent", nnUNet_preprocessed="/nonexistent", nnUNet_results="/nonexistent")
+    import blosc2
+
+    with silent():
+        from nnunetv2.training.dataloading import nnunet_dataset
+    blosc2.set_nthreads(1)
+    return blosc2, nnunet_dataset
+
+
+def b2nd_write(arrays, parameters):
+    blosc2, nnunet = import_blosc2()
+    data, codec, level = arrays["data"], blosc2.Codec.LZ4HC, 5
+
+    def run():
+        # save_case of nnunetv2 2.8.1 for the image, with one thread instead of four and without the file.
+        blocks, chunks = nnunet.comp_blosc2_params(data.shape, parameters["patchSize"], data.itemsize)
+        chosen = nnunet.nnUNetDatasetBlosc2._select_filter(data, blocks, chunks, codec, level)
+        settings = {"codec": codec, "filters": [chosen], "nthreads": 1, "clevel": level}
+        blosc2.asarray(data, chunks=chunks, blocks=blocks, cparams=settings)
+        return {"data": data}
+
+    return run
+
+
+def b2nd_read(arrays, parameters):
+    import tempfile
+
+    blosc2, _ = import_blosc2()
+    file = tempfile.NamedTemporaryFile(suffix=".b2nd")
+    file.write(cut_frame(arrays["file"]).tobytes())
+    file.flush()
+
+    def run():
+        return {"data": blosc2.open(file.name, mode="r", dparams={"nthreads": 1})[:]}
+
+    return run
+
+
+def cut_frame(padded):
+    """The file in an array that is longer than it: its length stands at byte 16."""
+    return padded[: int.from_bytes(padded[16:24].tobytes(), "big")]
+
+
 def export(arrays, parameters):
     import_nnunet()
     with silent():
@@ -220,6 +271,8 @@ OPERATIONS = {
         percentiles,
         export,
         case,
+        b2nd_write,
+        b2nd_read,
     )
 }
 
@@ -283,6 +336,10 @@ class Server:
         if self.operation == "components" and self.parameters["connectivity"] == 26:
             expected.append(components_numbering(self.arrays, self.parameters))
         found = {name: np.load(path) for name, path in message["outputs"].items()}
+        if self.operation == "b2nd-write":
+            import blosc2
+
+            found = {"data": blosc2.ndarray_from_cframe(cut_frame(found["file"]).tobytes())[:]}
         parts = [compare(array, result[name]) for result in expected for name, array in found.items()]
         return {
             "differing": sum(part["differing"] for part in parts),
@@ -366,7 +423,7 @@ def versions():
     import platform
     from importlib.metadata import version
 
-    packages = ("numpy", "scipy", "scikit-image", "batchgenerators", "nnunet", "simpleitk")
+    packages = ("numpy", "scipy", "scikit-image", "batchgenerators", "nnunet", "simpleitk", "nnunetv2", "blosc2")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 

@@ -8,36 +8,52 @@ interface Blosc2Exports {
   unshuffleBits(input: number, length: number, width: number, output: number): void;
   undoDelta(block: number, length: number, width: number): void;
   xorBytes(block: number, length: number, reference: number): void;
+  copyRows(from: number, fromStride: number, to: number, toStride: number, length: number, rows: number): void;
 }
 
 /** Bytes of LZ4's table of positions. */
 const TABLE_BYTES = 4 << 13;
 
+/** Blocks side by side along the last axis: rows of all of them lie in memory one after the other. */
+export interface Strip {
+  /** Bytes of a row of one block, and number of its rows. */
+  readonly rowBytes: number;
+  readonly rows: number;
+  /** Bytes of a row through all blocks. */
+  readonly stripRowBytes: number;
+}
+
 /**
- * Makes LZ4 streams out of blocks of one length. It owns the window: no other kernel may run while one is in use.
+ * Makes LZ4 streams out of blocks of one size. It owns the window: no other kernel may run while one is in use.
  */
 export class BlockEncoder {
-  /** Memory of the block that is compressed next, to be filled by the caller. */
-  readonly block: Uint8Array;
-  readonly #length: number;
-  readonly #addresses: readonly [number, number, number, number];
+  /** Memory of the blocks that are compressed next, to be filled by the caller. */
+  readonly strip: Uint8Array;
+  readonly #layout: Strip;
+  readonly #addresses: readonly [number, number, number, number, number];
 
-  constructor(length: number) {
+  constructor(layout: Strip) {
     const { window } = kernels<Blosc2Exports>();
-    this.#length = length;
-    this.#addresses = window.reserve(length, length, length, TABLE_BYTES);
-    this.block = window.u8(this.#addresses[0], length);
+    const { rows, rowBytes, stripRowBytes } = layout;
+    const length = rows * rowBytes;
+    this.#layout = layout;
+    this.#addresses = window.reserve(rows * stripRowBytes, length, length, length, TABLE_BYTES);
+    this.strip = window.u8(this.#addresses[0], rows * stripRowBytes);
   }
 
   /**
-   * The stream of the block, shuffled by elements of `width` bytes (1: not shuffled): empty if all its bytes are 0, as
-   * long as the block if LZ4 does not make it shorter (then it is not compressed). Valid until the next call.
+   * The stream of the strip's block with the number `index`, shuffled by elements of `width` bytes (1: not shuffled): empty
+   * if all its bytes are 0, as long as the block if LZ4 does not make it shorter (then it is not compressed). Valid until
+   * the next call.
    */
-  compress(width: number): Uint8Array {
+  compress(index: number, width: number): Uint8Array {
     const { exports, window } = kernels<Blosc2Exports>();
-    const [block, shuffled, output, table] = this.#addresses;
-    const written = exports.compressBlock(block, this.#length, width, shuffled, output, table);
-    if (written < this.#length) return window.u8(output, written);
+    const [strip, block, shuffled, output, table] = this.#addresses;
+    const { rows, rowBytes, stripRowBytes } = this.#layout;
+    const length = rows * rowBytes;
+    exports.copyRows(strip + index * rowBytes, stripRowBytes, block, rowBytes, rowBytes, rows);
+    const written = exports.compressBlock(block, length, width, shuffled, output, table);
+    if (written < length) return window.u8(output, written);
     return window.u8(width > 1 ? shuffled : block, written);
   }
 }
@@ -49,13 +65,21 @@ export class BlockEncoder {
 export class BlockDecoder {
   readonly #stream: number;
   readonly #reference: number;
+  readonly #strip: number;
   /** Where the block is, and where a filter that cannot work in place puts it. */
   #block: number;
   #other: number;
 
-  constructor(length: number) {
+  /** For blocks of up to `length` bytes, and strips of up to `stripLength`. */
+  constructor(length: number, stripLength = 0) {
     const { window } = kernels<Blosc2Exports>();
-    [this.#stream, this.#block, this.#other, this.#reference] = window.reserve(length, length, length, length);
+    [this.#stream, this.#block, this.#other, this.#reference, this.#strip] = window.reserve(
+      length,
+      length,
+      length,
+      length,
+      stripLength,
+    );
   }
 
   /** The first `length` bytes of the block as it is now; valid until the next call. */
@@ -89,5 +113,16 @@ export class BlockDecoder {
   /** Undoes delta in another block of the chunk whose first one was seen last. */
   undoDelta(length: number): void {
     kernels<Blosc2Exports>().exports.xorBytes(this.#block, length, this.#reference);
+  }
+
+  /** Copies the first `length` bytes of the block's rows into a strip whose rows they go on from `at` bytes on. */
+  place({ rowBytes, rows, stripRowBytes }: Strip, at: number, length: number): void {
+    const { exports } = kernels<Blosc2Exports>();
+    exports.copyRows(this.#block, rowBytes, this.#strip + at, stripRowBytes, length, rows);
+  }
+
+  /** The first `length` bytes of the strip. */
+  strip(length: number): Uint8Array {
+    return kernels<Blosc2Exports>().window.u8(this.#strip, length);
   }
 }

@@ -71,6 +71,7 @@ const written: [string, NdArrayData, number[], number[]][] = [
   ["int16, all zero", new Int16Array(5 * 6 * 7), [1, 5, 6, 7], [4, 4, 4]],
   ["uint8, three axes, 2-D patch", makeContent("ramp", [7, 30, 31], "|u1"), [7, 30, 31], [16, 20]],
   ["uint16, axes of one voxel", makeContent("ramp", [1, 1, 90], "<u2"), [1, 1, 90], [1, 1, 16]],
+  ["rows longer than a strip", makeContent("noise", [1, 17, 32, 2500], "<f4"), [1, 17, 32, 2500], [16, 32, 32]],
   ["float64", makeContent("noise", [3, 5, 7], "<f8"), [3, 5, 7], [2, 2, 2]],
 ];
 test.each(written)("what is written is read: %s", async (_, data, shape, patchSize) => {

@@ -13,9 +13,9 @@ const CONTENTS: Readonly<Record<string, (i: number) => number>> = {
 };
 
 function compress(bytes: Uint8Array, width: number): Uint8Array {
-  const encoder = new BlockEncoder(bytes.length);
-  encoder.block.set(bytes);
-  return encoder.compress(width).slice();
+  const encoder = new BlockEncoder({ rows: 1, rowBytes: bytes.length, stripRowBytes: bytes.length });
+  encoder.strip.set(bytes);
+  return encoder.compress(0, width).slice();
 }
 
 function decompress(stream: Uint8Array, length: number, width: number): Uint8Array | null {
@@ -82,5 +82,21 @@ test("BloscLZ: literals, a match, a far one; damage is noticed", () => {
   expect([...decoder.bytes(7)]).toEqual([1, 2, 3, 1, 2, 3, 9]);
   for (const damaged of [stream.subarray(0, 5), Uint8Array.of(0, 1, 0x20, 5), Uint8Array.of(5, 1), new Uint8Array(0)]) {
     expect(decoder.decompress("blosclz", damaged, 0, 7)).toBe(false);
+  }
+});
+
+test("blocks of a strip: rows of all lengths are taken out and put side by side", () => {
+  for (const rowBytes of [1, 2, 3, 4, 8, 15, 16, 20, 31, 32, 36]) {
+    const layout = { rows: 3, rowBytes, stripRowBytes: 2 * rowBytes };
+    const strip = Uint8Array.from({ length: 6 * rowBytes }, (_, i) => 1 + (Math.imul(i, 2654435761) >>> 25));
+    const encoder = new BlockEncoder(layout);
+    encoder.strip.set(strip);
+    const blocks = [0, 1].map((index) => encoder.compress(index, 1).slice());
+    const decoder = new BlockDecoder(3 * rowBytes, 6 * rowBytes);
+    for (const index of [1, 0]) {
+      decoder.bytes(3 * rowBytes).set(decompress(blocks[index] as Uint8Array, 3 * rowBytes, 1) as Uint8Array);
+      decoder.place(layout, index * rowBytes, rowBytes);
+    }
+    expect(decoder.strip(6 * rowBytes), `rows of ${rowBytes} bytes`).toEqual(strip);
   }
 });

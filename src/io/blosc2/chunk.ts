@@ -162,8 +162,8 @@ function decodeStream(
 }
 
 /**
- * Decompresses one block of a chunk with streams, filters undone; returns its bytes, valid until the next call. With a
- * delta filter the first block has to be decoded before all others. Throws CORRUPT_FILE.
+ * Decompresses one block of a chunk with streams, filters undone; returns its bytes, valid until the next call.
+ * Throws CORRUPT_FILE.
  */
 export function decodeBlock(
   chunk: Chunk,
@@ -186,6 +186,8 @@ export function decodeBlock(
     });
   }
   const part = length / streams;
+  // Delta tells the other blocks by the first one. It is rare: decoding that again for each of them does not matter.
+  if (block > 0 && chunk.filters.some(({ code }) => code === DELTA)) decodeBlock(chunk, 0, decoder, codecs, chunkName);
   for (let i = 0; i < streams; i++) {
     const stream = readStream(chunk, at, part, name);
     if (!decodeStream(chunk, stream, decoder, i * part, part, codecs)) {

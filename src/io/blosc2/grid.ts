@@ -65,7 +65,7 @@ export function wordsOf({ buffer, byteOffset, byteLength }: ArrayBufferView, siz
 }
 
 /** Rows from this many words on are copied by the engine, whose calls cost as much as a loop over so many. */
-const LONG_ROW = 96;
+const LONG_ROW = 48;
 
 function copyRow(from: Words, fromAt: number, to: Words, toAt: number, length: number): void {
   if (length >= LONG_ROW) {
@@ -75,43 +75,33 @@ function copyRow(from: Words, fromAt: number, to: Words, toAt: number, length: n
   for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i];
 }
 
-/**
- * Copies a box of `extent` from an array in C order of the shape `fromShape`, where it begins at `fromStart`, to another.
- * All shapes have the same axes; the last one counts words.
- */
-export function copyBox(
-  extent: readonly number[],
-  from: Words,
-  fromShape: readonly number[],
-  fromStart: readonly number[],
-  to: Words,
-  toShape: readonly number[],
-  toStart: readonly number[],
-): void {
-  const last = extent.length - 1;
-  if (last < 0) {
-    to.set(from.subarray(0, to.length));
-    return;
-  }
-  const fromStrides = stridesOf(fromShape);
-  const toStrides = stridesOf(toShape);
-  let fromAt = dot(fromStart, fromStrides);
-  let toAt = dot(toStart, toStrides);
-  const length = extent[last];
+/** An array in C order, and where in it a box begins. The last axis counts words. */
+export interface Place {
+  readonly words: Words;
+  readonly shape: readonly number[];
+  readonly start: readonly number[];
+}
+
+/** Copies a box of `extent` from one array to another of as many axes, in as long runs as there are. */
+export function copyBox(extent: readonly number[], from: Place, to: Place): void {
+  const fromStrides = stridesOf(from.shape);
+  const toStrides = stridesOf(to.shape);
+  let fromAt = dot(from.start, fromStrides);
+  let toAt = dot(to.start, toStrides);
+  // Rows that follow each other without a gap on both sides are one.
+  let last = extent.length - 1;
+  let length = extent[last];
+  while (last > 0 && length === fromStrides[last - 1] && length === toStrides[last - 1]) length *= extent[--last];
   const rows = product(extent.slice(0, last));
   const index = new Int32Array(last);
   for (let row = 0; row < rows; row++) {
-    copyRow(from, fromAt, to, toAt, length);
+    copyRow(from.words, fromAt, to.words, toAt, length);
     for (let axis = last - 1; axis >= 0; axis--) {
-      const count = extent[axis];
-      const fromStride = fromStrides[axis];
-      const toStride = toStrides[axis];
-      index[axis] = index[axis] + 1;
-      fromAt += fromStride;
-      toAt += toStride;
-      if (index[axis] < count) break;
-      fromAt -= fromStride * count;
-      toAt -= toStride * count;
+      fromAt += fromStrides[axis];
+      toAt += toStrides[axis];
+      if (++index[axis] < extent[axis]) break;
+      fromAt -= fromStrides[axis] * extent[axis];
+      toAt -= toStrides[axis] * extent[axis];
       index[axis] = 0;
     }
   }
@@ -119,9 +109,7 @@ export function copyBox(
 
 function stridesOf(shape: readonly number[]): number[] {
   const strides = shape.map(() => 1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) {
-    strides[axis] = strides[axis + 1] * shape[axis + 1];
-  }
+  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1] * shape[axis + 1];
   return strides;
 }
 

@@ -1,12 +1,13 @@
 import { NnprepError } from "../../core/errors.js";
-import type { NdArray } from "../../core/python.js";
+import type { NdArray, NdArrayData } from "../../core/python.js";
 import { BlockDecoder } from "../../kernels/blosc2.js";
 import { init } from "../../runtime/instantiate.js";
-import { makeArray, parseDtype } from "../npy.js";
+import { bytesOf, makeArray, parseDtype } from "../npy.js";
 import { CHUNK_HEADER_BYTES, type Chunk, decodeBlock, parseChunk } from "./chunk.js";
 import { type CodecName, type Codecs, loadCodecs } from "./codecs.js";
 import { corrupt, type Frame, parseFrame, unsupported } from "./frame.js";
-import { copyBox, indexOfPart, partsOf, pieceOfBlock, product, type Words, wordSize, wordsOf } from "./grid.js";
+import { copyBox, wordSize, wordsOf } from "./grid.js";
+import { stripsOf, stripWidth } from "./strips.js";
 
 export { B2ND_HEAD_BYTES } from "./frame.js";
 
@@ -150,56 +151,55 @@ function wordGrid(frame: Frame, wordsPerItem: number) {
   return { shape: inWords(frame.shape), chunkShape: inWords(frame.chunkShape), blockShape: inWords(frame.blockShape) };
 }
 
-function decodeFile({ frame, entries }: OpenFile, codecs: Codecs): NdArray {
-  const bytes = allocate(frame);
+/**
+ * Most bytes of a strip that is put together before it is copied into the array. Rows of 1024 voxels in blocks of 32 x 32
+ * rows fit, so that its runs are of whole planes of blocks.
+ */
+const STRIP_BYTES = 1 << 22;
+
+function decodeFile({ frame, entries }: OpenFile, codecs: Codecs, into: NdArrayData | undefined): NdArray {
+  const bytes = into === undefined ? allocate(frame) : checkMemory(into, frame);
   if (frame.chunkCount > 0) {
     const size = wordSize(frame.itemSize);
     const grid = wordGrid(frame, frame.itemSize / size);
-    const chunks = partsOf(grid.shape, grid.chunkShape);
-    const blocks = partsOf(grid.chunkShape, grid.blockShape);
-    const blockCount = product(blocks);
-    const decoder = new BlockDecoder(frame.blockBytes);
+    const width = stripWidth(grid, STRIP_BYTES / size);
+    const rowBytes = grid.blockShape[grid.blockShape.length - 1] * size;
+    const rows = frame.blockBytes / rowBytes;
+    const layout = { rowBytes, rows, stripRowBytes: width * size };
+    const decoder = new BlockDecoder(frame.blockBytes, rows * layout.stripRowBytes);
+    const strip = {
+      words: wordsOf(decoder.strip(rows * layout.stripRowBytes), size),
+      shape: [...grid.blockShape.slice(0, -1), width],
+      start: grid.shape.map(() => 0),
+    };
     const array = wordsOf(bytes, size);
-    const zeros = grid.blockShape.map(() => 0);
-    entries.forEach((entry, number) => {
-      if (entry.content === "zero") return;
-      const name = `chunk ${number} of ${entries.length}`;
-      const origin = indexOfPart(number, chunks).map((n, axis) => n * grid.chunkShape[axis]);
-      const blockOf = blockReader(entry, frame, decoder, codecs, name);
-      for (let block = 0; block < blockCount; block++) {
-        const { start, extent } = pieceOfBlock(grid, origin, indexOfPart(block, blocks));
-        // The first block may be what the others are told by, even if nothing of it is needed.
-        if (block > 0 && extent.includes(0)) continue;
-        const words: Words = wordsOf(blockOf(block), size);
-        copyBox(extent, words, grid.blockShape, zeros, array, grid.shape, start);
+    for (const { start, extent, columns } of stripsOf(grid, width)) {
+      // A new array is all zeros to begin with.
+      if (into === undefined && columns.every(({ chunk }) => entries[chunk].content === "zero")) continue;
+      for (const { chunk, block, at, length } of columns) {
+        loadBlock(entries[chunk], block, frame, decoder, codecs, `chunk ${chunk} of ${entries.length}`);
+        decoder.place(layout, at * size, length * size);
       }
-    });
+      copyBox(extent, strip, { words: array, shape: grid.shape, start });
+    }
   }
   return makeArray(bytes, frame.dtype, frame.shape, false);
 }
 
-/** What gives the bytes of a chunk's blocks one after the other. */
-function blockReader(
+/** Puts a block's bytes into the decoder. */
+function loadBlock(
   entry: Entry,
-  frame: Frame,
+  block: number,
+  { blockBytes, itemSize }: Frame,
   decoder: BlockDecoder,
   codecs: Codecs,
   name: string,
-): (block: number) => Uint8Array {
-  const { blockBytes, itemSize } = frame;
-  if ("bytes" in entry && entry.content === "streams") {
-    return (block) => decodeBlock(entry, block, decoder, codecs, name);
-  }
-  const bytes = decoder.bytes(blockBytes);
-  if ("bytes" in entry && entry.content === "copy") {
-    return (block) => {
-      const at = CHUNK_HEADER_BYTES + block * blockBytes;
-      bytes.set(entry.bytes.subarray(at, at + blockBytes));
-      return bytes;
-    };
-  }
-  fillRepeatedly(bytes, elementOf(entry, itemSize, name));
-  return () => bytes;
+): void {
+  if ("bytes" in entry && entry.content === "streams") decodeBlock(entry, block, decoder, codecs, name);
+  else if ("bytes" in entry && entry.content === "copy") {
+    const at = CHUNK_HEADER_BYTES + block * blockBytes;
+    decoder.bytes(blockBytes).set(entry.bytes.subarray(at, at + blockBytes));
+  } else fillRepeatedly(decoder.bytes(blockBytes), elementOf(entry, itemSize, name));
 }
 
 function allocate({ byteLength, shape, dtype }: Frame): Uint8Array {
@@ -214,27 +214,43 @@ function allocate({ byteLength, shape, dtype }: Frame): Uint8Array {
   }
 }
 
+/** The memory of an array that is used again. */
+function checkMemory(into: NdArrayData, { byteLength, shape, dtype }: Frame): Uint8Array {
+  if (into.byteLength === byteLength) return bytesOf(into);
+  throw new NnprepError(
+    "SHAPE_MISMATCH",
+    `an array of ${into.byteLength} bytes cannot hold a Blosc2 array (.b2nd) of shape (${shape.join(", ")}) and dtype ${dtype}, which needs ${byteLength}`,
+    { found: into.byteLength, expected: byteLength },
+  );
+}
+
 /** What to expect of a file. */
 export interface ReadB2ndOptions {
   /** NumPy's name of the type that the array has to have, as in `<f4` or `|u1`; any if it is not given. */
   readonly dtype?: string | undefined;
+  /**
+   * An array of the right type and length that is no longer needed: the result lies in its memory (unless the file's numbers
+   * are float16 or big-endian). The first touch of new memory takes as long as everything else.
+   */
+  readonly into?: NdArrayData | undefined;
 }
 
 /**
  * Reads a contiguous `.b2nd` file as python-blosc2 writes it: LZ4, LZ4HC, BloscLZ, zlib or Zstd with any of Blosc2's
  * filters. Booleans come as Uint8Array, float16 as Float32Array. The format has no checksums: damage that leaves all
- * sizes right is not noticed. Memory: the file, the array, four blocks.
+ * sizes right is not noticed. Memory: the file, the array, a few MB.
  *
- * @throws NnprepError CORRUPT_FILE, UNSUPPORTED (also for another `dtype` than the wanted one), OUT_OF_MEMORY
+ * @throws NnprepError CORRUPT_FILE, UNSUPPORTED (also for another `dtype` than the wanted one), OUT_OF_MEMORY,
+ * SHAPE_MISMATCH (`into`)
  */
-export async function readB2nd(bytes: Uint8Array, { dtype }: ReadB2ndOptions = {}): Promise<NdArray> {
+export async function readB2nd(bytes: Uint8Array, { dtype, into }: ReadB2ndOptions = {}): Promise<NdArray> {
   await init();
   // Indexes are BloscLZ or plain copies; blosc2 uses no other codec for them, whatever the chunks have.
   const opened = openFile(bytes, dtype, await loadCodecs(new Set()));
-  return decodeFile(opened, await loadCodecs(opened.codecs));
+  return decodeFile(opened, await loadCodecs(opened.codecs), into);
 }
 
 /** `readB2nd` at once, where all streams are LZ4 or BloscLZ and `init()` is done; others are refused as damaged. */
-export function readB2ndAtOnce(bytes: Uint8Array): NdArray {
-  return decodeFile(openFile(bytes, undefined, {}), {});
+export function readB2ndAtOnce(bytes: Uint8Array, { dtype, into }: ReadB2ndOptions = {}): NdArray {
+  return decodeFile(openFile(bytes, dtype, {}), {}, into);
 }

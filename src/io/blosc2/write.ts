@@ -8,7 +8,17 @@ import type { ArrayInChunks } from "../npz.js";
 import { chooseBlockShapes } from "./block-shape.js";
 import { CHUNK_HEADER_BYTES, formatChunkHeader, SHUFFLE } from "./chunk.js";
 import { formatFrameHeader, formatTrailer } from "./frame.js";
-import { copyBox, indexOfPart, partsOf, pieceOfBlock, product, type Words, wordSize, wordsOf } from "./grid.js";
+import {
+  copyBox,
+  indexOfPart,
+  type Place,
+  partsOf,
+  pieceOfBlock,
+  product,
+  type Words,
+  wordSize,
+  wordsOf,
+} from "./grid.js";
 
 /** How an array is cut into chunks and blocks. */
 export interface WriteB2ndOptions {
@@ -25,6 +35,7 @@ interface Source {
   readonly blockShape: Shape3;
   readonly itemSize: number;
   readonly blockBytes: number;
+  /** Blocks of a chunk along each axis, and in all. */
   readonly blocks: readonly number[];
   readonly blockCount: number;
 }
@@ -69,29 +80,32 @@ function splitChannels(array: NdArray | ArrayInChunks): { channels: NdArrayData[
 class ChunkWriter {
   readonly #source: Source;
   readonly #encoder: BlockEncoder;
-  readonly #words: Words;
+  /** Memory of the encoder's strip: a row of a chunk's blocks, zero where they reach beyond it. */
+  readonly #strip: Place;
   readonly #stored: Uint8Array;
   readonly #view: DataView;
 
   constructor(source: Source) {
     this.#source = source;
-    this.#encoder = new BlockEncoder(source.blockBytes);
-    this.#words = wordsOf(this.#encoder.block, wordSize(source.itemSize));
-    const { blockCount, blockBytes } = source;
+    const { blockCount, blockBytes, blockShape, blocks, itemSize } = source;
+    const size = wordSize(itemSize);
+    const [a, b, rowWords] = blockShape;
+    const stripWords = rowWords * blocks[2];
+    this.#encoder = new BlockEncoder({ rows: a * b, rowBytes: rowWords * size, stripRowBytes: stripWords * size });
+    this.#strip = { words: wordsOf(this.#encoder.strip, size), shape: [a, b, stripWords], start: [0, 0, 0] };
     this.#stored = new Uint8Array(CHUNK_HEADER_BYTES + blockCount * (blockBytes + 8));
     this.#view = new DataView(this.#stored.buffer);
   }
 
   /** The chunk that begins at `origin` of a channel, valid until the next call; null if it is all zeros. */
   write(channel: Words, origin: readonly number[], filter: Filter): Uint8Array | null {
-    const { blocks, blockCount, blockShape, blockBytes, shape, itemSize } = this.#source;
+    const { blocks, blockCount, blockBytes, itemSize } = this.#source;
+    const [, , along] = blocks;
     let at = CHUNK_HEADER_BYTES + 4 * blockCount;
     let empty = true;
     for (let block = 0; block < blockCount; block++) {
-      const { start, extent } = pieceOfBlock(this.#source, origin, indexOfPart(block, blocks));
-      if (product(extent) < product(blockShape)) this.#words.fill(0);
-      copyBox(extent, channel, shape, start, this.#words, blockShape, [0, 0, 0]);
-      const stream = this.#encoder.compress(filter === SHUFFLE ? itemSize : 1);
+      if (block % along === 0) this.#fillStrip(channel, origin, block);
+      const stream = this.#encoder.compress(block % along, filter === SHUFFLE ? itemSize : 1);
       this.#view.setInt32(CHUNK_HEADER_BYTES + 4 * block, at, true);
       this.#view.setInt32(at, stream.length, true);
       this.#stored.set(stream, at + 4);
@@ -102,6 +116,15 @@ class ChunkWriter {
     const sizes = { itemSize, byteLength: blockCount * blockBytes, blockBytes, stored: at };
     formatChunkHeader(this.#stored, sizes, filter);
     return this.#stored.subarray(0, at);
+  }
+
+  /** Copies what belongs to a block and those behind it along the last axis. */
+  #fillStrip(channel: Words, origin: readonly number[], block: number): void {
+    const { shape, chunkShape, blocks } = this.#source;
+    const strips = { shape, chunkShape, blockShape: this.#strip.shape };
+    const { start, extent } = pieceOfBlock(strips, origin, indexOfPart(block, blocks));
+    if (product(extent) < this.#strip.words.length) this.#strip.words.fill(0);
+    copyBox(extent, { words: channel, shape, start }, this.#strip);
   }
 }
 

@@ -11,7 +11,6 @@ import type { CompressionResult } from "./compression.js";
 import { DATASET, measureDataset } from "./dataset.bench.js";
 import type { LinearCost } from "./linear-cost.js";
 import { KERNELS } from "./linear-kernels.js";
-import { NOTES } from "./notes.js";
 import { BENCH_FOLDER, program, REPOSITORY } from "./places.js";
 import { BASELINE, findReference, ONE_THREAD, type Reference } from "./reference.js";
 import { describeMachine, digits, megabytes, type Section, table, writeSections } from "./results-file.js";
@@ -73,12 +72,11 @@ function kernelsTable(summaries: readonly Summary[]): string {
   return [table([...head, ...more], cells), ...belowTarget(summaries)].join("\n\n");
 }
 
-/** Where the time of the rows below their target goes. */
+/** The rows below their target. */
 function belowTarget(summaries: readonly Summary[]): string[] {
-  const below = summaries.filter(({ reached }) => reached === false);
+  const below = summaries.filter(({ reached }) => reached === false).map(({ name }) => `\`${name}\``);
   if (below.length === 0) return [];
-  const lines = below.map(({ name }) => `- \`${name}\`: ${NOTES[name] ?? "not looked into yet."}`);
-  return [`### Below the target\n\n${lines.join("\n")}`];
+  return [`Below the target: ${below.join(", ")}. [docs/speed.md](../docs/speed.md) says where their time goes.`];
 }
 
 function linearTable(quick: boolean): string {
@@ -104,10 +102,8 @@ ns per voxel of the result at growing sizes (cubes); within 1.5x of each other i
 ${table(["kernel", ...sizes, "spread", "within 1.5x"], rows)}
 
 At 1 M voxels all arrays lie in the third-level cache, where copies cost less than half, and fixed costs weigh more: tables
-of 65,536 counts in \`percentiles\`, rows of 100 voxels that are worked on as 128 in \`fill-holes\`. Cubic
-resampling of 512 M voxels spends half of its time on copies between the passes, each run of which lies in other pages of
-memory than the one before, so that the processor waits for addresses; tried: tiles of 1 to 16 MiB, tiles of whole rows (no
-change).`;
+of 65,536 counts in \`percentiles\`, rows of 100 voxels that are worked on as 128 in \`fill-holes\`. Of 512 M voxels cubic
+resampling spends half of its time on copies between the passes ([docs/speed.md](../docs/speed.md)).`;
 }
 
 function threadsTable(quick: boolean): string {

@@ -99,6 +99,7 @@ function storedRange({ bitsStored, signed }: DicomSlice): [number, number] {
 type Constructor = new (length: number) => VoxelArray;
 
 /** Integer types, smallest first, as GDCM tries them. */
+/** By half the bytes of a value. */
 const UNSIGNED = [Uint8Array, Uint16Array, Uint32Array];
 const SIGNED = [Int8Array, Int16Array, Int32Array];
 
@@ -115,7 +116,7 @@ export function voxelType(slices: readonly DicomSlice[]): Constructor {
   const bytes = Math.max(...slices.map((slice) => slice.bitsAllocated)) / 8;
   const [{ bitsAllocated, signed }] = slices;
   if (slices.every((s) => isIdentity(s) && s.bitsAllocated === bitsAllocated && s.signed === signed)) {
-    return (signed ? SIGNED : UNSIGNED)[Math.log2(bytes)];
+    return (signed ? SIGNED : UNSIGNED)[bytes >> 1];
   }
   let lowest = Number.POSITIVE_INFINITY;
   let highest = Number.NEGATIVE_INFINITY;
@@ -175,7 +176,7 @@ export async function readStoredValues(slice: DicomSlice): Promise<VoxelArray> {
 }
 
 function valuesOf(slice: DicomSlice, buffer: ArrayBuffer, offset: number, length: number): VoxelArray {
-  const ArrayOfType = (slice.signed ? SIGNED : UNSIGNED)[Math.log2(slice.bitsAllocated / 8)];
+  const ArrayOfType = (slice.signed ? SIGNED : UNSIGNED)[slice.bitsAllocated >> 4];
   return new ArrayOfType(buffer, offset, length);
 }
 

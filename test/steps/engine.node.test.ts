@@ -22,7 +22,7 @@ const volumes = [
     shape: [150, 6, 90],
     to: [190, 9, 560],
   },
-  // A steep ramp, new samples of which lie half-way between two float32 values: most are in doubt.
+  // A steep ramp, new samples of which lie half-way between two float32 values: most are uncertain.
   {
     data: Float32Array.from({ length: 9 * 40 * 60 }, (_, i) => 2 ** 24 + 4 * (i % 60)),
     shape: [9, 40, 60],

@@ -35,7 +35,7 @@ test("a flipped volume gives the flipped result: its sums differ only in bits th
 test("a label spares only voxels where it is negative", () => {
   const shape: Shape3 = [21, 50, 53];
   const newShape: Shape3 = [27, 61, 70];
-  // A block of noise in exact zeros: far from it everything is in doubt.
+  // A block of noise in exact zeros: far from it everything is uncertain.
   const scan = new Float32Array(voxelCount(shape));
   for (let i = 0; i < scan.length; i++) {
     const inside = i % 53 < 20 && Math.floor(i / 53) % 50 < 18;

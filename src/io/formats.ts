@@ -297,13 +297,15 @@ export function geometryWarnings(geometry: Geometry): string[] {
 }
 
 /** What `writeVolume` can write, by the ending of the name. */
-const WRITERS: readonly (readonly [RegExp, (volume: Volume, compress: boolean) => Promise<Uint8Array<ArrayBuffer>>])[] =
-  [
-    [/\.nii\.gz$/i, (volume) => formatNifti(volume, { gzip: true, keepForms: true })],
-    [/\.nii$/i, (volume) => formatNifti(volume, { gzip: false, keepForms: true })],
-    [/\.mha$/i, (volume, compress) => formatMetaImage(volume, { compress })],
-    [/\.nrrd$/i, (volume, compress) => formatNrrd(volume, { compress })],
-  ];
+const WRITERS: readonly (readonly [
+  RegExp,
+  (volume: Volume, options: { compress: boolean; planar: boolean }) => Promise<Uint8Array<ArrayBuffer>>,
+])[] = [
+  [/\.nii\.gz$/i, (volume, { planar }) => formatNifti(volume, { gzip: true, keepForms: true, planar })],
+  [/\.nii$/i, (volume, { planar }) => formatNifti(volume, { gzip: false, keepForms: true, planar })],
+  [/\.mha$/i, formatMetaImage],
+  [/\.nrrd$/i, formatNrrd],
+];
 
 /** Whether `writeVolume` knows the ending of this name. */
 export function canWriteVolume(name: string): boolean {
@@ -312,17 +314,17 @@ export function canWriteVolume(name: string): boolean {
 
 /**
  * Writes a scan or a label in the format that the name's ending says: .nii, .nii.gz, .mha or .nrrd (the last two
- * compressed unless `compress` is false). A volume read from NIfTI, or a label on its grid that took `niftiForms` over,
+ * compressed unless `compress` is false; with `planar` a volume of depth 1 as an image of two axes). A volume read from NIfTI, or a label on its grid that took `niftiForms` over,
  * gets that file's own qform, sform and codes.
  * Throws UNSUPPORTED for another ending, INVALID_ARGUMENT for a geometry that makes no sense.
  */
 export async function writeVolume(
   name: string,
   volume: Volume,
-  options: { readonly compress?: boolean } = {},
+  { compress = true, planar = false }: { readonly compress?: boolean; readonly planar?: boolean } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const write = WRITERS.find(([ending]) => ending.test(name))?.[1];
-  if (write !== undefined) return inFile(name, () => write(volume, options.compress ?? true));
+  if (write !== undefined) return inFile(name, () => write(volume, { compress, planar }));
   throw new NnprepError(
     "UNSUPPORTED",
     `${name}: no format to write has this ending; use .nii.gz, .nii, .mha or .nrrd (headers with a file of their own, .mhd and .nhdr, are only read)`,

@@ -37,31 +37,32 @@ export function bytesOf({ data }: Volume): Uint8Array {
 
 /**
  * Writes a volume as MetaImage in one file (.mha), with ITK's keys. Numbers are written so that they are read back in
- * every bit. `compress` packs the voxels with zlib.
+ * every bit. `compress` packs the voxels with zlib; `planar` writes a volume of depth 1 as an image of two axes.
  */
 export async function formatMetaImage(
   volume: Volume,
-  { compress }: { readonly compress: boolean },
+  { compress, planar = false }: { readonly compress: boolean; readonly planar?: boolean },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { data, shape, geometry } = volume;
   checkLength("volume", data, shape);
   const { spacingMm: s, originMm, direction: d } = geometry;
+  const axes = planar ? [0, 1] : [0, 1, 2];
   const pieces = compress ? await zlibChunks([bytesOf(volume)]) : [bytesOf(volume)];
   const byteLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const header = [
     "ObjectType = Image",
-    "NDims = 3",
+    `NDims = ${axes.length}`,
     "BinaryData = True",
     "BinaryDataByteOrderMSB = False",
     `CompressedData = ${compress ? "True" : "False"}`,
     ...(compress ? [`CompressedDataSize = ${byteLength}`] : []),
     // Row j of the matrix is the direction of axis j.
-    `TransformMatrix = ${[0, 1, 2].flatMap((j) => [d[j], d[3 + j], d[6 + j]]).join(" ")}`,
-    `Offset = ${originMm.join(" ")}`,
-    "CenterOfRotation = 0 0 0",
-    `AnatomicalOrientation = ${anatomicalOrientation(geometry)}`,
-    `ElementSpacing = ${s[2]} ${s[1]} ${s[0]}`,
-    `DimSize = ${shape[2]} ${shape[1]} ${shape[0]}`,
+    `TransformMatrix = ${axes.flatMap((j) => axes.map((i) => d[3 * i + j])).join(" ")}`,
+    `Offset = ${axes.map((i) => originMm[i]).join(" ")}`,
+    `CenterOfRotation = ${axes.map(() => 0).join(" ")}`,
+    `AnatomicalOrientation = ${anatomicalOrientation(geometry).slice(0, axes.length)}`,
+    `ElementSpacing = ${axes.map((i) => s[2 - i]).join(" ")}`,
+    `DimSize = ${axes.map((i) => shape[2 - i]).join(" ")}`,
     `ElementType = ${ELEMENT_TYPES[dtypeOfArray(data)]}`,
     "ElementDataFile = LOCAL",
     "",

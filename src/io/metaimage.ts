@@ -23,6 +23,8 @@ import { type FindCompanion, readVoxels, type VoxelSource, voxelFile } from "./v
 export interface TextHeader extends VoxelSource {
   readonly geometry: Geometry;
   readonly warnings: readonly string[];
+  /** Whether the image has two axes. */
+  readonly planar: boolean;
 }
 
 const DTYPES: Readonly<Record<string, VoxelDtype>> = {
@@ -122,6 +124,7 @@ export async function readMetaImageHeader(file: ScanFile): Promise<TextHeader> {
     geometry: geometryOf(fields, axes, warnings),
     ...locate(fields, end),
     warnings,
+    planar: axes === 2,
   };
 }
 
@@ -215,5 +218,6 @@ export async function readMetaImage(file: ScanFile, find: FindCompanion): Promis
   return {
     volume: { data, shape: header.shape, geometry: header.geometry },
     warnings: [...header.warnings, ...warnings],
+    planar: header.planar,
   };
 }

@@ -215,8 +215,10 @@ function lengthUnit({ xyztUnits }: NiftiFields): number {
  * unit vectors, turned from RAS to LPS; a negative pixdim makes the spacing positive and turns its direction round.
  * Throws UNSUPPORTED when ITK refuses the file, unless sheared axes are to be kept: then the spacing is the length of
  * the matrix's columns.
+ *
+ * @param axes of the image: of two, directions are made unit vectors in their plane, as in a 2-D `itk::Image`
  */
-export function geometryOfNifti(fields: NiftiFields, shearedAxes: Sheared = "refuse"): Geometry {
+export function geometryOfNifti(fields: NiftiFields, shearedAxes: Sheared = "refuse", axes: 2 | 3 = 3): Geometry {
   const unit = lengthUnit(fields);
   const spacing = steps(fields).map((step) => step * unit);
   const { affine, sheared } = chooseAffine(fields, shearedAxes);
@@ -225,7 +227,7 @@ export function geometryOfNifti(fields: NiftiFields, shearedAxes: Sheared = "ref
   if (affine !== null) {
     origin = [-affine[3] * unit, -affine[7] * unit, affine[11] * unit];
     for (let j = 0; j < 3; j++) {
-      const [r, a, s] = [-affine[j], -affine[4 + j], affine[8 + j]];
+      const [r, a, s] = [-affine[j], -affine[4 + j], axes === 2 ? 0 : affine[8 + j]];
       const size = Math.sqrt(r * r + a * a + s * s);
       if (sheared) spacing[j] = size * unit;
       for (const [i, x] of [r, a, s].entries()) direction[3 * i + j] = size === 0 ? x : x / size;

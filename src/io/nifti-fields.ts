@@ -14,6 +14,8 @@ export interface NiftiFields {
   readonly sclSlope: number;
   readonly sclInter: number;
   readonly xyztUnits: number;
+  /** Where the fourth axis begins. */
+  readonly toffset: number;
   readonly qformCode: number;
   readonly sformCode: number;
   /** b, c, d of the unit quaternion. */
@@ -90,6 +92,7 @@ export function parseNiftiFields(head: Uint8Array): NiftiFields {
     sclSlope: header.scl_slope,
     sclInter: header.scl_inter,
     xyztUnits: header.xyzt_units,
+    toffset: header.toffset,
     qformCode: header.qform_code,
     sformCode: header.sform_code,
     quatern: [header.quatern_b, header.quatern_c, header.quatern_d],

@@ -85,7 +85,11 @@ export function quaternionOf(directions: Matrix): { quatern: number[]; qfac: 1 |
     const [p, q, r] = [directions[j], directions[3 + j], directions[6 + j]];
     return Math.sqrt(p * p + q * q + r * r);
   });
-  const p = polar(directions.map((value, i) => f(value / lengths[i % 3])));
+  return quaternionOfRotation(polar(directions.map((value, i) => f(value / lengths[i % 3]))));
+}
+
+/** The same of directions that are orthogonal already, in float64. */
+export function quaternionOfRotation(p: Matrix): { quatern: number[]; qfac: 1 | -1 } {
   const qfac = determinantTerms(p) > 0 ? 1 : -1;
   const [r11, r12, r13, r21, r22, r23, r31, r32, r33] = p.map((value, i) => (i % 3 === 2 ? qfac * value : value));
   const trace = r11 + r22 + r33 + 1;

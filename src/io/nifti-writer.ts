@@ -1,13 +1,20 @@
 import { NnprepError } from "../core/errors.js";
-import { checkLength, type Geometry, type NiftiForms, type Volume, type VoxelArray } from "../core/volume.js";
+import {
+  checkLength,
+  type Geometry,
+  type NiftiForms,
+  type Shape3,
+  type Volume,
+  type VoxelArray,
+} from "../core/volume.js";
 import { gzipChunks, IMAGE_LEVEL } from "./gzip.js";
 import { joinParts } from "./gzip-members.js";
 import { geometryOfNifti } from "./nifti-affine.js";
 import { orthogonalDirections, quaternionOf } from "./nifti-orthogonal.js";
 
-const HEADER_LENGTH = 348;
+export const HEADER_LENGTH = 348;
 /** Four more bytes say that there are no extensions. */
-const VOXEL_OFFSET = 352;
+export const VOXEL_OFFSET = 352;
 /** dim is a signed 16-bit integer. */
 const LONGEST_AXIS = 32767;
 /** NIfTI's code for "coordinates of the scanner", which SimpleITK 2.5 writes for sform and qform alike. */
@@ -17,7 +24,8 @@ const UNITS = 2 + 8;
 /** Entries of the direction matrix that are further off the nearest rotation are no rounding: ITK's tolerance. */
 const LARGEST_SHEAR = 1e-4;
 
-function datatypeOf(data: VoxelArray): number {
+/** NIfTI's code of a voxel type. */
+export function datatypeOf(data: VoxelArray): number {
   if (data instanceof Uint8Array) return 2;
   if (data instanceof Int16Array) return 4;
   if (data instanceof Int32Array) return 8;
@@ -45,6 +53,11 @@ function checkGeometry({ spacingMm, originMm, direction }: Geometry): void {
     `geometry cannot be written: spacing [${spacingMm.join(", ")}], origin [${originMm.join(", ")}], direction [${direction.join(", ")}]; finite numbers, positive spacing and independent axes are expected`,
     { spacingMm, originMm, direction },
   );
+}
+
+/** The centre of voxel (0, 0, 0), added up as ITK's writer does: that settles the signs of zeros. */
+function firstVoxel({ spacingMm, originMm, direction }: Geometry): number[] {
+  return originMm.map((x, i) => [0, 1, 2].reduce((sum, j) => sum + direction[3 * i + j] * spacingMm[2 - j] * 0, x));
 }
 
 /** The forms of the file that a volume came from, if they still say what its geometry says. */
@@ -84,7 +97,7 @@ function putForms(view: DataView, forms: NiftiForms): void {
 }
 
 /** A NIfTI-1 header of 348 bytes and the 4 after it, little endian. */
-function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffer> {
+function formatHeader(volume: Volume, keepForms: boolean, planar: boolean): Uint8Array<ArrayBuffer> {
   const { data, shape, geometry } = volume;
   checkGeometry(geometry);
   const header = new Uint8Array(VOXEL_OFFSET);
@@ -97,11 +110,12 @@ function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffe
   const isSheared = ras.some((x, i) => Math.abs(x - orthogonal[i]) > LARGEST_SHEAR);
   const { quatern, qfac } = quaternionOf(orthogonal);
   const spacing = [geometry.spacingMm[2], geometry.spacingMm[1], geometry.spacingMm[0]].map(Math.fround);
-  const origin = [-geometry.originMm[0], -geometry.originMm[1], geometry.originMm[2]];
+  const origin = firstVoxel(geometry).map((x, i) => (i < 2 ? -x : x));
 
   view.setInt32(0, HEADER_LENGTH, true);
   header[38] = "r".charCodeAt(0); // `regular`, which Analyze 7.5 asked for
-  for (const [i, n] of [3, shape[2], shape[1], shape[0], 1, 1, 1, 1].entries()) view.setInt16(40 + 2 * i, n, true);
+  for (const [i, n] of [planar ? 2 : 3, shape[2], shape[1], shape[0], 1, 1, 1, 1].entries())
+    view.setInt16(40 + 2 * i, n, true);
   view.setInt16(70, datatypeOf(data), true);
   view.setInt16(72, 8 * data.BYTES_PER_ELEMENT, true);
   floats(76, [qfac, ...spacing]);
@@ -121,10 +135,23 @@ function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffe
   return header;
 }
 
+/** @throws NnprepError UNSUPPORTED */
+export function checkAxisLengths(shape: Shape3): void {
+  if (Math.max(...shape) > LONGEST_AXIS) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `NIfTI-1 holds at most ${LONGEST_AXIS} voxels along an axis; shape is (${shape.join(", ")})`,
+      { found: shape, expected: LONGEST_AXIS },
+    );
+  }
+}
+
 /**
  * Writes a volume as NIfTI-1 (.nii, or .nii.gz with `gzip`): header, spacing, sform and qform as SimpleITK 2.5 writes
  * them. Spacing and origin are stored in float32; what was read from NIfTI is stored without loss. Axes that are not
  * at right angles (by more than 1e-4) stay as they are in the sform, and there is no qform.
+ *
+ * With `planar` a volume of depth 1 is written as an image of two axes.
  *
  * With `keepForms` a volume that was read from NIfTI, or a label on its grid, gets that file's own qform, sform, codes
  * and units instead.
@@ -133,19 +160,13 @@ function formatHeader(volume: Volume, keepForms: boolean): Uint8Array<ArrayBuffe
  */
 export async function formatNifti(
   volume: Volume,
-  options: { readonly gzip: boolean; readonly keepForms?: boolean },
+  options: { readonly gzip: boolean; readonly keepForms?: boolean; readonly planar?: boolean },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { data, shape } = volume;
   checkLength("volume", data, shape);
-  if (Math.max(...shape) > LONGEST_AXIS) {
-    throw new NnprepError(
-      "UNSUPPORTED",
-      `NIfTI-1 holds at most ${LONGEST_AXIS} voxels along an axis; shape is (${shape.join(", ")})`,
-      { found: shape, expected: LONGEST_AXIS },
-    );
-  }
+  checkAxisLengths(shape);
   const pieces = [
-    formatHeader(volume, options.keepForms ?? false),
+    formatHeader(volume, options.keepForms ?? false, options.planar ?? false),
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ];
   return options.gzip ? gzipChunks(pieces, IMAGE_LEVEL) : joinParts(pieces, VOXEL_OFFSET + data.byteLength);

@@ -19,27 +19,30 @@ const TYPES: Readonly<Record<VoxelDtype, string>> = {
 
 /**
  * Writes a volume as NRRD in one file (.nrrd), with ITK's fields. NRRD holds the product of spacing and direction:
- * both are read back in every bit when the axes are parallel to the patient's, else to 1 part in 10^15.
+ * both are read back in every bit when the axes are parallel to the patient's, else to 1 part in 10^15. `planar` writes a
+ * volume of depth 1 as an image of two axes.
  */
 export async function formatNrrd(
   volume: Volume,
-  { compress }: { readonly compress: boolean },
+  { compress, planar = false }: { readonly compress: boolean; readonly planar?: boolean },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { data, shape, geometry } = volume;
   checkLength("volume", data, shape);
   const { spacingMm, originMm, direction: d } = geometry;
-  const axis = (j: number) => `(${[d[j], d[3 + j], d[6 + j]].map((x) => x * spacingMm[2 - j]).join(",")})`;
+  const axes = planar ? [0, 1] : [0, 1, 2];
+  const axis = (j: number) => `(${axes.map((i) => d[3 * i + j] * spacingMm[2 - j]).join(",")})`;
   const header = [
     "NRRD0004",
     `type: ${TYPES[dtypeOfArray(data)]}`,
-    "dimension: 3",
-    "space: left-posterior-superior",
-    `sizes: ${shape[2]} ${shape[1]} ${shape[0]}`,
-    `space directions: ${axis(0)} ${axis(1)} ${axis(2)}`,
-    "kinds: domain domain domain",
+    `dimension: ${axes.length}`,
+    // teem's names of spaces are of three dimensions.
+    planar ? "space dimension: 2" : "space: left-posterior-superior",
+    `sizes: ${axes.map((i) => shape[2 - i]).join(" ")}`,
+    `space directions: ${axes.map(axis).join(" ")}`,
+    `kinds: ${axes.map(() => "domain").join(" ")}`,
     "endian: little",
     `encoding: ${compress ? "gzip" : "raw"}`,
-    `space origin: (${originMm.join(",")})`,
+    `space origin: (${axes.map((i) => originMm[i]).join(",")})`,
     "",
     "",
   ].join("\n");

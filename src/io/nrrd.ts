@@ -163,6 +163,7 @@ export async function readNrrdHeader(file: ScanFile): Promise<TextHeader> {
     encoding,
     ...locate(fields, end),
     warnings,
+    planar: axes.length === 2,
   };
 }
 
@@ -232,6 +233,11 @@ function geometryOf(fields: Fields, axes: readonly number[], dimension: number, 
   const vectors = axes.map((axis) => (directions[axis] as number[]).map((x, k) => x * signs[k]));
   if (fields.get("spaceorigin") === undefined) warnings.push("NRRD header has no space origin; 0 is assumed");
   const origin = originOf(fields).map((x, k) => x * signs[k]);
+  // A plane in a space of two dimensions, as ITK writes it.
+  if (axes.length === 2 && vectors.every((v) => v.length === 2)) {
+    for (const v of vectors) v.push(0);
+    if (origin.length === 2) origin.push(0);
+  }
   if ([...vectors, origin].some((v) => v.length !== 3)) {
     throw corruptHeader("NRRD header: space origin or a space direction has not three numbers");
   }
@@ -312,5 +318,6 @@ export async function readNrrd(file: ScanFile, find: FindCompanion): Promise<Sca
   return {
     volume: { data, shape: header.shape, geometry: header.geometry },
     warnings: [...header.warnings, ...warnings],
+    planar: header.planar,
   };
 }

@@ -25,6 +25,8 @@ export interface ScanReading {
   readonly warnings: readonly string[];
   /** Voxels of a NIfTI file that were not finite and were read as 0; `warnings` has a sentence on them. */
   readonly nonFinite?: NonFiniteCounts;
+  /** True when the file has two axes; `volume` has depth 1 then. */
+  readonly planar?: boolean;
 }
 
 export function scanFileFromBytes(name: string, bytes: Uint8Array): ScanFile {

@@ -2,7 +2,7 @@ import type { NnprepError } from "../../core/errors.js";
 import { axisCodesOf, differingFields, FIELD_NAMES, NUMPY_CLOSENESS } from "../../core/geometry.js";
 import { sameShape, type Volume, type VoxelArray, voxelCount } from "../../core/volume.js";
 import { doubtfulWarnings } from "../../io/formats.js";
-import { nonFiniteWarnings } from "../../io/nifti.js";
+import { nonFiniteWarnings } from "../../io/nifti-voxels.js";
 import type { NonFiniteCounts, ScanReading } from "../../io/scan-file.js";
 import type { Finding } from "./findings.js";
 

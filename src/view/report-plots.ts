@@ -37,14 +37,15 @@ function decadeTicks(low: number, high: number): number[] {
   return ticks.length > 8 ? ticks.filter((tick) => /^1/.test(tick.toExponential())) : ticks;
 }
 
-function scaleOver(values: readonly number[], logarithmic: boolean): Scale {
+function scaleOver(values: readonly number[], logarithmic: boolean, end?: number): Scale {
   const finite = values.filter((value) => Number.isFinite(value) && (!logarithmic || value > 0));
   let low = finite.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   let high = finite.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   if (finite.length === 0) [low, high] = [0, 1];
   if (low === high) {
     const room = Math.max(Math.abs(low) / 20, 1e-6);
-    [low, high] = logarithmic ? [low / 2, high * 2] : [low - room, high + room];
+    if (end !== undefined) low = end - room;
+    else [low, high] = logarithmic ? [low / 2, high * 2] : [low - room, high + room];
   }
   const place = logarithmic ? Math.log : (value: number) => value;
   const span = place(high) - place(low);
@@ -92,7 +93,7 @@ export function stripPlot({ title, unit, rows, targets = [], most: end }: StripP
   const least = positive.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = positive.reduce((a, b) => Math.max(a, b), 0);
   const logarithmic = end === undefined && positive.length === all.length && most / least > 30;
-  const scale = scaleOver(end === undefined ? all : [...all, end], logarithmic);
+  const scale = scaleOver(end === undefined ? all : [...all, end], logarithmic, end);
   const height = rows.length * 34 + 52;
   const body = rows.map((row, i) => {
     const y = i * 34 + 22;

@@ -42,13 +42,14 @@ svg .mark{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:6px 0}
 caption{text-align:left;font-weight:500;padding-bottom:4px}
-th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
+th,td{overflow-wrap:normal;text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:500}
+td{white-space:nowrap}
 thead th{color:var(--soft);font-size:13px}
 details{margin:10px 0}
 summary{cursor:pointer;color:var(--accent)}
 .pictures{display:flex;flex-wrap:wrap;gap:14px 22px;margin:8px 0 18px}
-.group{display:grid;grid-template-columns:repeat(var(--pictures),minmax(0,1fr));gap:6px;width:calc(var(--pictures)*230px);max-width:100%}
+.group{display:grid;grid-template-columns:repeat(var(--pictures),minmax(0,1fr));gap:6px;width:calc(var(--pictures)*214px);max-width:100%}
 .pictures img{width:100%;height:auto;display:block;background:#000;border-radius:4px}
 .pictures figcaption{font-weight:400;font-size:13px;color:var(--soft);margin:4px 0 0}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;padding:0;margin:8px 0}

@@ -71,7 +71,9 @@ export function addTaskOptions(command: Command): Command {
 }
 
 export function overwriteOption(): Option {
-  return new Option("--overwrite", "crop again what is cropped already").default(false);
+  return new Option("--overwrite", "make again what an earlier run made of the same files, plans and options").default(
+    false,
+  );
 }
 
 export function compressionOption(): Option {

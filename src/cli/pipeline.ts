@@ -34,6 +34,7 @@ export interface Stages {
     readonly labelRule: LabelRule;
     readonly lowresWorkers: number | undefined;
     readonly compression: NpzCompression;
+    readonly overwrite: boolean;
   };
 }
 

@@ -44,6 +44,7 @@ function stagesOf(options: WholeOptions): Stages {
             labelRule: options.labelRule,
             lowresWorkers: options.workersLowres,
             compression: options.compression,
+            overwrite: options.overwrite,
           },
         }
       : {}),

@@ -7,6 +7,7 @@ import {
   labelOrderOption,
   labelRuleOption,
   lowresWorkersOption,
+  overwriteOption,
   plannerOptions,
   type TaskOptions,
 } from "./options.js";
@@ -19,6 +20,7 @@ interface PreprocessCommandOptions extends TaskOptions {
   readonly labelRule: LabelRule;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
+  readonly overwrite: boolean;
 }
 
 export function preprocessCommand(): Command {
@@ -31,6 +33,7 @@ export function preprocessCommand(): Command {
     .addOption(labelRuleOption())
     .addOption(lowresWorkersOption())
     .addOption(compressionOption())
+    .addOption(overwriteOption())
     .action((options: PreprocessCommandOptions) =>
       runTaskCommand(
         "preprocess",
@@ -42,6 +45,7 @@ export function preprocessCommand(): Command {
             labelRule: options.labelRule,
             lowresWorkers: options.workersLowres,
             compression: options.compression,
+            overwrite: options.overwrite,
           },
         },
         { preprocessed: true },

@@ -86,7 +86,7 @@ function formatStage(stage: PreprocessedStage, crop: readonly CaseOutcome<Croppe
       formatSpacing(value.spacingBeforeMm),
       formatVoxels(value.shapeAfter),
       formatSpacing(value.spacingAfterMm),
-      ...costOf(outcome),
+      ...(value.skipped ? ["there already", ""] : costOf(outcome)),
     ];
   });
   const header = [

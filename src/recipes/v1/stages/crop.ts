@@ -11,6 +11,7 @@ import {
 import type { NpzCompression } from "../../../io/npz.js";
 import { scanFileFromBytes } from "../../../io/scan-file.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage } from "../../../runtime/scratch.js";
@@ -19,8 +20,11 @@ import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../
 import { caseFileNames, DATASET_JSON, GROUND_TRUTH_FOLDER, IMAGES_TRAINING, LABELS_TRAINING } from "../layout.js";
 import { estimateMemory, type StoredVoxels } from "../memory.js";
 import { loadCroppedProperties, loadScan, loadVolume, saveCase } from "./case-files.js";
+import { recordPath, removeVanished, settingsText } from "./case-records.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
 
+/** Of the records. */
+const STEP = "crop";
 /** Enough of a gzipped file to hold its header. */
 const HEAD_BYTES = 65536;
 
@@ -29,14 +33,14 @@ export interface CroppedGrid {
   readonly shapeBefore: Shape3;
   readonly shapeAfter: Shape3;
   readonly spacingMm: Vec3;
-  /** True if the case had been cropped by an earlier run and was left as it is. */
+  /** True if an earlier run had cropped the case from the same files and it was left as it is. */
   readonly skipped: boolean;
-  /** What its user should know about the files, with their names; nothing of a case that was left as it is. */
+  /** What its user should know about the files, with their names. */
   readonly warnings: readonly string[];
 }
 
 export interface CropOptions extends StageOptions {
-  /** Crop again what is cropped already. Default false. */
+  /** Crop again what an earlier run cropped from the same files. Default false. */
   readonly overwrite?: boolean | undefined;
   /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
   readonly compression?: NpzCompression | undefined;
@@ -44,7 +48,7 @@ export interface CropOptions extends StageOptions {
   readonly scan?: ReadScanOptions | undefined;
 }
 
-function describeCrop(properties: CroppedProperties, skipped: boolean, warnings: readonly string[] = []): CroppedGrid {
+function describeCrop(properties: CroppedProperties, skipped: boolean, warnings: readonly string[]): CroppedGrid {
   return {
     shapeBefore: properties.original_size_of_raw_data,
     shapeAfter: properties.size_after_cropping,
@@ -59,18 +63,51 @@ export interface CropJob {
   readonly names: TrainingCase;
   readonly compression?: NpzCompression | undefined;
   readonly scan?: ReadScanOptions | undefined;
+  readonly overwrite?: boolean | undefined;
 }
 
-/** The job of a worker: reads, crops and writes one case. */
+/** The job of a worker: reads, crops and writes one case, unless that was done from the same files. */
 async function cropOneCase(stores: TaskStores, job: CropJob): Promise<CroppedGrid> {
   const { raw, cropped } = stores;
-  const { names, compression, scan } = job;
+  const { names, compression, scan, overwrite } = job;
+  const { identifier } = names;
+  const record = recordPath(STEP, identifier);
+  const settings = settingsText({ names, compression, scan });
+  const inputs = await digestFiles(raw, inputPaths(names));
+  const earlier = overwrite ? null : await findResult(cropped, record, settings, inputs);
+  if (earlier !== null && (await hasProperties(cropped, identifier))) {
+    return { ...(earlier.result as CroppedGrid), skipped: true };
+  }
+  await cropped.remove(record);
   const warnings: string[] = [];
   const { arrays, properties } = await loadAndCrop(raw, names, scan, warnings);
   collectGarbage();
-  await saveCase(cropped, names.identifier, arrays, properties, "", compression);
+  await saveCase(cropped, identifier, arrays, properties, "", compression);
   await copyLabel(stores, names.label, scan);
-  return describeCrop(properties, false, warnings);
+  const result = describeCrop(properties, false, warnings);
+  // Planning writes into ID.pkl, whose size is therefore no sign of anything.
+  const files = [caseFileNames(identifier).arrays, groundTruthPath(names.label)];
+  await saveRecord(cropped, record, { settings, inputs, result }, files);
+  return result;
+}
+
+/** The files of a raw case. */
+function inputPaths({ images, label }: TrainingCase): string[] {
+  return [...images.map((name) => joinPath(IMAGES_TRAINING, name)), joinPath(LABELS_TRAINING, label)];
+}
+
+function groundTruthPath(label: string): string {
+  return joinPath(GROUND_TRUTH_FOLDER, groundTruthName(label));
+}
+
+async function hasProperties(store: Store, identifier: string): Promise<boolean> {
+  try {
+    await loadCroppedProperties(store, identifier);
+    return true;
+  } catch (error) {
+    if (error instanceof NnprepError) return false;
+    throw error;
+  }
 }
 
 export const cropJob = defineJob("v1/crop", cropOneCase);
@@ -100,20 +137,9 @@ async function loadAndCrop(
 
 /** A label of another format becomes NIfTI: nnU-Net looks for no other in gt_segmentations. */
 async function copyLabel({ raw, cropped }: TaskStores, name: string, scan?: ReadScanOptions): Promise<void> {
-  const [from, to] = [joinPath(LABELS_TRAINING, name), joinPath(GROUND_TRUTH_FOLDER, groundTruthName(name))];
+  const [from, to] = [joinPath(LABELS_TRAINING, name), groundTruthPath(name)];
   const isNifti = endingOf(name) === endingOf(to);
   await cropped.write(to, isNifti ? await raw.read(from) : await writeVolume(to, await loadVolume(raw, from, scan)));
-}
-
-/** The grid of a case whose two files are there and whole; null otherwise. */
-async function findCropped(store: Store, identifier: string): Promise<CroppedGrid | null> {
-  if (!(await store.exists(caseFileNames(identifier).arrays))) return null;
-  try {
-    return describeCrop(await loadCroppedProperties(store, identifier), true);
-  } catch (error) {
-    if (error instanceof NnprepError) return null;
-    throw error;
-  }
 }
 
 /**
@@ -150,7 +176,8 @@ async function clearCropped(store: Store): Promise<void> {
 /**
  * Crops the training cases of a task to their non-zero part (`nnUNet_plan_and_preprocess`, first half; `crop` and
  * `ImageCropper.run_cropping` of nnU-Net 1.7.1): ID.npz and ID.pkl, a copy of each label in gt_segmentations, a copy of
- * dataset.json. Cases that are cropped already are left as they are unless `overwrite`.
+ * dataset.json. Cases that an earlier run cropped from the same files are left as they are unless `overwrite`, what it
+ * cropped of cases that dataset.json lists no more is removed.
  *
  * @returns one outcome per training case, in the order of dataset.json
  * @throws NnprepError for an unusable dataset.json, CANNOT_WRITE if it cannot be copied, ABORTED
@@ -163,24 +190,20 @@ export async function cropDataset(
   const cases = trainingCases(dataset);
   if (options.overwrite === true) await clearCropped(stores.cropped);
   await stores.cropped.write(DATASET_JSON, await stores.raw.read(DATASET_JSON));
-  const outcomes = new Map<string, CaseOutcome<CroppedGrid>>();
+  await removeVanished(
+    stores.cropped,
+    STEP,
+    cases.map(({ identifier }) => identifier),
+    "",
+    (identifier) => [groundTruthPath(identifier)],
+  );
+  const { compression, scan, overwrite = false } = options;
   const jobs: CaseJob<CropJob>[] = [];
   for (const names of cases) {
-    const { identifier } = names;
-    const found = options.overwrite === true ? null : await findCropped(stores.cropped, identifier);
-    if (found === null) {
-      const argument: CropJob = { names, compression: options.compression, scan: options.scan };
-      jobs.push({ identifier, argument, ...(await estimate(stores.raw, names)) });
-      continue;
-    }
-    if (!(await stores.cropped.exists(joinPath(GROUND_TRUTH_FOLDER, groundTruthName(names.label)))))
-      await copyLabel(stores, names.label, options.scan);
-    outcomes.set(identifier, { identifier, ok: true, value: found, seconds: 0, peakMemoryBytes: null });
+    const argument: CropJob = { names, compression, scan, overwrite };
+    jobs.push({ identifier: names.identifier, argument, ...(await estimate(stores.raw, names)) });
   }
   // A damaged header may promise any size: reading the file tells, before memory is taken.
   const limits = { ...options, memoryAvailableBytes: undefined };
-  for (const outcome of await runCases(executor, cropJob, "crop", jobs, limits)) {
-    outcomes.set(outcome.identifier, outcome);
-  }
-  return cases.map(({ identifier }) => outcomes.get(identifier) as CaseOutcome<CroppedGrid>);
+  return runCases(executor, cropJob, "crop", jobs, limits);
 }

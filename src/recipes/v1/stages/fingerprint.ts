@@ -40,7 +40,7 @@ export async function croppedIdentifiers(store: Store): Promise<string[]> {
     throw new NnprepError(
       "INVALID_DATASET",
       `${store.location("")}: ${missing.length} of ${identifiers.length} training cases are not cropped (${missing.join(", ")}). ` +
-        "Plans made without them would be other plans: crop them first, or take them out of dataset.json",
+        "Plans made without them would be other plans: crop them first (nnprep crop -t ...), or take them out of dataset.json",
       { file: store.location(""), missing, expected: identifiers.length },
     );
   }

@@ -3,12 +3,20 @@ import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3 } from "../../../core/volume.js";
 import type { NpzCompression } from "../../../io/npz.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage, trimScratch } from "../../../runtime/scratch.js";
 import type { CroppedProperties } from "../crop/crop-case.js";
 import type { PlansV1 } from "../documents/plans.js";
-import { GROUND_TRUTH_FOLDER, type Planner, plansFileName, stageFolderName } from "../layout.js";
+import {
+  caseFileNames,
+  GROUND_TRUTH_FOLDER,
+  type Planner,
+  plansFileName,
+  previousStageFileName,
+  stageFolderName,
+} from "../layout.js";
 import { estimateMemory } from "../memory.js";
 import {
   type CaseWarning,
@@ -19,6 +27,7 @@ import {
   stageSettings,
 } from "../preprocess.js";
 import { loadArrays, loadCroppedProperties, saveCase } from "./case-files.js";
+import { recordPath, removeVanished, settingsText } from "./case-records.js";
 import { croppedIdentifiers } from "./fingerprint.js";
 import { loadPlans } from "./plan.js";
 import type { StageOptions, Task, TaskStores } from "./task.js";
@@ -30,6 +39,7 @@ export interface PreprocessJob {
   readonly settings: StageSettings;
   readonly options: PreprocessOptions;
   readonly compression?: NpzCompression | undefined;
+  readonly overwrite?: boolean | undefined;
 }
 
 /** Scratch that is kept while a case is written and until the next one comes. */
@@ -42,6 +52,8 @@ export interface PreprocessedGrid {
   readonly spacingBeforeMm: Vec3;
   readonly spacingAfterMm: Vec3;
   readonly warnings: readonly CaseWarning[];
+  /** True if an earlier run had made the case from the same files, plans and options and it was left as it is. */
+  readonly skipped: boolean;
 }
 
 /** The cases of one stage of one planner. */
@@ -57,6 +69,8 @@ export interface PreprocessDatasetOptions extends StageOptions, PreprocessOption
   readonly planners?: readonly Planner[] | undefined;
   /** Cases at the same time in the low resolution stage (nnU-Net's `-tl`). */
   readonly lowresWorkers?: number | undefined;
+  /** Make again what an earlier run made from the same files, plans and options. Default false. */
+  readonly overwrite?: boolean | undefined;
   /** Of the npz files: stored, deflated at level 1 (default), or at level 6 as NumPy does. */
   readonly compression?: NpzCompression | undefined;
 }
@@ -74,31 +88,43 @@ async function loadAndPreprocess(
   return inFile(cropped.location(identifier), () => preprocessCase(arrays, properties, settings, options));
 }
 
-/** The job of a worker: resamples, normalises and writes one case. */
+/** The job of a worker: resamples, normalises and writes one case, unless that was done from the same files. */
 async function preprocessOneCase(stores: TaskStores, job: PreprocessJob): Promise<PreprocessedGrid> {
   const { cropped, preprocessed } = stores;
-  const { identifier } = job;
+  const { identifier, folder, overwrite, ...rest } = job;
+  const record = recordPath(folder, identifier);
+  const settings = settingsText(rest);
+  const names = Object.values(caseFileNames(identifier));
+  const inputs = await digestFiles(cropped, names);
+  const earlier = overwrite ? null : await findResult(preprocessed, record, settings, inputs);
+  if (earlier !== null) return { ...(earlier.result as PreprocessedGrid), skipped: true };
+  await preprocessed.remove(record);
   const properties = await loadCroppedProperties(cropped, identifier);
   const result = await loadAndPreprocess(cropped, properties, job);
   trimScratch(KEPT_SCRATCH_BYTES);
   collectGarbage();
-  await saveCase(preprocessed, identifier, result.arrays, result.properties, job.folder, job.compression);
+  await saveCase(preprocessed, identifier, result.arrays, result.properties, folder, job.compression);
   const { transposeForward: axes } = job.settings;
   const { original_spacing: spacing, size_after_cropping: shape } = properties;
-  return {
+  const grid: PreprocessedGrid = {
     shapeBefore: [shape[axes[0]] as number, shape[axes[1]] as number, shape[axes[2]] as number],
     shapeAfter: result.arrays.shape,
     spacingBeforeMm: [spacing[axes[0]] as number, spacing[axes[1]] as number, spacing[axes[2]] as number],
     spacingAfterMm: result.properties.spacing_after_resampling as Vec3,
     warnings: result.warnings,
+    skipped: false,
   };
+  const written = names.map((name) => joinPath(folder, name));
+  await saveRecord(preprocessed, record, { settings, inputs, result: grid }, written);
+  return grid;
 }
 
 export const preprocessJob = defineJob("v1/preprocess", preprocessOneCase);
 
 /**
- * Preprocesses a cropped and planned task for every stage of its plans (`run_preprocessing` of nnU-Net 1.7.1). Results
- * of earlier runs are written again.
+ * Preprocesses a cropped and planned task for every stage of its plans (`run_preprocessing` of nnU-Net 1.7.1). Cases that
+ * an earlier run made from the same files, plans and options are left as they are unless `overwrite`; those that it made
+ * and the task has no more are removed.
  *
  * @returns one entry per stage, each with one outcome per case in nnU-Net's order
  * @throws NnprepError FILE_NOT_FOUND without plans, INVALID_DATASET if a case is not cropped, CANNOT_WRITE, ABORTED
@@ -114,7 +140,7 @@ export async function preprocessDataset(
     plansOf.set(planner, await loadPlans(preprocessed, planner));
   }
   await copyGroundTruth(cropped, preprocessed);
-  const { labelOrder, labelRule, nanPolicy, compression } = options;
+  const { labelOrder, labelRule, nanPolicy, compression, overwrite = false } = options;
   const caseOptions: PreprocessOptions = {
     ...(labelOrder === undefined ? {} : { labelOrder }),
     ...(labelRule === undefined ? {} : { labelRule }),
@@ -125,9 +151,12 @@ export async function preprocessDataset(
     for (let stage = 0; stage < plans.num_stages; stage++) {
       const settings = stageSettings(plans, stage);
       const folder = stageFolderName(planner, stage);
+      await removeVanished(preprocessed, folder, identifiers, folder, (identifier) => [
+        joinPath(folder, previousStageFileName(identifier)),
+      ]);
       const jobs: CaseJob<PreprocessJob>[] = [];
       for (const identifier of identifiers) {
-        const argument: PreprocessJob = { identifier, folder, settings, options: caseOptions, compression };
+        const argument: PreprocessJob = { identifier, folder, settings, options: caseOptions, compression, overwrite };
         jobs.push({ identifier, argument, ...(await estimate(cropped, identifier, plans.num_modalities, settings)) });
       }
       const low = stage < plans.num_stages - 1;
@@ -146,10 +175,14 @@ async function plannersOf(preprocessed: Store): Promise<Planner[]> {
     if (await preprocessed.exists(plansFileName(planner))) found.push(planner);
   }
   if (found.length > 0) return found;
-  throw new NnprepError("FILE_NOT_FOUND", `${preprocessed.location("")}: no plans found; plan the task first`, {
-    file: preprocessed.location(""),
-    expected: [plansFileName("3d"), plansFileName("2d")],
-  });
+  throw new NnprepError(
+    "FILE_NOT_FOUND",
+    `${preprocessed.location("")}: no plans found; plan the task first: nnprep plan -t ...`,
+    {
+      file: preprocessed.location(""),
+      expected: [plansFileName("3d"), plansFileName("2d")],
+    },
+  );
 }
 
 /** What a case will need; nothing when that cannot be told, for the job itself will report why. */

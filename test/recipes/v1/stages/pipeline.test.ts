@@ -94,12 +94,52 @@ test("cropping skips what is done, redoes what is half done, and overwrites on r
   await cropped.remove("mr_1.npz");
   await cropped.write("mr_2.pkl", Uint8Array.of(1, 2, 3));
   await cropped.remove("gt_segmentations/mr_3.nii.gz");
-  expect(await skipped(false)).toEqual([false, false, true]);
+  expect(await skipped(false)).toEqual([false, false, false]);
+  expect(await skipped(false)).toEqual([true, true, true]);
   expect(await cropped.read("mr_1.npz")).toEqual(before);
   expect(await cropped.list("gt_segmentations")).toHaveLength(3);
   await cropped.write("stale.npz", Uint8Array.of(1));
   expect(await skipped(true)).toEqual([false, false, false]);
   expect(await cropped.exists("stale.npz")).toBe(false);
+});
+
+test("what was made of other files, plans or options is made anew, what is gone is removed", async () => {
+  const task = await openInMemory(MR_TASK);
+  const { raw, cropped, preprocessed } = task.stores;
+  const skippedCrops = async () => (await cropDataset(task)).map((outcome) => outcome.ok && outcome.value.skipped);
+  const skipped = async (options = {}) => {
+    const [stage] = await preprocessDataset(task, { planners: ["3d"], ...options });
+    return stage?.cases.map((outcome) => outcome.ok && outcome.value.skipped);
+  };
+  await cropDataset(task);
+  await planDataset(task);
+  expect(await skipped()).toEqual([false, false, false]);
+  expect(await skipped()).toEqual([true, true, true]);
+  expect(await skipped({ overwrite: true })).toEqual([false, false, false]);
+  expect(await skipped({ labelOrder: 0 })).toEqual([false, false, false]);
+  // Another label under the same name.
+  await raw.write("labelsTr/mr_2.nii.gz", await raw.read("labelsTr/mr_1.nii.gz"));
+  await raw.write("imagesTr/mr_2_0000.nii.gz", await raw.read("imagesTr/mr_1_0000.nii.gz"));
+  await raw.write("imagesTr/mr_2_0001.nii.gz", await raw.read("imagesTr/mr_1_0001.nii.gz"));
+  expect(await skippedCrops()).toEqual([true, false, true]);
+  expect(await cropped.read("gt_segmentations/mr_2.nii.gz")).toEqual(await raw.read("labelsTr/mr_1.nii.gz"));
+  expect(await skipped({ labelOrder: 0 })).toEqual([true, false, true]);
+  // A file that was cut off, and a case that the task has no more.
+  const arrays = "nnUNetData_plans_v2.1_stage0/mr_1.npz";
+  await preprocessed.write(arrays, (await preprocessed.read(arrays)).slice(0, 100));
+  const dataset = JSON.parse(new TextDecoder().decode(await raw.read("dataset.json")));
+  dataset.training = dataset.training.filter(({ image }: { image: string }) => !image.includes("mr_3"));
+  await raw.write("dataset.json", new TextEncoder().encode(JSON.stringify(dataset)));
+  expect(await skippedCrops()).toEqual([true, true]);
+  expect(await skipped({ labelOrder: 0 })).toEqual([false, true]);
+  expect(await cropped.list()).not.toContain("mr_3.npz");
+  expect(await cropped.list("gt_segmentations")).toEqual(["mr_1.nii.gz", "mr_2.nii.gz"]);
+  expect(await preprocessed.list("nnUNetData_plans_v2.1_stage0")).toEqual([
+    "mr_1.npz",
+    "mr_1.pkl",
+    "mr_2.npz",
+    "mr_2.pkl",
+  ]);
 });
 
 test("the fingerprint is never a stale one, and counts only the cases of dataset.json", async () => {

@@ -98,8 +98,7 @@ function storedRange({ bitsStored, signed }: DicomSlice): [number, number] {
 
 type Constructor = new (length: number) => VoxelArray;
 
-/** Integer types, smallest first, as GDCM tries them. */
-/** By half the bytes of a value. */
+/** Integer types, smallest first, as GDCM tries them: by half the bytes of a value. */
 const UNSIGNED = [Uint8Array, Uint16Array, Uint32Array];
 const SIGNED = [Int8Array, Int16Array, Int32Array];
 

@@ -45,7 +45,7 @@ const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
   "@assemblyscript/loader": /^src\/runtime\/instantiate\.ts$/,
   workerpool: /^src\/runtime\/pool\.ts$/,
   "nifti-reader-js": /^src\/io\//,
-  "dicom-parser": /^src\/io\/dicom-tags\.ts$/,
+  "dicom-parser": /^src\/io\/dicom-parser\.ts$/,
   "@itk-wasm/dicom": /^src\/io\/dicom-decoder-(node|web)\.ts$/,
   "onnxruntime-node": /^src\/inference\/onnx-node\.ts$/,
   "onnxruntime-web": /^src\/inference\/onnx-web\.ts$/,

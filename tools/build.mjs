@@ -97,6 +97,25 @@ const steps = {
       prune();
     },
   },
+  // See the module itself. The compiler writes it with an import whenever it compiles it anew.
+  "dicom-parser": {
+    from: ["src/io/dicom-parser.ts"],
+    to: "io/dicom-parser.js",
+    isDone: () => !/from "dicom-parser"/.test(readFileSync(join(dist, "io/dicom-parser.js"), "utf8")),
+    make: () =>
+      bundle({
+        entryPoints: [join(dist, "io/dicom-parser.js")],
+        outfile: join(dist, "io/dicom-parser.js"),
+        allowOverwrite: true,
+        banner: { js: `/*! dicom-parser\n${readFileSync(join(root, "node_modules/dicom-parser/LICENSE"), "utf8")}*/` },
+        bundle: true,
+        minify: true,
+        format: "esm",
+        target: "es2022",
+        platform: "browser",
+        logLevel: "warning",
+      }),
+  },
   viewer: {
     from: ["viewer", "src/view"],
     to: "view/surface-viewer.min.js",
@@ -119,10 +138,10 @@ const done = existsSync(notes) ? JSON.parse(readFileSync(notes, "utf8")) : {};
 const installed = fingerprint(["package-lock.json", "tools/build.mjs"]);
 // Without its outputs the compiler's note of what it compiled would have it write nothing.
 if (!existsSync(join(dist, "index.js"))) rmSync(join(dist, ".tsbuildinfo"), { force: true });
-for (const [name, { from, to, make }] of Object.entries(steps)) {
+for (const [name, { from, to, make, isDone = () => true }] of Object.entries(steps)) {
   if (only !== undefined && only !== name) continue;
   const wanted = `${installed} ${fingerprint(from)}`;
-  if (done[name] === wanted && existsSync(join(dist, to))) continue;
+  if (done[name] === wanted && existsSync(join(dist, to)) && isDone()) continue;
   await make();
   done[name] = wanted;
   writeFileSync(notes, JSON.stringify(done));

@@ -1,7 +1,7 @@
-import * as dicomParserModule from "dicom-parser";
 import { Inflate } from "fflate";
 import { NnprepError } from "../core/errors.js";
 import type { Vec3 } from "../core/volume.js";
+import { type DicomDataSet, dicomParser } from "./dicom-parser.js";
 import { joinParts } from "./gzip-members.js";
 import type { ScanFile } from "./scan-file.js";
 
@@ -10,11 +10,7 @@ import type { ScanFile } from "./scan-file.js";
  * Everything that another program wrote is checked here once; what comes out can be relied upon.
  */
 
-// The package is CommonJS: Node puts its functions under `default`, bundlers may not.
-const dicomParser =
-  (dicomParserModule as unknown as { default?: typeof dicomParserModule }).default ?? dicomParserModule;
-
-type DataSet = dicomParserModule.DataSet;
+type DataSet = DicomDataSet;
 
 export const DEFLATED = "1.2.840.10008.1.2.1.99";
 const PIXEL_DATA = "x7fe00010";

@@ -12,10 +12,10 @@
 /** Positions by the hash of their four bytes: 2^13 u32. */
 const HASH_BITS: u32 = 13;
 const TABLE_BYTES: usize = 4 << HASH_BITS;
-const SHORTEST_MATCH: usize = 4;
-const LAST_LITERALS: usize = 5;
-const NO_MATCH_START: usize = 12;
-const LONGEST_DISTANCE: usize = 65535;
+export const SHORTEST_MATCH: usize = 4;
+export const LAST_LITERALS: usize = 5;
+export const NO_MATCH_START: usize = 12;
+export const LONGEST_DISTANCE: usize = 65535;
 /** One byte further is looked per 2^6 positions without a match: noise is passed over quickly. */
 const SKIP_BITS: u32 = 6;
 
@@ -32,7 +32,7 @@ function copyVectors(from: usize, to: usize, end: usize): void {
 }
 
 /** Number of equal bytes from `a` and `b` on, as far as `b` stays below `end`. */
-function equalBytes(a: usize, b: usize, end: usize): usize {
+export function equalBytes(a: usize, b: usize, end: usize): usize {
   const start = b;
   while (b + 8 <= end) {
     const difference = load<u64>(a) ^ load<u64>(b);
@@ -66,6 +66,31 @@ function putLiterals(from: usize, count: usize, matchBits: u8, out: usize): usiz
 }
 
 /**
+ * Writes literals and a match of 4 + `extra` bytes; returns where the next sequence begins, or 0 if this one would go beyond
+ * `outputEnd`.
+ */
+export function putSequence(
+  from: usize,
+  literals: usize,
+  distance: usize,
+  extra: usize,
+  out: usize,
+  outputEnd: usize,
+): usize {
+  if (out + literals + literals / 255 + extra / 255 + 5 > outputEnd) return 0;
+  out = putLiterals(from, literals, <u8>min<usize>(extra, 15), out);
+  store<u16>(out, <u16>distance);
+  out += 2;
+  return extra >= 15 ? putLength(extra - 15, out) : out;
+}
+
+/** Writes the last literals; returns where the stream ends, or 0 if that is beyond `outputEnd`. */
+export function putLastLiterals(from: usize, literals: usize, out: usize, outputEnd: usize): usize {
+  if (out + literals + literals / 255 + 2 > outputEnd) return 0;
+  return putLiterals(from, literals, 0, out);
+}
+
+/**
  * Compresses `length` bytes to at most `capacity`; returns the number of bytes written, or 0 if they do not fit. `table` is
  * scratch of 2^13 u32. The first match that is found is taken, made longer to both sides.
  */
@@ -92,23 +117,17 @@ export function lz4Compress(input: usize, length: i32, output: usize, capacity: 
         at--;
         match--;
       }
-      const distance = at - match;
       const extra = equalBytes(match + SHORTEST_MATCH, at + SHORTEST_MATCH, matchEnd);
-      const literals = at - anchor;
-      if (out + literals + literals / 255 + extra / 255 + 5 > outputEnd) return 0;
-      out = putLiterals(anchor, literals, <u8>min<usize>(extra, 15), out);
-      store<u16>(out, <u16>distance);
-      out += 2;
-      if (extra >= 15) out = putLength(extra - 15, out);
+      out = putSequence(anchor, at - anchor, at - match, extra, out, outputEnd);
+      if (out === 0) return 0;
       at += SHORTEST_MATCH + extra;
       anchor = at;
       misses = 1 << SKIP_BITS;
       if (at <= lastStart) store<u32>(slotOf(at - 2, table), <u32>(at - 2 - input));
     }
   }
-  const literals = end - anchor;
-  if (out + literals + literals / 255 + 2 > outputEnd) return 0;
-  return <i32>(putLiterals(anchor, literals, 0, out) - output);
+  out = putLastLiterals(anchor, end - anchor, out, outputEnd);
+  return out === 0 ? 0 : <i32>(out - output);
 }
 
 function fillVectors(pattern: v128, out: usize, end: usize): void {

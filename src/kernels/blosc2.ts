@@ -1,7 +1,16 @@
 import { kernels } from "../runtime/instantiate.js";
 
 interface Blosc2Exports {
-  compressBlock(block: number, length: number, width: number, shuffled: number, output: number, table: number): number;
+  compressBlock(
+    block: number,
+    length: number,
+    width: number,
+    shuffled: number,
+    output: number,
+    table: number,
+    chain: number,
+    deep: boolean,
+  ): number;
   lz4Decompress(input: number, length: number, output: number, capacity: number): number;
   blosclzDecompress(input: number, length: number, output: number, capacity: number): number;
   unshuffleBytes(input: number, length: number, width: number, output: number): void;
@@ -11,8 +20,9 @@ interface Blosc2Exports {
   copyRows(from: number, fromStride: number, to: number, toStride: number, length: number, rows: number): void;
 }
 
-/** Bytes of LZ4's table of positions. */
-const TABLE_BYTES = 4 << 13;
+/** Bytes of LZ4's table of positions, and of its chains. */
+const TABLE_BYTES = 4 << 15;
+const CHAIN_BYTES = 2 << 16;
 
 /** Blocks side by side along the last axis: rows of all of them lie in memory one after the other. */
 export interface Strip {
@@ -30,29 +40,29 @@ export class BlockEncoder {
   /** Memory of the blocks that are compressed next, to be filled by the caller. */
   readonly strip: Uint8Array;
   readonly #layout: Strip;
-  readonly #addresses: readonly [number, number, number, number, number];
+  readonly #addresses: readonly [number, number, number, number, number, number];
 
   constructor(layout: Strip) {
     const { window } = kernels<Blosc2Exports>();
     const { rows, rowBytes, stripRowBytes } = layout;
     const length = rows * rowBytes;
     this.#layout = layout;
-    this.#addresses = window.reserve(rows * stripRowBytes, length, length, length, TABLE_BYTES);
+    this.#addresses = window.reserve(rows * stripRowBytes, length, length, length, TABLE_BYTES, CHAIN_BYTES);
     this.strip = window.u8(this.#addresses[0], rows * stripRowBytes);
   }
 
   /**
    * The stream of the strip's block with the number `index`, shuffled by elements of `width` bytes (1: not shuffled): empty
-   * if all its bytes are 0, as long as the block if LZ4 does not make it shorter (then it is not compressed). Valid until
-   * the next call.
+   * if all its bytes are 0, as long as the block if LZ4 does not make it shorter (then it is not compressed). `deep` looks
+   * longer for repetitions. Valid until the next call.
    */
-  compress(index: number, width: number): Uint8Array {
+  compress(index: number, width: number, deep: boolean): Uint8Array {
     const { exports, window } = kernels<Blosc2Exports>();
-    const [strip, block, shuffled, output, table] = this.#addresses;
+    const [strip, block, shuffled, output, table, chain] = this.#addresses;
     const { rows, rowBytes, stripRowBytes } = this.#layout;
     const length = rows * rowBytes;
     exports.copyRows(strip + index * rowBytes, stripRowBytes, block, rowBytes, rowBytes, rows);
-    const written = exports.compressBlock(block, length, width, shuffled, output, table);
+    const written = exports.compressBlock(block, length, width, shuffled, output, table, chain, deep);
     if (written < length) return window.u8(output, written);
     return window.u8(width > 1 ? shuffled : block, written);
   }

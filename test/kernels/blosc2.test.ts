@@ -12,10 +12,10 @@ const CONTENTS: Readonly<Record<string, (i: number) => number>> = {
   noise: (i) => Math.imul(i, 2654435761) >>> 24,
 };
 
-function compress(bytes: Uint8Array, width: number): Uint8Array {
+function compress(bytes: Uint8Array, width: number, deep = false): Uint8Array {
   const encoder = new BlockEncoder({ rows: 1, rowBytes: bytes.length, stripRowBytes: bytes.length });
   encoder.strip.set(bytes);
-  return encoder.compress(0, width).slice();
+  return encoder.compress(0, width, deep).slice();
 }
 
 function decompress(stream: Uint8Array, length: number, width: number): Uint8Array | null {
@@ -33,10 +33,12 @@ describe.each(Object.keys(CONTENTS))("%s", (name) => {
     for (const length of lengths) {
       const bytes = Uint8Array.from({ length }, (_, i) => content(i));
       if (bytes.every((byte) => byte === 0)) bytes[0] = 1;
-      const stream = compress(bytes, width);
-      expect(stream.length).toBeLessThanOrEqual(length);
-      const result = decompress(stream, length, width);
-      expect(countDifferences(result ?? [], bytes), `${length} bytes`).toBe(0);
+      for (const deep of [false, true]) {
+        const stream = compress(bytes, width, deep);
+        expect(stream.length).toBeLessThanOrEqual(length);
+        const result = decompress(stream, length, width);
+        expect(countDifferences(result ?? [], bytes), `${length} bytes`).toBe(0);
+      }
     }
   });
 });
@@ -53,7 +55,9 @@ test("a block of zeros is no bytes, one other byte anywhere makes some", () => {
 test("matches of every distance and length come back", () => {
   for (let distance = 1; distance <= 40; distance++) {
     const bytes = Uint8Array.from({ length: 600 }, (_, i) => (Math.imul(i % distance, 2654435761) >>> 24) | 1);
-    expect(decompress(compress(bytes, 1), 600, 1), `distance ${distance}`).toEqual(bytes);
+    for (const deep of [false, true]) {
+      expect(decompress(compress(bytes, 1, deep), 600, 1), `distance ${distance}`).toEqual(bytes);
+    }
   }
 });
 
@@ -91,12 +95,33 @@ test("blocks of a strip: rows of all lengths are taken out and put side by side"
     const strip = Uint8Array.from({ length: 6 * rowBytes }, (_, i) => 1 + (Math.imul(i, 2654435761) >>> 25));
     const encoder = new BlockEncoder(layout);
     encoder.strip.set(strip);
-    const blocks = [0, 1].map((index) => encoder.compress(index, 1).slice());
+    const blocks = [0, 1].map((index) => encoder.compress(index, 1, false).slice());
     const decoder = new BlockDecoder(3 * rowBytes, 6 * rowBytes);
     for (const index of [1, 0]) {
       decoder.bytes(3 * rowBytes).set(decompress(blocks[index] as Uint8Array, 3 * rowBytes, 1) as Uint8Array);
       decoder.place(layout, index * rowBytes, rowBytes);
     }
     expect(decoder.strip(6 * rowBytes), `rows of ${rowBytes} bytes`).toEqual(strip);
+  }
+});
+
+/** A byte that has nothing to do with those of other numbers. */
+function mixed(n: number): number {
+  const x = Math.imul(n ^ (n >>> 15), 0x2c1b3c6d);
+  return Math.imul(x ^ (x >>> 12), 0x297a2d39) >>> 24;
+}
+
+test("the longer search finds longer matches, up to a distance of 65535", () => {
+  // Words of one dictionary in disorder: the last place of a word's beginning is rarely the best one.
+  const words = Uint8Array.from({ length: 30000 }, (_, i) => {
+    const word = Math.imul(i >> 3, 0x9e3779b9) >>> 28;
+    return 97 + ((word * ((i & 7) >> 2)) % 7) + (i & 3);
+  });
+  expect(compress(words, 1, true).length).toBeLessThan(0.9 * compress(words, 1, false).length);
+  for (const distance of [65535, 65536]) {
+    const far = Uint8Array.from({ length: distance + 1000 }, (_, i) => mixed(i % distance));
+    const stream = compress(far, 1, true);
+    expect(countDifferences(decompress(stream, far.length, 1) ?? [], far)).toBe(0);
+    expect(stream.length < distance + 700, `distance ${distance}`).toBe(distance === 65535);
   }
 });

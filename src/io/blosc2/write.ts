@@ -40,7 +40,12 @@ interface Source {
   readonly blockCount: number;
 }
 
-type Filter = typeof SHUFFLE | 0;
+/** How all blocks of a file are compressed. */
+interface Manner {
+  readonly filter: typeof SHUFFLE | 0;
+  /** LZ4 with the longer search for repetitions. */
+  readonly deep: boolean;
+}
 
 /** A chunk in the index that is all zeros. */
 const ZERO_CHUNK = 0x81;
@@ -98,14 +103,13 @@ class ChunkWriter {
   }
 
   /** The chunk that begins at `origin` of a channel, valid until the next call; null if it is all zeros. */
-  write(channel: Words, origin: readonly number[], filter: Filter): Uint8Array | null {
+  write(channel: Words, origin: readonly number[], manner: Manner): Uint8Array | null {
     const { blocks, blockCount, blockBytes, itemSize } = this.#source;
-    const [, , along] = blocks;
     let at = CHUNK_HEADER_BYTES + 4 * blockCount;
     let empty = true;
     for (let block = 0; block < blockCount; block++) {
-      if (block % along === 0) this.#fillStrip(channel, origin, block);
-      const stream = this.#encoder.compress(block % along, filter === SHUFFLE ? itemSize : 1);
+      if (block % blocks[2] === 0) this.#fillStrip(channel, origin, block);
+      const stream = this.#compress(block, manner);
       this.#view.setInt32(CHUNK_HEADER_BYTES + 4 * block, at, true);
       this.#view.setInt32(at, stream.length, true);
       this.#stored.set(stream, at + 4);
@@ -114,8 +118,28 @@ class ChunkWriter {
     }
     if (empty) return null;
     const sizes = { itemSize, byteLength: blockCount * blockBytes, blockBytes, stored: at };
-    formatChunkHeader(this.#stored, sizes, filter);
+    formatChunkHeader(this.#stored, sizes, manner.filter);
     return this.#stored.subarray(0, at);
+  }
+
+  /** Bytes of some blocks of the chunk, in each of several manners. */
+  measure(channel: Words, origin: readonly number[], manners: readonly Manner[]): number[] {
+    const { blockCount, blockBytes } = this.#source;
+    const sizes = manners.map(() => 0);
+    // An odd step, so that the blocks are not all of one column.
+    const step = Math.ceil((blockCount * blockBytes) / SAMPLE_BYTES) | 1;
+    for (let block = (step - 1) / 2; block < blockCount; block += step) {
+      this.#fillStrip(channel, origin, block - (block % this.#source.blocks[2]));
+      manners.forEach((manner, i) => {
+        sizes[i] += this.#compress(block, manner).length;
+      });
+    }
+    return sizes;
+  }
+
+  #compress(block: number, { filter, deep }: Manner): Uint8Array {
+    const { blocks, itemSize } = this.#source;
+    return this.#encoder.compress(block % blocks[2], filter === SHUFFLE ? itemSize : 1, deep);
   }
 
   /** Copies what belongs to a block and those behind it along the last axis. */
@@ -128,16 +152,26 @@ class ChunkWriter {
   }
 }
 
+/** Bytes of the blocks that are tried. */
+const SAMPLE_BYTES = 1.5 * 2 ** 20;
+/** Part of the size that the longer search must save: it takes several times as long. */
+const WORTH_A_SEARCH = 0.9;
+
 /**
- * Shuffle or no filter, whichever makes the chunk in the middle of the array smaller: shuffle does for interpolated
- * intensities, none for those that take few values (`_select_filter` of nnU-Net, whose codec is another).
+ * Tries blocks from the middle of the array. Shuffle makes interpolated intensities smaller, no filter those that take few
+ * values; the smaller one is taken (`_select_filter` of nnU-Net). The longer search makes labels and intensities of few values
+ * much smaller, interpolated ones hardly.
  */
-function chooseFilter({ channels, shape, chunkShape }: Source, writer: ChunkWriter): Filter {
+function chooseManner({ channels, shape, chunkShape }: Source, writer: ChunkWriter): Manner {
   const channel = channels[Math.floor((channels.length - 1) / 2)];
   const origin = shape.map((n, axis) => Math.floor((n - chunkShape[axis]) / 2));
-  const plain = writer.write(channel, origin, 0)?.length ?? 0;
-  const shuffled = writer.write(channel, origin, SHUFFLE)?.length ?? 0;
-  return shuffled < plain ? SHUFFLE : 0;
+  const [plain, shuffled] = writer.measure(channel, origin, [
+    { filter: 0, deep: true },
+    { filter: SHUFFLE, deep: true },
+  ]);
+  const filter = shuffled < plain ? SHUFFLE : 0;
+  const [quick] = writer.measure(channel, origin, [{ filter, deep: false }]);
+  return { filter, deep: Math.min(plain, shuffled) <= WORTH_A_SEARCH * quick };
 }
 
 function formatIndex(offsets: readonly (number | null)[]): Uint8Array<ArrayBuffer> {
@@ -180,7 +214,7 @@ export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: W
     blockCount: product(blocks),
   };
   const writer = new ChunkWriter(source);
-  const filter = chooseFilter(source, writer);
+  const manner = chooseManner(source, writer);
   const chunks = partsOf(grid, shapes.chunkShape);
   const pieces: Uint8Array[] = [];
   const offsets: (number | null)[] = [];
@@ -188,7 +222,7 @@ export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: W
   for (const channel of source.channels) {
     for (let number = 0; number < product(chunks); number++) {
       const origin = indexOfPart(number, chunks).map((n, axis) => n * source.chunkShape[axis]);
-      const chunk = writer.write(channel, origin, filter);
+      const chunk = writer.write(channel, origin, manner);
       offsets.push(chunk === null ? null : storedBytes);
       if (chunk === null) continue;
       pieces.push(chunk.slice());
@@ -203,7 +237,7 @@ export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: W
     blockShape: withChannels(shapes.blockShape, 1),
     dtype: dtypeName(channels[0]),
     itemSize,
-    filter,
+    filter: manner.filter,
     blockBytes,
     chunkBytes: source.blockCount * blockBytes,
     chunkCount: offsets.length,
@@ -215,8 +249,8 @@ export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: W
 
 /**
  * Writes an array as nnU-Net 2.8's `.b2nd`, to be written to a file piece by piece: chunks and blocks by nnU-Net's own
- * formula, LZ4, shuffled if that makes the chunk in the middle smaller. The bytes are the same in every engine. They are
- * not those that nnU-Net writes, which searches for longer matches (LZ4HC), but the array that comes out is.
+ * formula, LZ4, shuffled if that makes the middle of the array smaller. The bytes are the same in every engine. They are
+ * not those of nnU-Net's LZ4HC, but the array that comes out is.
  * Memory beside the array: the compressed file and one chunk (up to about 12 MB).
  *
  * @param array `(channels, a0, a1, a2)`, perhaps in one part per channel, or `(a0, a1, a2)`: float32 images, int16

@@ -145,7 +145,8 @@ test("what an ensemble lacks is named", async () => {
   await expect(findBestConfiguration(access(), { ...settings, folds: [0, 7], overwrite: true })).rejects.toMatchObject({
     message: expect.stringContaining("fold_7"),
   });
-  await folder.write("case_00.nii.gz", new Uint8Array());
+  const elsewhere = golden.identifiers.find((_, i) => golden.foldOfCase[i] === 0) as string;
+  await folder.write(`${elsewhere}.nii.gz`, new Uint8Array());
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     message: expect.stringContaining("one fold only"),
   });

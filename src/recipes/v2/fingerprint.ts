@@ -40,14 +40,14 @@ export function takeForeground(arrays: CaseArrays): ForegroundCase {
   if (label === null) throw new NnprepError("INVALID_ARGUMENT", "a case without label has no foreground to measure");
   checkLength("label", label, shape);
   channels.forEach((channel, c) => {
+    checkLength(`channel ${c}`, channel, shape);
     for (let i = 0; i < channel.length; i++) {
-      if (Number.isNaN(channel[i])) {
-        throw new NnprepError(
-          "INVALID_VALUES",
-          `channel ${c} has NaN voxels, the first at index ${i}; a fingerprint cannot be taken of them. Mend the file`,
-          { channel: c, index: i },
-        );
-      }
+      if (!Number.isNaN(channel[i])) continue;
+      throw new NnprepError(
+        "INVALID_VALUES",
+        `channel ${c} has NaN voxels, the first at index ${i}; a fingerprint cannot be taken of them. Mend the file`,
+        { channel: c, index: i },
+      );
     }
   });
   // An image of nothing but zeros keeps its whole grid. Holes of the mask lie inside its box and do not matter here.
@@ -56,33 +56,29 @@ export function takeForeground(arrays: CaseArrays): ForegroundCase {
     [0, shape[1]],
     [0, shape[2]],
   ];
-  const indices = foregroundIndices(label, shape, box);
+  let count = 0;
+  eachRow(box, shape, (start, end) => {
+    for (let i = start; i < end; i++) if ((label[i] as number) > 0) count++;
+  });
   const foreground = channels.map((channel) => {
-    const values = new Float32Array(indices.length);
-    for (let i = 0; i < indices.length; i++) values[i] = channel[indices[i] as number] as number;
+    const values = new Float32Array(count);
+    let out = 0;
+    eachRow(box, shape, (start, end) => {
+      for (let i = start; i < end; i++) if ((label[i] as number) > 0) values[out++] = channel[i] as number;
+    });
     return values;
   });
   return { shapeBeforeCrop: shape, shapeAfterCrop: boxShape(box), foreground };
 }
 
-function eachForeground(label: Int16Array, shape: Shape3, box: Box3, visit: (index: number) => void): void {
+/** Calls `visit` with first and last index, exclusive, of every row of the box, in C order. */
+function eachRow(box: Box3, shape: Shape3, visit: (start: number, end: number) => void): void {
   for (let i = box[0][0]; i < box[0][1]; i++) {
     for (let j = box[1][0]; j < box[1][1]; j++) {
       const row = (i * shape[1] + j) * shape[2];
-      for (let k = row + box[2][0]; k < row + box[2][1]; k++) if ((label[k] as number) > 0) visit(k);
+      visit(row + box[2][0], row + box[2][1]);
     }
   }
-}
-
-function foregroundIndices(label: Int16Array, shape: Shape3, box: Box3): Uint32Array {
-  let count = 0;
-  eachForeground(label, shape, box, () => count++);
-  const indices = new Uint32Array(count);
-  let out = 0;
-  eachForeground(label, shape, box, (index) => {
-    indices[out++] = index;
-  });
-  return indices;
 }
 
 /**

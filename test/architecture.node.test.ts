@@ -42,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages, and the only place that may know each of them. */
 const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
+  "fast-png": /^src\/io\/png-image\.ts$/,
   "@assemblyscript/loader": /^src\/runtime\/instantiate\.ts$/,
   workerpool: /^src\/runtime\/pool\.ts$/,
   "nifti-reader-js": /^src\/io\//,

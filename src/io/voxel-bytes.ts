@@ -47,7 +47,7 @@ export function alignedBytes(bytes: Uint8Array<ArrayBuffer>, dtype: VoxelDtype):
 }
 
 /** Turns the bytes of every element round, in place. */
-function swapInPlace(bytes: Uint8Array, itemSize: number): void {
+export function swapBytes(bytes: Uint8Array, itemSize: number): void {
   const half = itemSize >> 1;
   for (let at = 0; at < bytes.length; at += itemSize) {
     for (let i = 0, j = itemSize - 1; i < half; i++, j--) {
@@ -64,7 +64,7 @@ function swapInPlace(bytes: Uint8Array, itemSize: number): void {
  */
 export function voxelsFromBytes(memory: Uint8Array<ArrayBuffer>, dtype: VoxelDtype, littleEndian: boolean): VoxelArray {
   const itemSize = itemSizeOf(dtype);
-  if (!littleEndian && itemSize > 1) swapInPlace(memory, itemSize);
+  if (!littleEndian && itemSize > 1) swapBytes(memory, itemSize);
   if (dtype === "int64" || dtype === "uint64") return wideIntegers(memory, dtype === "int64");
   return new ARRAYS[dtype](memory.buffer, memory.byteOffset, memory.length / itemSize) as VoxelArray;
 }

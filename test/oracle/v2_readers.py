@@ -11,8 +11,13 @@ import numpy as np
 import SimpleITK as sitk
 
 import fixture
+import tifffile
+from PIL import Image
+
+from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO, SimpleITKIOWithReorient
+from nnunetv2.imageio.tif_reader_writer import Tiff3DIO
 
 SHAPE = (3, 4, 5)  # z, y, x
 THREE_AXES = [SimpleITKIO, SimpleITKIOWithReorient, NibabelIO, NibabelIOWithReorient]
@@ -91,6 +96,75 @@ PAIRS = {
     "spacing 1.00001": (((1.0, 1, 1), (0, 0, 0), np.eye(3)), ((1.00001, 1, 1), (0, 0, 0), np.eye(3))),
     "origin": (((1.0, 1, 1), (5, 0, 0), np.eye(3)), ((1.0, 1, 1), (5.1, 0, 0), np.eye(3))),
     "direction": (((1.0, 1, 1), (0, 0, 0), np.eye(3)), ((1.0, 1, 1), (0, 0, 0), turn(2, 0.01))),
+}
+
+
+def pixels(*shape, dtype=np.uint8, high=256):
+    return np.random.default_rng(9).integers(0, high, shape, dtype=np.int64).astype(dtype)
+
+
+def palette():
+    image = Image.fromarray(pixels(5, 7, high=5)).convert("L")
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 2, 3, 9, 8, 7])
+    return image
+
+
+def png16(path):
+    """Colours of 16 bits, which Pillow does not write: by hand."""
+    import struct
+    import zlib
+
+    data = pixels(5, 7, 3, dtype=">u2", high=65536)
+    chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    rows = b"".join(b"\0" + row.tobytes() for row in data)
+    header = struct.pack(">IIBBBBB", 7, 5, 16, 2, 0, 0, 0)
+    with open(path, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+GREY = pixels(5, 7)
+tiff = lambda data, **options: lambda path: tifffile.imwrite(path, data, **options)
+save = lambda image, **options: lambda path: image.save(path, **options)
+PICTURES = {
+    "grey.png": save(Image.fromarray(GREY)),
+    "grey16.png": save(Image.fromarray(GREY.astype(np.uint16) * 201)),
+    "bit.png": save(Image.fromarray(GREY > 100)),
+    "grey4.png": save(Image.fromarray(GREY // 16).convert("L"), bits=4),
+    "palette.png": save(palette()),
+    "palette_bits.png": save(palette(), bits=4),
+    "palette_clear.png": save(palette(), transparency=1),
+    "rgb.png": save(Image.fromarray(pixels(5, 7, 3))),
+    "rgb16.png": png16,
+    "rgba.png": save(Image.fromarray(pixels(5, 7, 4))),
+    "grey_alpha.png": save(Image.fromarray(pixels(5, 7, 2), "LA")),
+    "grey.bmp": save(Image.fromarray(GREY)),
+    "bit.bmp": save(Image.fromarray(GREY > 100)),
+    "palette.bmp": save(palette()),
+    "rgb.bmp": save(Image.fromarray(pixels(5, 7, 3))),
+    "rgba.bmp": save(Image.fromarray(pixels(5, 7, 4))),
+    "grey.tif": tiff(GREY),
+    "zlib16.tif": tiff(pixels(5, 7, dtype=np.uint16, high=65536), compression="zlib", predictor=True),
+    "lzw.tif": tiff(pixels(60, 70, dtype=np.uint16, high=9), compression="lzw"),
+    "packbits.tif": tiff(GREY // 64, compression="packbits"),
+    "float.tif": tiff((GREY / 3).astype(np.float32), compression="zlib", predictor=True),
+    "big_endian.tif": tiff(pixels(5, 7, dtype=">u2", high=65536), byteorder=">"),
+    "big_endian_float.tif": tiff((GREY / 3).astype(">f4"), byteorder=">", compression="zlib", predictor=True),
+    "bigtiff.tif": tiff(GREY, bigtiff=True),
+    "bit.tif": tiff(GREY > 100),
+    "palette.tif": save(palette()),
+    "int32.tif": tiff(pixels(5, 7, dtype=np.int32) - 100),
+    "tiles.tif": tiff(pixels(40, 50, 3), tile=(16, 32), photometric="rgb", compression="lzw", predictor=True),
+    "strips.tif": tiff(pixels(40, 50), rowsperstrip=7, compression="zlib"),
+    "planes.tif": tiff(pixels(3, 8, 9), photometric="rgb", planarconfig="separate"),
+    "three.tif": tiff(pixels(3, 8, 9, dtype=np.int16)),
+    "last4.tif": tiff(pixels(8, 9, 4)),
+    "stack.tif": tiff(pixels(5, 8, 9, dtype=np.int16)),
+    "stack_zlib.tif": tiff(pixels(5, 8, 9, dtype=np.uint16), compression="zlib"),
+    "stack_plain.tif": tiff(pixels(5, 8, 9, dtype=np.uint16), metadata=None),
+    "imagej.tif": tiff(pixels(5, 8, 9, dtype=np.uint16), imagej=True),
+    "single.tif": tiff(pixels(1, 8, 9)),
+    "four.tif": tiff(pixels(2, 5, 8, 9)),
+    "stack.tiff": tiff(pixels(5, 8, 9)),
 }
 
 
@@ -184,6 +258,19 @@ def pairs():
     return result
 
 
+def pictures():
+    result = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in PICTURES.items():
+            path = os.path.join(folder, name)
+            make(path)
+            readers = [NaturalImage2DIO] * (not name.endswith("tiff")) + [Tiff3DIO] * (".tif" in name)
+            readings = [{"reader": reader.__name__, "reading": read(reader, [path])[0]} for reader in readers]
+            result.append({"file": encoded(path), "readings": readings})
+    return result
+
+
 if __name__ == "__main__":
     fixture.write("v2-readers", "volumes", cases())
     fixture.write("v2-readers", "pairs", pairs())
+    fixture.write("v2-readers", "pictures", pictures())

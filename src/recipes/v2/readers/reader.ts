@@ -1,10 +1,17 @@
 import type { Shape3, VoxelArray } from "../../../core/volume.js";
 import type { ReadNiftiOptions } from "../../../io/nifti.js";
 import type { ScanFile } from "../../../io/scan-file.js";
+import type { FindCompanion } from "../../../io/voxel-source.js";
 import type { ReaderProperties } from "../documents/properties.js";
 
 /** nnU-Net v2's reader classes, by their names there. */
-export type ReaderName = "SimpleITKIO" | "SimpleITKIOWithReorient" | "NibabelIO" | "NibabelIOWithReorient";
+export type ReaderName =
+  | "SimpleITKIO"
+  | "SimpleITKIOWithReorient"
+  | "NibabelIO"
+  | "NibabelIOWithReorient"
+  | "NaturalImage2DIO"
+  | "Tiff3DIO";
 
 /** The channels of a case, as `read_images` gives them. */
 export interface ImageReading {
@@ -34,6 +41,8 @@ export interface SegmentationFile {
 }
 
 export interface ReadCaseOptions {
+  /** Gives the file of this name beside those that are read; only Tiff3DIO asks, for the json with the spacing. */
+  readonly find?: FindCompanion | undefined;
   /** What is accepted of NIfTI files that SimpleITK refuses. */
   readonly nifti?: ReadNiftiOptions | undefined;
 }

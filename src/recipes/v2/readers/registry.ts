@@ -8,13 +8,18 @@ interface ReaderClass {
   readonly load: () => Promise<CaseReader>;
 }
 
-/** Loaded when they are first asked for. */
+/** Loaded when they are first asked for: a page that reads NIfTI carries no decoder of pictures. */
 const READERS: Readonly<Record<ReaderName, ReaderClass>> = {
+  NaturalImage2DIO: {
+    fileEndings: [".png", ".bmp", ".tif"],
+    load: async () => (await import("./natural-image.js")).naturalImageReader,
+  },
   SimpleITKIO: {
     fileEndings: [".nii.gz", ".nrrd", ".mha", ".gipl"],
     load: async () => (await import("./simpleitk.js")).simpleItkReader,
   },
 
+  Tiff3DIO: { fileEndings: [".tif", ".tiff"], load: async () => (await import("./tiff-3d.js")).tiff3dReader },
   NibabelIO: { fileEndings: [".nii", ".nii.gz"], load: async () => (await import("./nibabel.js")).nibabelReader },
   NibabelIOWithReorient: {
     fileEndings: [".nii", ".nii.gz"],
@@ -27,7 +32,13 @@ const READERS: Readonly<Record<ReaderName, ReaderClass>> = {
 };
 
 /** The order in which nnU-Net tries them (`LIST_OF_IO_CLASSES`); the last one is only taken by name. */
-const TRIED: readonly ReaderName[] = ["SimpleITKIO", "NibabelIO", "NibabelIOWithReorient"];
+const TRIED: readonly ReaderName[] = [
+  "NaturalImage2DIO",
+  "SimpleITKIO",
+  "Tiff3DIO",
+  "NibabelIO",
+  "NibabelIOWithReorient",
+];
 
 export function isReaderName(name: string): name is ReaderName {
   return Object.hasOwn(READERS, name);

@@ -44,11 +44,11 @@ export function joinRows(mask: usize, rows: i32, length: i32, columns: usize, us
 
 /**
  * Where `mask` is 0 a label of 0 becomes -1; then every label is entered in `seen` (65536 bytes, index label + 32768)
- * and those below -1 become 0.
+ * and those below `least` become 0.
  */
-export function markOutside(labels: usize, mask: usize, count: i32, seen: usize): void {
+export function markOutside(labels: usize, mask: usize, count: i32, seen: usize, least: i32): void {
   const zero = i16x8.splat(0);
-  const minusOne = i16x8.splat(-1);
+  const lowest = i16x8.splat(<i16>least);
   const end = labels + ((<usize>count) << 1);
   let last = i16x8.splat(0);
   let first = true;
@@ -65,6 +65,6 @@ export function markOutside(labels: usize, mask: usize, count: i32, seen: usize)
       }
       last = label;
     }
-    v128.store(labels, v128.and(label, i16x8.ge_s(label, minusOne)));
+    v128.store(labels, v128.and(label, i16x8.ge_s(label, lowest)));
   }
 }

@@ -17,6 +17,18 @@ export function clipAndScale(values: usize, count: i32, low: f32, high: f32, mea
   }
 }
 
+/** Gives voxels whose label is below 0 their value in `originals`. */
+export function restoreUnlabelled(values: usize, originals: usize, labels: usize, count: i32): void {
+  const end = values + ((<usize>count) << 2);
+  for (; values < end; values += 32, originals += 32, labels += 16) {
+    const outside = i16x8.shr_s(v128.load(labels), 15);
+    const low = i32x4.extend_low_i16x8_s(outside);
+    const high = i32x4.extend_high_i16x8_s(outside);
+    v128.store(values, v128.bitselect(v128.load(originals), v128.load(values), low));
+    v128.store(values, v128.bitselect(v128.load(originals, 16), v128.load(values, 16), high), 16);
+  }
+}
+
 /** Sets the voxels whose label is below 0 to 0. */
 export function clearUnlabelled(values: usize, labels: usize, count: i32): void {
   const end = values + ((<usize>count) << 2);

@@ -77,7 +77,7 @@ export function stageOf({ target, scheme, useMask, channels }: CaseSpec): StageS
 }
 
 /** Crops, resamples and normalises the case once. */
-export function processCase(spec: CaseSpec, channels: readonly Numbers[], label: Numbers): PreprocessedCase {
+export function processCase(spec: CaseSpec, channels: readonly Numbers[], label: Numbers): Promise<PreprocessedCase> {
   const geometry = { ...IDENTITY_GEOMETRY, spacingMm: spec.spacing };
   const cropped = cropCase({
     images: channels.map((data) => ({ data: data as Float32Array, shape: spec.shape, geometry })),
@@ -115,9 +115,9 @@ function caseRow(spec: CaseSpec): Row {
     prepare: (arrays) => {
       let result: PreprocessedCase | null = null;
       return {
-        run: () => {
+        run: async () => {
           result = null;
-          result = processCase(
+          result = await processCase(
             spec,
             named.map(([key]) => arrays[key]),
             arrays.label,

@@ -28,8 +28,8 @@ export interface CompressionResult {
   readonly levels: readonly { readonly level: number; readonly bytes: number; readonly seconds: number }[];
 }
 
-function preprocessed(spec: CaseSpec): { chunks: Float32Array[]; shape: number[] } {
-  const { arrays } = processCase(
+async function preprocessed(spec: CaseSpec): Promise<{ chunks: Float32Array[]; shape: number[] }> {
+  const { arrays } = await processCase(
     spec,
     spec.channels.map((input) => input.make()),
     spec.label.make(),
@@ -48,7 +48,7 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; seconds: nu
 }
 
 async function measure(folder: string, spec: CaseSpec): Promise<CompressionResult> {
-  const stack = preprocessed(spec);
+  const stack = await preprocessed(spec);
   const choices = [];
   for (const name of CHOICES) {
     const { value: bytes, seconds } = await timed(() => writeNpz({ data: stack }, { compression: name }));

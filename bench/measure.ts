@@ -24,7 +24,12 @@ interface Command {
 /** Every number that a call returned ends here, so that no call can be left out. */
 let sink = 0;
 
-function sample(name: string, seconds: number, warmups: number, run: () => number): number[] {
+async function sample(
+  name: string,
+  seconds: number,
+  warmups: number,
+  run: () => number | Promise<number>,
+): Promise<number[]> {
   const bench = new Bench({
     time: seconds * 1000,
     iterations: 1,
@@ -34,10 +39,10 @@ function sample(name: string, seconds: number, warmups: number, run: () => numbe
     retainSamples: true,
     throws: true,
   });
-  bench.add(name, () => {
-    sink += run();
+  bench.add(name, async () => {
+    sink += await run();
   });
-  bench.runSync();
+  await bench.run();
   const { result } = bench.tasks[0];
   const samples = "latency" in result ? (result.latency.samples ?? []) : [];
   if (samples.length === 0) throw new Error(`${name}: no samples`);
@@ -59,12 +64,12 @@ class Session {
     const prepared = this.#prepared;
     if (command.command === "cold") {
       const start = performance.now();
-      sink += prepared.run();
+      sink += await prepared.run();
       const seconds = (performance.now() - start) / 1000;
       return { seconds, peakBytes: process.resourceUsage().maxRSS * 1024 };
     }
     if (command.command === "turn") {
-      return { samples: sample(this.#row.name, command.seconds, command.warmups, () => prepared.run()), sink };
+      return { samples: await sample(this.#row.name, command.seconds, command.warmups, () => prepared.run()), sink };
     }
     if (command.command === "copy") return this.#copy(prepared, command.seconds);
     const outputs: Record<string, string> = {};
@@ -84,12 +89,12 @@ class Session {
   }
 
   /** What copying input plus output costs when both sides of the copy have been touched before. */
-  #copy(prepared: Prepared, seconds: number): object {
+  async #copy(prepared: Prepared, seconds: number): Promise<object> {
     const outputBytes = Object.values(prepared.outputs()).reduce((sum, array) => sum + array.byteLength, 0);
     const bytes = this.#inputBytes + outputBytes;
     const source = new Uint8Array(Math.min(bytes, MOST_COPIED)).fill(1);
     const target = new Uint8Array(source.length).fill(2);
-    const samples = sample("copy", seconds, 1, () => {
+    const samples = await sample("copy", seconds, 1, () => {
       target.set(source);
       return target[target.length >> 1];
     });

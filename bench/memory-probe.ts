@@ -137,7 +137,7 @@ async function probeRepeat(spec: CaseSpec): Promise<RepeatProbe> {
     const image = await parseNifti(file);
     const label = { ...image, data: labelMap(shape, 3, i) };
     const cropped = cropCase({ images: [image], label });
-    const { arrays } = preprocessCase(cropped.arrays, cropped.properties, stageOf(spec));
+    const { arrays } = await preprocessCase(cropped.arrays, cropped.properties, stageOf(spec));
     const chunks = [...arrays.channels, Float32Array.from(arrays.label)];
     const npz = await writeNpz({ data: { chunks, shape: [2, ...arrays.shape] } }, { compression: "fast" });
     await readNpzArray(npz, "data");

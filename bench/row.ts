@@ -68,7 +68,7 @@ export interface Row {
 }
 
 export interface Prepared {
-  run(): number;
+  run(): number | Promise<number>;
   outputs(): Readonly<Record<string, Numbers>>;
 }
 

@@ -145,6 +145,7 @@ export {
   type MemoryQuestion,
   type StoredVoxels,
 } from "./recipes/v1/memory.js";
+export { normalizeChannels } from "./recipes/v1/normalization.js";
 export {
   chooseTargetSpacing,
   describePlan,
@@ -270,7 +271,7 @@ export {
   labelComponents,
   voxelVolumeMm3,
 } from "./steps/components.js";
-export { type CroppedCase, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
+export { type CroppedCase, type CropRules, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
 export { createEngine, type Engine, type EngineOptions, type Sharing } from "./steps/engine.js";
 export { meanProbabilities, ProbabilityMean } from "./steps/ensemble.js";
 export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
@@ -289,7 +290,6 @@ export {
   type SurfaceMetrics,
   type SurfaceOptions,
 } from "./steps/metrics.js";
-export { normalizeChannels } from "./steps/normalize.js";
 export type {
   FloatValues,
   Probabilities,

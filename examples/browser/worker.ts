@@ -117,7 +117,7 @@ function preparedVolume(arrays: PreparedArrays, data: Float32Array | Int16Array)
 async function prepare(settings: Settings): Promise<PreparedCase> {
   const current = needed(read, "scan");
   const stage = settings.from === "plans" ? stageSettings(needed(plans, "plans file"), settings.stage) : null;
-  const steps = new Steps(current.images.length + 4, tell);
+  const steps = new Steps(current.images.length + 5, tell);
   const { numbers, arrays } = await prepareCase(current, settings, stage, await startEngine(), steps);
   prepared = arrays;
   const { after } = numbers.channels[0] as PreparedCase["channels"][number];

@@ -6,7 +6,7 @@ import { forEachTile, TILE } from "./tile.js";
 interface NonzeroExports {
   markNonzero(values: number, mask: number, count: number, join: boolean): void;
   joinRows(mask: number, rows: number, length: number, columns: number, used: number): number;
-  markOutside(labels: number, mask: number, count: number, seen: number): void;
+  markOutside(labels: number, mask: number, count: number, seen: number, least: number): void;
 }
 
 /** int16 labels of which `markOutside` keeps a record. */
@@ -73,13 +73,13 @@ function interval(used: Uint8Array): [number, number] {
 }
 
 /**
- * Writes -1 where both label and mask are 0, notes which labels there are, and then clears labels below -1 to 0: the
- * last part of `ImageCropper.crop` (nnU-Net 1.7.1).
+ * Writes -1 where both label and mask are 0, notes which labels there are, and then sets those below `least` to 0: the
+ * last part of nnU-Net's `ImageCropper.crop` (v1) and `crop_to_nonzero` (v2).
  *
  * @param label changed in place
  * @returns the labels there were before the clearing, ascending
  */
-export function markOutside(label: Int16Array, mask: Uint8Array): number[] {
+export function markOutside(label: Int16Array, mask: Uint8Array, least: number): number[] {
   if (label.length !== mask.length) {
     throw new NnprepError("SHAPE_MISMATCH", `a label of ${label.length} voxels on a mask of ${mask.length} voxels`);
   }
@@ -92,7 +92,7 @@ export function markOutside(label: Int16Array, mask: Uint8Array): number[] {
     const part = label.subarray(start, start + length);
     labelView.set(part);
     maskView.set(mask.subarray(start, start + length));
-    exports.markOutside(labels, masks, length, seen);
+    exports.markOutside(labels, masks, length, seen, least);
     part.set(length === TILE ? labelView : labelView.subarray(0, length));
   });
   const classes: number[] = [];

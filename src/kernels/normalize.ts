@@ -4,6 +4,7 @@ import { copierOf, forEachTile, TILE } from "./tile.js";
 
 interface NormalizeExports {
   clipAndScale(values: number, count: number, low: number, high: number, mean: number, sd: number): void;
+  restoreUnlabelled(values: number, originals: number, labels: number, count: number): void;
   clearUnlabelled(values: number, labels: number, count: number): void;
 }
 
@@ -22,7 +23,8 @@ export interface Scaling {
  * array and Python floats or float32 scalars. NaN stays NaN, a bound that is NaN makes everything NaN, and `sd` 0 gives
  * infinities and NaN.
  *
- * @param label where given, voxels with a label below 0 become 0
+ * @param label where given, `outside` holds for voxels with a label below 0
+ * @param outside whether those become 0 or keep their value
  * @param destination may be `values` itself
  * @throws NnprepError SHAPE_MISMATCH
  */
@@ -31,6 +33,7 @@ export function clipAndScale(
   scaling: Scaling,
   label: Int16Array | null = null,
   destination: Float32Array = new Float32Array(values.length),
+  outside: "zero" | "keep" = "zero",
 ): Float32Array {
   for (const [name, array] of Object.entries({ label: label ?? values, destination })) {
     if (array.length !== values.length) {
@@ -43,16 +46,19 @@ export function clipAndScale(
   const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY, sd } = scaling;
   const mean = Number.isNaN(low) || Number.isNaN(high) ? Number.NaN : scaling.mean;
   const { exports, window } = kernels<NormalizeExports>();
-  const [tile, labels] = window.reserve(4 * TILE, 2 * TILE);
+  const [tile, labels, originals] = window.reserve(4 * TILE, 2 * TILE, 4 * TILE);
   const view = window.f32(tile, TILE);
   const copyOut = copierOf(view);
   const labelView = window.i16(labels, TILE);
+  const originalView = window.f32(originals, TILE);
   forEachTile(values.length, (start, length) => {
     view.set(values.subarray(start, start + length));
+    if (label !== null && outside === "keep") originalView.set(view);
     exports.clipAndScale(tile, length, low, high, mean, sd);
     if (label !== null) {
       labelView.set(label.subarray(start, start + length));
-      exports.clearUnlabelled(tile, labels, length);
+      if (outside === "zero") exports.clearUnlabelled(tile, labels, length);
+      else exports.restoreUnlabelled(tile, originals, labels, length);
     }
     copyOut(destination, start, length);
   });

@@ -10,11 +10,12 @@ const SEED = 1234;
 const ABSENT = -1;
 
 /**
- * Random voxels of each class, for oversampling the foreground in training: nnU-Net 1.7.1,
- * `GenericPreprocessor._run_internal` (semantics of one `RandomState(1234)` per case, classes in the given order).
+ * Random voxels of each class, for oversampling the foreground in training: `_run_internal` of nnU-Net 1.7.1 and
+ * `_sample_foreground_locations` of 2.8.1 (one `RandomState(1234)` per case, classes in the given order).
  *
  * @param label `shape` in C order, slowest axis first (the resampled label, -1 outside the mask).
- * @param classes different whole numbers in the int16 range, in the order of dataset.json.
+ * @param classes labels, or regions: lists of labels whose voxels are joined in the list's own order, label by label.
+ * Labels are whole numbers in the int16 range.
  * @returns per class an array of triples `[a0, a1, a2]`, flattened (n * 3), slowest axis first, in the order drawn;
  * empty for a class without voxels. A class of n voxels gives `max(min(10000, n), ceil(0.01 n))` triples.
  * @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT.
@@ -22,21 +23,35 @@ const ABSENT = -1;
 export function sampleClassLocations(
   label: Int16Array,
   shape: Shape3,
-  classes: readonly number[],
-): Map<number, Int32Array> {
+  classes: readonly (number | readonly number[])[],
+): Int32Array[] {
   checkLength("label", label, shape);
-  if (classes.length === 0) return new Map();
-  const positions = collectPositions(label, classes);
+  const regions = classes.map((region) => (typeof region === "number" ? [region] : region));
+  const uses = new Map<number, number>();
+  for (const value of regions.flat()) uses.set(value, (uses.get(value) ?? 0) + 1);
+  if (uses.size === 0) return regions.map(() => new Int32Array(0));
+  const labels = [...uses.keys()];
+  const positions = collectPositions(label, labels);
   const random = new RandomState(SEED);
-  const result = new Map<number, Int32Array>();
-  classes.forEach((value, i) => {
-    const found = positions[i]!;
+  return regions.map((region) => {
+    const lists = region.map((value) => positions[labels.indexOf(value)] as Int32Array);
+    const [only] = lists;
+    const found = lists.length === 1 && uses.get(region[0] as number) === 1 ? (only as Int32Array) : joinLists(lists);
     // Shuffling the positions themselves is the same as shuffling their indices and looking them up.
     random.shuffle(found);
     const count = Math.max(Math.min(SAMPLES_PER_CLASS, found.length), Math.ceil(found.length * MINIMAL_SHARE));
-    result.set(value, toTriples(found, count, shape));
+    return toTriples(found, count, shape);
   });
-  return result;
+}
+
+function joinLists(lists: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(lists.reduce((sum, list) => sum + list.length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
 }
 
 /** Linear voxel indices of each class in C order: one pass counts, one collects. */
@@ -44,10 +59,10 @@ function collectPositions(label: Int16Array, classes: readonly number[]): Int32A
   // Indexed by the label's low 16 bits.
   const slot = new Int16Array(65536).fill(ABSENT);
   classes.forEach((value, i) => {
-    if (!Number.isInteger(value) || value < -32768 || value > 32767 || slot[value & 0xffff] !== ABSENT) {
+    if (!Number.isInteger(value) || value < -32768 || value > 32767) {
       throw new NnprepError(
         "INVALID_ARGUMENT",
-        `classes [${classes.join(", ")}]: ${value} is repeated or not a whole number that fits into int16`,
+        `classes [${classes.join(", ")}]: ${value} is no whole number that fits into int16`,
         { found: value },
       );
     }

@@ -21,8 +21,16 @@ export interface CroppedCase {
   readonly classes: number[];
 }
 
+/** What generations of nnU-Net do otherwise when they crop. */
+export interface CropRules {
+  /** An image that is 0 everywhere: refused, or kept whole. */
+  readonly emptyImage: "refuse" | "keep";
+  /** Labels below this become 0 after voxels outside the mask have become -1. */
+  readonly leastLabel: number;
+}
+
 /**
- * Voxels that are not 0 in some channel, with holes filled: `create_nonzero_mask` of nnU-Net 1.7.1.
+ * Voxels that are not 0 in some channel, with holes filled: nnU-Net's `create_nonzero_mask`.
  *
  * @returns 1 or 0 per voxel, C order
  */
@@ -32,32 +40,37 @@ export function nonzeroMask(channels: readonly Float32Array[], shape: Shape3): U
 }
 
 /**
- * Crops a case to the bounding box of its non-zero mask, as `ImageCropper.crop` of nnU-Net 1.7.1 does: label 0 becomes
- * -1 outside the mask, labels below -1 become 0, labels outside the box are lost. A case without a label gets one that
- * is 0 inside the mask and -1 outside.
+ * Crops a case to the bounding box of its non-zero mask, as `ImageCropper.crop` of nnU-Net v1 and `crop_to_nonzero` of
+ * v2 do: label 0 becomes -1 outside the mask, labels outside the box are lost. A case without a label gets one that is 0
+ * inside the mask and -1 outside.
  *
  * @param arrays left as they are, unless `inPlace`
  * @param inPlace the input is given up: the result lies in its memory, and no volume is there twice
- * @throws NnprepError EMPTY_IMAGE if every voxel of every channel is 0, SHAPE_MISMATCH, INVALID_ARGUMENT
+ * @throws NnprepError EMPTY_IMAGE if every voxel of every channel is 0 and that is refused, SHAPE_MISMATCH, INVALID_ARGUMENT
  */
-export function cropToNonzero(arrays: CaseArrays, inPlace = false): CroppedCase {
+export function cropToNonzero(arrays: CaseArrays, rules: CropRules, inPlace = false): CroppedCase {
   const { channels, label, shape } = arrays;
   if (label !== null) checkLength("label", label, shape);
   const mask = nonzeroMask(channels, shape);
-  const box = boundingBox(mask, shape);
-  if (box === null) {
+  const found = boundingBox(mask, shape);
+  if (found === null && rules.emptyImage === "refuse") {
     throw new NnprepError(
       "EMPTY_IMAGE",
       `every voxel of the image of shape ${formatShape(shape)} is 0, so there is nothing to crop to; check the file or leave the case out`,
       { shape: [...shape], channels: channels.length },
     );
   }
+  const box: Box3 = found ?? [
+    [0, shape[0]],
+    [0, shape[1]],
+    [0, shape[2]],
+  ];
   const cut = inPlace ? cropInPlace : crop;
   const croppedShape = boxShape(box);
   const whole = sameShape(croppedShape, shape);
   const inside = cropInPlace(mask, shape, box);
   const cropped = label === null ? new Int16Array(inside.length) : cut(label, shape, box);
-  const classes = markOutside(cropped, inside);
+  const classes = markOutside(cropped, inside, rules.leastLabel);
   return {
     arrays: {
       channels: whole ? channels : channels.map((c) => cut(c, shape, box)),

@@ -2,13 +2,12 @@ import { startThreads } from "#threads";
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { BLOCK, type Extent, joinExtents } from "../kernels/cubic/extent.js";
 import type { CubicJob } from "../kernels/cubic/job.js";
-import { resizeCubic } from "../kernels/cubic/resize.js";
-import { resizeCubicSlices } from "../kernels/cubic/slices.js";
 import { type BetweenPasses, bandsOfTiles, blockOfBand, planCubic } from "../kernels/cubic/tiles.js";
 import { init } from "../runtime/instantiate.js";
 import type { PageWorker } from "../runtime/worker-messages.js";
 import { EngineThreads } from "./engine-threads.js";
 import type { FirstAxisCall, PlanesCall } from "./engine-worker.js";
+import { type CubicResampler, exactResampler } from "./resampler.js";
 import { type Slab, TransferredCubic } from "./transferred-cubic.js";
 
 /** The page's own; never called in Node. */
@@ -29,19 +28,13 @@ export interface EngineOptions {
   readonly workerUrl?: string;
 }
 
-/** Resamples one volume with several threads. The result is the same, bit by bit, for every number of them. */
-export interface Engine {
+/**
+ * Resamples one volume with several threads. The result is the same, bit by bit, for every number of them; threads that
+ * share no memory make no use of `within`.
+ */
+export interface Engine extends CubicResampler {
   readonly threads: number;
   readonly sharing: Sharing;
-  /** As `resizeCubic` of one thread. */
-  resizeCubic(data: Float32Array, shape: Shape3, newShape: Shape3, output?: Float32Array): Promise<Float32Array>;
-  /** As `resizeCubicSlices` of one thread. */
-  resizeCubicSlices(
-    data: Float32Array,
-    shape: Shape3,
-    newPlane: readonly [number, number],
-    output?: Float32Array,
-  ): Promise<Float32Array>;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -69,7 +62,7 @@ function bestSharing(): Sharing {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   await init();
   const sharing = options.threads <= 1 ? "none" : (options.sharing ?? bestSharing());
-  if (sharing === "none") return new CallersThread();
+  if (sharing === "none") return callersThread;
   const url = options.workerUrl;
   const start = () =>
     startThreads({
@@ -84,25 +77,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return new ThreadEngine(new EngineThreads(Array.from({ length: options.threads }, start)), sharing);
 }
 
-class CallersThread implements Engine {
-  readonly threads = 1;
-  readonly sharing = "none";
-
-  async resizeCubic(data: Float32Array, shape: Shape3, newShape: Shape3, output?: Float32Array): Promise<Float32Array> {
-    return resizeCubic(data, shape, newShape, output);
-  }
-
-  async resizeCubicSlices(
-    data: Float32Array,
-    shape: Shape3,
-    newPlane: readonly [number, number],
-    output?: Float32Array,
-  ): Promise<Float32Array> {
-    return resizeCubicSlices(data, shape, newPlane, output);
-  }
-
-  async close(): Promise<void> {}
-}
+const callersThread: Engine = { ...exactResampler, threads: 1, sharing: "none", close: async () => {} };
 
 /** Ranges of slices, whole blocks of the extent thick. */
 function slabsOf(count: number): Slab[] {
@@ -153,10 +128,12 @@ class ThreadEngine implements Engine {
     shape: Shape3,
     newShape: Shape3,
     output: Float32Array = new Float32Array(voxelCount(newShape)),
+    within: Int16Array | null = null,
   ): Promise<Float32Array> {
     checkLength("input", data, shape);
     checkLength("output", output, newShape);
-    const job: CubicJob = { data, shape, newShape, planar: false, within: null };
+    if (within !== null) checkLength("label", within, newShape);
+    const job: CubicJob = { data, shape, newShape, planar: false, within };
     await this.#inTurn(() =>
       this.sharing === "shared"
         ? this.#resizeShared(job, output)
@@ -165,13 +142,18 @@ class ThreadEngine implements Engine {
     return output;
   }
 
-  async #resizeShared({ data, shape, newShape }: CubicJob, output: Float32Array): Promise<void> {
+  async #resizeShared({ data, shape, newShape, within }: CubicJob, output: Float32Array): Promise<void> {
     const { tiles, storeLength } = planCubic(shape, newShape);
     const source = this.#shared<Float32Array>(0, data.length * 4, Float32Array, data.length);
     source.set(data);
     const target = this.#shared<Float32Array>(1, output.length * 4, Float32Array, output.length);
     const store = this.#shared<Float64Array>(2, storeLength * 8, Float64Array, storeLength);
-    const job: CubicJob = { data: source, shape, newShape, planar: false, within: null };
+    let label: Int16Array | null = null;
+    if (within !== null) {
+      label = this.#shared<Int16Array>(3, within.length * 2, Int16Array, within.length);
+      label.set(within);
+    }
+    const job: CubicJob = { data: source, shape, newShape, planar: false, within: label };
     const whole: BetweenPasses = { tiles, samples: shape[0], store };
     const parts = await this.#threads.share(slabsOf(shape[0]), (slab, thread) =>
       this.#threads.run<Extent>(thread, "planes", { job, slab, block: whole } satisfies PlanesCall),

@@ -1,128 +1,118 @@
 import { NnprepError } from "../core/errors.js";
-import { type CaseArrays, checkLength } from "../core/volume.js";
-import { meanAndStd, type Selection, voxelsWhere } from "../kernels/moments.js";
+import { meanAndStd, minAndMax, type Selection, voxelsWhere } from "../kernels/moments.js";
 import { clipAndScale } from "../kernels/normalize.js";
 import { meanAndStdFloat32 } from "../kernels/pairwise.js";
 import { withScratch } from "../runtime/scratch.js";
-import type { IntensityStatistics } from "./intensity.js";
 
-/** How nnU-Net 1.7.1 normalises a channel; what is none of the first three is "nonCT". */
-export type NormalizationScheme = "CT" | "CT2" | "noNorm" | "nonCT";
+export interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
 
-/** What the CT schemes take from a channel's pooled foreground voxels. */
-export type CtStatistics = Pick<IntensityStatistics, "mean" | "sd" | "percentile_00_5" | "percentile_99_5">;
+/** How the values of a channel are moved and scaled: `(clip(x) - a) / b`. All numbers are rounded to float32 first. */
+export type ChannelScaling =
+  | { readonly kind: "none" }
+  /** By numbers that are known. */
+  | { readonly kind: "fixed"; readonly clip?: Bounds; readonly subtract: number; readonly divide: number }
+  /** By mean and standard deviation of the channel's own voxels. */
+  | {
+      readonly kind: "moments";
+      readonly clip?: Bounds;
+      /** Which voxels count: all, those with a label of at least 0, or those strictly between the bounds. */
+      readonly counting: "all" | "masked" | "between";
+      /** What the standard deviation, a float32, becomes before it divides. */
+      readonly divisor: (std: number) => number;
+    }
+  /** From the channel's smallest value to its largest. */
+  | { readonly kind: "range"; readonly leastDivisor: number };
+
+export interface ChannelNormalization {
+  readonly scaling: ChannelScaling;
+  /** What voxels with a label below 0 become: scaled like all others, 0, or they keep their value. */
+  readonly outside: "scaled" | "zero" | "keep";
+}
 
 /** float32 sums in NumPy's order, or float64 sums. */
 export type Summation = "reference" | "float64";
 
-/** Added to the standard deviation of a nonCT channel. */
-const EPSILON = Math.fround(1e-8);
+export interface NormalizeOptions {
+  /** Where the channel goes; `channel` itself normalises in place. Default: a new array. */
+  readonly destination?: Float32Array | undefined;
+  /** How mean and standard deviation are computed. */
+  readonly summation?: Summation | undefined;
+  /** Values that NumPy sums at once when all voxels count, see `pairwiseRun`. Default: all. */
+  readonly run?: number | undefined;
+}
 
 /**
- * Normalises every channel by its scheme: the last part of `GenericPreprocessor.resample_and_normalize` (nnU-Net 1.7.1).
+ * Normalises one channel. Scalars are rounded to float32 and every operation rounds to float32. Mean and standard
+ * deviation are summed in the order of NumPy 2.3 and later, so that the result equals the reference's bit by bit;
+ * "float64" sums more exactly, faster and without a copy of the voxels that count, and differs from the reference by
+ * less than 1e-6. A divisor of 0 gives infinities and NaN.
  *
- * Scalars are rounded to float32 and every operation rounds to float32. The mean and standard deviation of a channel
- * are summed in the order of NumPy 2.3 and later for contiguous float32 arrays, so that the result equals the
- * reference's bit by bit; "float64" sums more exactly, faster and without a copy of the masked voxels, and differs from
- * the reference by less than 1e-6. The mask of a channel is `label >= 0`. `CT` and `CT2` add no epsilon, so that a standard
- * deviation of 0 gives infinities and NaN; `noNorm` leaves the channel as it is, masked or not.
- *
- * @param arrays the resampled case; not changed unless its channels are the destination
- * @param schemes one per channel
- * @param useMask one per channel: whether voxels with label -1 become 0 (and, for nonCT, do not count)
- * @param intensityProperties statistics per channel; only the CT schemes look at theirs
- * @param destination where the channels go; `arrays.channels` normalises in place
- * @param summation how the mean and standard deviation of a channel are computed
- * @throws NnprepError INVALID_ARGUMENT if the numbers of channels, schemes and masks differ, or if a label or
- *   statistics are missing; SHAPE_MISMATCH
+ * @param label of the channel's voxels; null where the rule asks for none
+ * @throws NnprepError INVALID_ARGUMENT if the rule asks for a label and there is none; SHAPE_MISMATCH
  */
-export function normalizeChannels(
-  arrays: CaseArrays,
-  schemes: readonly NormalizationScheme[],
-  useMask: readonly boolean[],
-  intensityProperties: readonly (CtStatistics | null)[] | null = null,
-  destination: readonly Float32Array[] = arrays.channels.map((channel) => new Float32Array(channel.length)),
-  summation: Summation = "reference",
-): CaseArrays {
-  const { channels, label, shape } = arrays;
-  checkCounts(channels.length, schemes.length, useMask.length);
-  channels.forEach((channel, c) => {
-    checkLength(`channel ${c}`, channel, shape);
-  });
-  if (label !== null) checkLength("label", label, shape);
-  const normalized = channels.map((channel, c) => {
-    const scheme = schemes[c] as NormalizationScheme;
-    if (useMask[c] && label === null && scheme !== "noNorm") {
-      throw new NnprepError(
-        "INVALID_ARGUMENT",
-        `channel ${c} is to be normalised inside the mask, but the case has no label to take the mask from; crop it first`,
-        { channel: c },
-      );
-    }
-    const mask = useMask[c] ? label : null;
-    const statistics = checkedStatistics(scheme, intensityProperties?.[c], c);
-    return normalizeChannel(channel, scheme, mask, statistics, destination[c], summation);
-  });
-  return { channels: normalized, label, shape };
-}
-
-function checkCounts(channels: number, schemes: number, masks: number): void {
-  if (channels === schemes && channels === masks) return;
-  throw new NnprepError(
-    "INVALID_ARGUMENT",
-    `${channels} channels found, but ${schemes} normalization schemes and ${masks} mask flags; there must be one of each per channel`,
-    { channels, schemes, masks },
-  );
-}
-
-function checkedStatistics(
-  scheme: NormalizationScheme,
-  statistics: CtStatistics | null | undefined,
-  channel: number,
-): CtStatistics | null {
-  if (scheme !== "CT" && scheme !== "CT2") return null;
-  if (statistics) return statistics;
-  throw new NnprepError(
-    "INVALID_ARGUMENT",
-    `channel ${channel} has the scheme ${scheme}, which needs the intensity statistics of the training cases, but none are given`,
-    { channel, scheme },
-  );
-}
-
-function normalizeChannel(
+export function normalizeChannel(
   channel: Float32Array,
-  scheme: NormalizationScheme,
-  mask: Int16Array | null,
-  statistics: CtStatistics | null,
-  destination: Float32Array | undefined,
-  summation: Summation,
+  label: Int16Array | null,
+  { scaling, outside }: ChannelNormalization,
+  { destination = new Float32Array(channel.length), summation = "reference", run }: NormalizeOptions = {},
 ): Float32Array {
-  if (scheme === "noNorm") {
-    if (destination === undefined) return channel.slice();
+  if (scaling.kind === "none") {
     if (destination !== channel) destination.set(channel);
     return destination;
   }
-  if (statistics === null) {
-    const { mean, std } = momentsOf(channel, mask === null ? undefined : { label: mask, least: 0 }, summation);
-    const sd = Math.fround(Math.fround(std) + EPSILON);
-    return clipAndScale(channel, { mean, sd }, mask, destination);
+  const counting = scaling.kind === "moments" ? scaling.counting : "all";
+  if (label === null && (outside !== "scaled" || counting === "masked")) {
+    throw new NnprepError(
+      "INVALID_ARGUMENT",
+      "a channel is to be normalised inside the mask, but the case has no label to take the mask from; crop it first",
+    );
   }
-  const low = Math.fround(statistics.percentile_00_5);
-  const high = Math.fround(statistics.percentile_99_5);
-  if (scheme === "CT") {
-    return clipAndScale(channel, { low, high, mean: statistics.mean, sd: statistics.sd }, mask, destination);
+  const { clip, subtract, divide } = numbersOf(channel, label, scaling, summation, run);
+  const numbers = { ...clip, mean: subtract, sd: divide };
+  return outside === "scaled"
+    ? clipAndScale(channel, numbers, null, destination)
+    : clipAndScale(channel, numbers, label, destination, outside);
+}
+
+function numbersOf(
+  channel: Float32Array,
+  label: Int16Array | null,
+  scaling: Exclude<ChannelScaling, { kind: "none" }>,
+  summation: Summation,
+  run: number | undefined,
+): { clip?: Bounds; subtract: number; divide: number } {
+  if (scaling.kind === "range") {
+    const { min, max } = minAndMax(channel);
+    return { subtract: min, divide: Math.max(Math.fround(max - min), scaling.leastDivisor) };
   }
-  const { mean, std } = momentsOf(channel, { above: low, below: high }, summation);
-  return clipAndScale(channel, { low, high, mean, sd: std }, mask, destination);
+  const clip = scaling.clip && { low: Math.fround(scaling.clip.low), high: Math.fround(scaling.clip.high) };
+  const clipping = clip === undefined ? {} : { clip };
+  if (scaling.kind === "fixed") return { ...clipping, subtract: scaling.subtract, divide: scaling.divide };
+  const selection = selectionOf(scaling.counting, label, clip);
+  const { mean, std } = momentsOf(channel, selection, summation, run);
+  return { ...clipping, subtract: mean, divide: scaling.divisor(Math.fround(std)) };
+}
+
+function selectionOf(
+  counting: "all" | "masked" | "between",
+  label: Int16Array | null,
+  clip: Bounds | undefined,
+): Selection | undefined {
+  if (counting === "masked" && label !== null) return { label, least: 0 };
+  return counting === "between" && clip !== undefined ? { above: clip.low, below: clip.high } : undefined;
 }
 
 function momentsOf(
   channel: Float32Array,
   selection: Selection | undefined,
   summation: Summation,
+  run: number | undefined,
 ): { mean: number; std: number } {
   if (summation === "float64") return meanAndStd(channel, selection);
-  if (selection === undefined) return meanAndStdFloat32(channel);
+  if (selection === undefined) return meanAndStdFloat32(channel, run);
   return withScratch(Math.ceil(channel.length / 2), ({ buffer, byteOffset }) =>
     meanAndStdFloat32(voxelsWhere(channel, selection, new Float32Array(buffer, byteOffset, channel.length))),
   );

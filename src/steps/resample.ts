@@ -2,11 +2,10 @@ import { inverseAxes, permute, transpose } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { roundHalfEven } from "../core/numeric.js";
 import { type Axes3, formatShape, type Shape3, sameShape, type Vec3 } from "../core/volume.js";
-import { resizeCubic } from "../kernels/cubic/resize.js";
-import { resizeCubicSlices } from "../kernels/cubic/slices.js";
 import { resizeLinear } from "../kernels/linear.js";
 import { type LabelRule, resizeLabels } from "../kernels/linear-labels.js";
 import { resizeNearest } from "../kernels/nearest.js";
+import { type CubicResampler, exactResampler } from "./resampler.js";
 
 /** Spline order in all axes, or within slices: nearest, linear, cubic. */
 export type ImageOrder = 0 | 1 | 3;
@@ -71,66 +70,54 @@ function axisFirst(axis: number): Axes3 {
   return [axis, ...[0, 1, 2].filter((a) => a !== axis)] as unknown as Axes3;
 }
 
-/** Runs `resample` with `axis` in front, where slices are contiguous, and turns the result back. */
-function withAxisFirst<T extends Float32Array | Int16Array>(
-  data: T,
-  shape: Shape3,
-  newShape: Shape3,
-  axis: number,
-  resample: (data: T, shape: Shape3, newShape: Shape3) => T,
-): T {
+/** The data with `axis` in front, where slices are contiguous, and the way back. */
+function turn<T extends Float32Array | Int16Array>(data: T, shape: Shape3, newShape: Shape3, axis: number) {
   const forward = axisFirst(axis);
-  const turned = permute(newShape as [number, number, number], forward) as Shape3;
-  const result = resample(
-    transpose(data, shape, forward),
-    permute(shape as [number, number, number], forward) as Shape3,
-    turned,
-  );
-  return transpose(result, turned, inverseAxes(forward));
+  const to: Shape3 = permute(newShape as [number, number, number], forward);
+  return {
+    turned: transpose(data, shape, forward),
+    from: permute(shape as [number, number, number], forward) as Shape3,
+    to,
+    back: (result: T): T => transpose(result, to, inverseAxes(forward)),
+  };
 }
 
-function resizeImage(
-  data: Float32Array,
-  shape: Shape3,
-  newShape: Shape3,
-  order: ImageOrder,
-  within: Int16Array | null,
-): Float32Array {
-  if (order === 3) return resizeCubic(data, shape, newShape, undefined, within);
-  if (order === 1) return resizeLinear(data, shape, newShape);
-  return resizeNearest(data, shape, newShape);
-}
-
-function resizeSlices(data: Float32Array, shape: Shape3, newShape: Shape3, order: ImageOrder): Float32Array {
-  if (order === 3) return resizeCubicSlices(data, shape, [newShape[1], newShape[2]]);
-  if (order === 1) return resizeLinear(data, shape, newShape, true);
-  return resizeNearest(data, shape, newShape);
+export interface ImageResampling {
+  /** Who does the cubic resampling; default: the caller's thread, exactly. */
+  readonly resampler?: CubicResampler | undefined;
+  /**
+   * Resampled label or null: voxels where it is negative may have rounding errors, because the caller replaces them;
+   * sparing them makes scans with a background of exact zeros several times faster.
+   */
+  readonly within?: Int16Array | null;
 }
 
 /**
- * Resamples one channel as nnU-Net's `resample_data_or_seg` does, equal to it in every float32 bit. An unchanged shape
- * returns `data` itself.
+ * Resamples one channel as nnU-Net's `resample_data_or_seg` does, equal to it in every float32 bit unless the resampler
+ * is another. An unchanged shape returns `data` itself.
  *
  * @param data voxels of `shape`, C order
  * @param axis the axis from `separateAxis`: its slices are resampled in plane with `order`, then it takes the nearest
- * @param within resampled label or null: voxels where it is negative may have rounding errors, because the caller
- *   replaces them; sparing them makes scans with a background of exact zeros several times faster
  */
-export function resampleImage(
+export async function resampleImage(
   data: Float32Array,
   shape: Shape3,
   newShape: Shape3,
   axis: number | null,
   order: ImageOrder,
-  within: Int16Array | null = null,
-): Float32Array {
+  { resampler = exactResampler, within = null }: ImageResampling = {},
+): Promise<Float32Array> {
   if (sameShape(shape, newShape)) return data;
-  if (axis === null) return resizeImage(data, shape, newShape, order, within);
-  return withAxisFirst(data, shape, newShape, axis, (turned, from, to) => {
-    const between: Shape3 = [from[0], to[1], to[2]];
-    const slices = resizeSlices(turned, from, between, order);
-    return from[0] === to[0] ? slices : resizeNearest(slices, between, to);
-  });
+  if (axis === null) {
+    if (order === 3) return resampler.resizeCubic(data, shape, newShape, undefined, within);
+    return order === 1 ? resizeLinear(data, shape, newShape) : resizeNearest(data, shape, newShape);
+  }
+  const { turned, from, to, back } = turn(data, shape, newShape, axis);
+  const between: Shape3 = [from[0], to[1], to[2]];
+  let slices: Float32Array;
+  if (order === 3) slices = await resampler.resizeCubicSlices(turned, from, [to[1], to[2]]);
+  else slices = order === 1 ? resizeLinear(turned, from, between, true) : resizeNearest(turned, from, between);
+  return back(from[0] === to[0] ? slices : resizeNearest(slices, between, to));
 }
 
 /**
@@ -147,9 +134,8 @@ export function resampleLabel(
   if (sameShape(shape, newShape)) return label;
   if (rule === "nearest") return resizeNearest(label, shape, newShape);
   if (axis === null) return resizeLabels(label, shape, newShape, rule);
-  return withAxisFirst(label, shape, newShape, axis, (turned, from, to) => {
-    const between: Shape3 = [from[0], to[1], to[2]];
-    const slices = resizeLabels(turned, from, between, rule, true);
-    return from[0] === to[0] ? slices : resizeNearest(slices, between, to);
-  });
+  const { turned, from, to, back } = turn(label, shape, newShape, axis);
+  const between: Shape3 = [from[0], to[1], to[2]];
+  const slices = resizeLabels(turned, from, between, rule, true);
+  return back(from[0] === to[0] ? slices : resizeNearest(slices, between, to));
 }

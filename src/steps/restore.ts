@@ -195,6 +195,6 @@ export async function* restoreProbabilities(
     const values: FloatValues = data.subarray(c * count, (c + 1) * count);
     const floats = values instanceof Uint16Array ? widenHalves(values) : values;
     const turned = transpose(floats, shape, order);
-    yield sameShape(from, to) ? turned : resampleImage(turned, from, to, settings.separateAxis, 1);
+    yield sameShape(from, to) ? turned : await resampleImage(turned, from, to, settings.separateAxis, 1);
   }
 }

@@ -28,7 +28,7 @@ test("bad input is refused", () => {
   expect(() => nonzeroUnion([], [1, 1, 1])).toThrow(/no channels found/);
   expect(() => nonzeroUnion([new Float32Array(2)], [1, 1, 1])).toThrow(/channel 0: 2 voxels/);
   expect(() => boundingBox(new Uint8Array(2), [1, 1, 1])).toThrow(/mask: 2 voxels/);
-  expect(() => markOutside(new Int16Array(2), new Uint8Array(1))).toThrow(/2 voxels on a mask of 1/);
+  expect(() => markOutside(new Int16Array(2), new Uint8Array(1), -1)).toThrow(/2 voxels on a mask of 1/);
 });
 
 test("the box of one voxel is where it is", () => {
@@ -52,11 +52,11 @@ test("every label is found, also across tiles and at the ends", () => {
     const label = new Int16Array(n).fill(4);
     label[n - 1] = -7;
     const mask = new Uint8Array(n).fill(1);
-    expect(markOutside(label, mask)).toEqual(n === 1 ? [-7] : [-7, 4]);
+    expect(markOutside(label, mask, -1)).toEqual(n === 1 ? [-7] : [-7, 4]);
     expect(label[n - 1]).toBe(0);
   }
   const zeros = new Int16Array(20);
-  expect(markOutside(zeros, new Uint8Array(20).fill(1))).toEqual([0]);
-  expect(markOutside(zeros, new Uint8Array(20))).toEqual([-1]);
-  expect(markOutside(new Int16Array(0), new Uint8Array(0))).toEqual([]);
+  expect(markOutside(zeros, new Uint8Array(20).fill(1), -1)).toEqual([0]);
+  expect(markOutside(zeros, new Uint8Array(20), -1)).toEqual([-1]);
+  expect(markOutside(new Int16Array(0), new Uint8Array(0), -1)).toEqual([]);
 });

@@ -31,7 +31,7 @@ for (const trip of JSON.parse(readFileSync(join(folder, "round-trips.json"), "ut
   for (let c = 0; c < channels; c++)
     images.push(await loadVolume(store, `${scan}_${String(c).padStart(4, "0")}.nii.gz`));
   const cropped = cropCase({ images, label: await loadVolume(store, `${scan}.nii.gz`) });
-  const { arrays, properties } = preprocessCase(cropped.arrays, cropped.properties, {
+  const { arrays, properties } = await preprocessCase(cropped.arrays, cropped.properties, {
     targetSpacingMm: permute(target ?? cropped.properties.original_spacing, axes),
     transposeForward: axes,
     normalizationSchemes: images.map(() => "noNorm"),

@@ -34,9 +34,9 @@ test.each(goldens!.map((golden, i) => [i, golden] as const))(
   "the same locations as nnU-Net, dataset %i",
   async (_, g) => {
     const found = sampleClassLocations(label(g), g.shape, g.classes);
-    expect([...found.keys()]).toEqual(g.classes);
+    expect(found).toHaveLength(g.classes.length);
     for (const [value, count, hash, first] of g.locations) {
-      const triples = found.get(value)!;
+      const triples = found[g.classes.indexOf(value)]!;
       expect(triples.length).toBe(count * 3);
       expect([...triples.slice(0, first.length * 3)]).toEqual(first.flat());
       if (hash !== null) expect(await sha256OfInt32(triples)).toBe(hash);
@@ -47,8 +47,8 @@ test.each(goldens!.map((golden, i) => [i, golden] as const))(
 test("every location is a different voxel of its class", () => {
   const shape: Shape3 = [5, 7, 11];
   const data = Int16Array.from({ length: 385 }, (_, i) => (i * i) % 3);
-  const found = sampleClassLocations(data, shape, [2, 1]);
-  for (const [value, triples] of found) {
+  for (const [i, triples] of sampleClassLocations(data, shape, [2, 1]).entries()) {
+    const value = 2 - i;
     const seen = new Set<number>();
     for (let i = 0; i < triples.length; i += 3) {
       const at = (triples[i]! * 7 + triples[i + 1]!) * 11 + triples[i + 2]!;
@@ -61,6 +61,5 @@ test("every location is a different voxel of its class", () => {
 
 test("wrong arguments are refused", () => {
   expect(() => sampleClassLocations(new Int16Array(5), [1, 2, 3], [1])).toThrowError("5 voxels found");
-  expect(() => sampleClassLocations(new Int16Array(6), [1, 2, 3], [1, 1])).toThrowError("repeated");
   expect(() => sampleClassLocations(new Int16Array(6), [1, 2, 3], [40000])).toThrowError("int16");
 });

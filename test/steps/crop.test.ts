@@ -24,6 +24,8 @@ const golden = import.meta.glob<{ cases: CropCase[] }>("../golden/masks/crops.js
 });
 const cases = Object.values(golden).flatMap((file) => file.cases);
 
+const RULES = { emptyImage: "refuse", leastLabel: -1 } as const;
+
 beforeAll(() => init());
 
 test.each(cases.map((c) => [c.name, c] as const))("equals ImageCropper.crop: %s", (_, c) => {
@@ -31,7 +33,7 @@ test.each(cases.map((c) => [c.name, c] as const))("equals ImageCropper.crop: %s"
   const label = c.label === null ? null : decode<Int16Array>(c.label);
   const before = label?.slice();
   expect(countDifferences(nonzeroMask(channels, c.shape), unpackBits(c.mask, voxelCount(c.shape)))).toBe(0);
-  const { arrays, box, classes } = cropToNonzero({ channels, label, shape: c.shape });
+  const { arrays, box, classes } = cropToNonzero({ channels, label, shape: c.shape }, RULES);
   expect(box).toEqual(c.box);
   expect(classes).toEqual(c.classes);
   expect(arrays.shape).toEqual(c.croppedShape);
@@ -44,12 +46,12 @@ test.each(cases.map((c) => [c.name, c] as const))("equals ImageCropper.crop: %s"
 
 test("an image of zeros is refused", () => {
   const arrays = { channels: [new Float32Array(24)], label: null, shape: [2, 3, 4] as const };
-  expect(() => cropToNonzero(arrays)).toThrow(
+  expect(() => cropToNonzero(arrays, RULES)).toThrow(
     expect.objectContaining({ code: "EMPTY_IMAGE", message: expect.stringContaining("(2, 3, 4)") }),
   );
 });
 
 test("a label on another grid is refused", () => {
   const arrays = { channels: [new Float32Array(24)], label: new Int16Array(23), shape: [2, 3, 4] as const };
-  expect(() => cropToNonzero(arrays)).toThrow(expect.objectContaining({ code: "SHAPE_MISMATCH" }));
+  expect(() => cropToNonzero(arrays, RULES)).toThrow(expect.objectContaining({ code: "SHAPE_MISMATCH" }));
 });

@@ -12,20 +12,20 @@ describe.each(patients)("$original -> $target mm, force $force", (golden) => {
   const original = golden.original as unknown as Vec3;
   const target = golden.target as unknown as Vec3;
   const shape = (golden.data as GoldenArray).shape as unknown as Shape3;
-  test("is what resample_patient gives", () => {
+  test("is what resample_patient gives", async () => {
     const newShape = resampledShape(shape, original, target);
     expect([...newShape]).toEqual(golden.expectedData.shape);
     const axis = separateAxis(original, target, { force: golden.force, threshold: 3 });
-    const data = resampleImage(decode<Float32Array>(golden.data), shape, newShape, axis, 3);
+    const data = await resampleImage(decode<Float32Array>(golden.data), shape, newShape, axis, 3);
     expect(countDifferences(data, decode(golden.expectedData))).toBe(0);
     const label = resampleLabel(decode<Int16Array>(golden.label), shape, newShape, axis, "threshold");
     expect(countDifferences(label, decode(golden.expectedLabel))).toBe(0);
   });
 });
 
-test("an unchanged shape returns the input untouched", () => {
+test("an unchanged shape returns the input untouched", async () => {
   const data = new Float32Array(8);
-  expect(resampleImage(data, [2, 2, 2], [2, 2, 2], null, 3)).toBe(data);
+  expect(await resampleImage(data, [2, 2, 2], [2, 2, 2], null, 3)).toBe(data);
 });
 
 test("shapes round half to even", () => {

@@ -4,11 +4,12 @@ import { type Axes3, type CaseArrays, formatShape, type Shape3, type Vec3, voxel
 import { clearLowLabels, countNan } from "../../kernels/clean.js";
 import { collectGarbage } from "../../runtime/scratch.js";
 import { sampleClassLocations } from "../../steps/class-locations.js";
-import { normalizeChannels } from "../../steps/normalize.js";
 import { resampledShape, resampleImage, resampleLabel, separateAxis } from "../../steps/resample.js";
+import { chooseResampler } from "../../steps/resampler.js";
+import { type CaseRunOptions, CaseSteps } from "../case-steps.js";
 import type { CroppedProperties } from "./crop/crop-case.js";
-import type { IntensityProperties } from "./documents/fingerprint.js";
 import type { NormalizationScheme, PlansV1 } from "./documents/plans.js";
+import { type CtStatistics, normalizeChannels } from "./normalization.js";
 import { type LabelOptions, labelResampling, SEPARATE_AXIS } from "./resampling.js";
 
 /** A condition that the result survives but that the user should know of. */
@@ -28,14 +29,14 @@ export interface StageSettings {
   /** Per channel whether mean and deviation are taken inside the non-zero mask only. */
   readonly useMaskForNorm: readonly boolean[];
   /** Needed by the schemes CT and CT2. */
-  readonly intensityProperties: IntensityProperties | null;
+  readonly intensityProperties: ReadonlyMap<number, CtStatistics> | null;
   /** Label values whose locations are sampled, in the order of dataset.json. */
   readonly classes: readonly number[];
   /** True for the 2-D networks (`PreprocessorFor2D`): axis 0 is not resampled. */
   readonly planar: boolean;
 }
 
-export interface PreprocessOptions extends LabelOptions {
+export interface PreprocessOptions extends LabelOptions, CaseRunOptions {
   /**
    * What NaN and infinite voxels become. "reference" (default): NaN is 0 with a warning in 3-D and an error with
    * `planar`, infinities are an error, because there nnU-Net spreads them over the whole channel. "replace": 0
@@ -104,46 +105,55 @@ export function planGrids(
  * `PreprocessorFor2D`, of nnU-Net 1.7.1. Input arrays are left as they are.
  *
  * @param arrays cropped case in file order, from `cropCase`
- * @throws NnprepError INVALID_VALUES for NaN in 2-D, INVALID_PLANS if the plans do not fit the case, INVALID_ARGUMENT
+ * @throws NnprepError ABORTED, INVALID_VALUES for NaN in 2-D, INVALID_PLANS if the plans do not fit the case, INVALID_ARGUMENT
  * if the new shape has no voxel
  */
-export function preprocessCase(
+export async function preprocessCase(
   arrays: CaseArrays & { readonly label: Int16Array },
   properties: CroppedProperties,
   settings: StageSettings,
   options: PreprocessOptions = {},
-): PreprocessedCase {
+): Promise<PreprocessedCase> {
   checkSettings(arrays, settings);
   const { shape, spacing, newShape, newSpacing } = planGrids(arrays.shape, properties, settings);
   const axis = separateAxis(spacing, newSpacing, SEPARATE_AXIS);
   const axes = settings.transposeForward;
   const warnings: CaseWarning[] = [];
   warnOfGrowth(shape, newShape, warnings);
-  const label = resampleLabel(
-    transpose(arrays.label, arrays.shape, axes),
-    shape,
-    newShape,
-    axis,
-    labelResampling(options),
-  );
-  const cleaned = cleanLabel(label, label === arrays.label);
-  const policy = options.nanPolicy ?? "reference";
-  const resampled = arrays.channels.map((channel, c) => {
-    const moved = transpose(channel, arrays.shape, axes);
-    const finite = treatInfinite(moved, moved === channel, c, policy, warnings);
-    const clean = treatNan(finite, finite === channel, c, settings.planar, policy, warnings);
-    // Outside the mask these channels become 0 in the end, whatever they were.
-    const masked = settings.useMaskForNorm[c] && settings.normalizationSchemes[c] !== "noNorm";
-    const result = resampleImage(clean, shape, newShape, axis, 3, masked ? cleaned : null);
-    if (voxelCount(shape) > WORTH_COLLECTING) collectGarbage();
-    return result;
+  const steps = new CaseSteps(arrays.channels.length + 3, options);
+  const cleaned = await steps.run("resample the label", () => {
+    const turned = transpose(arrays.label, arrays.shape, axes);
+    const label = resampleLabel(turned, shape, newShape, axis, labelResampling(options));
+    return cleanLabel(label, label === arrays.label);
   });
-  const normalized = normalizeChannels(
-    { channels: resampled, label: cleaned, shape: newShape },
-    settings.normalizationSchemes,
-    settings.useMaskForNorm,
-    resampled.map((_, c) => settings.intensityProperties?.get(c) ?? null),
-    resampled.map((data, c) => (data === arrays.channels[c] ? new Float32Array(data.length) : data)),
+  const resampler = chooseResampler(options.precision, options.resampler);
+  const policy = options.nanPolicy ?? "reference";
+  const resampled: Float32Array[] = [];
+  for (const [c, channel] of arrays.channels.entries()) {
+    const name = arrays.channels.length === 1 ? "resample the image" : `resample channel ${c}`;
+    const result = await steps.run(name, () => {
+      const moved = transpose(channel, arrays.shape, axes);
+      const finite = treatInfinite(moved, moved === channel, c, policy, warnings);
+      const clean = treatNan(finite, finite === channel, c, settings.planar, policy, warnings);
+      // Outside the mask these channels become 0 in the end, whatever they were.
+      const masked = settings.useMaskForNorm[c] && settings.normalizationSchemes[c] !== "noNorm";
+      return resampleImage(clean, shape, newShape, axis, 3, { resampler, within: masked ? cleaned : null });
+    });
+    resampled.push(result);
+    if (voxelCount(shape) > WORTH_COLLECTING) collectGarbage();
+  }
+  const normalized = await steps.run("normalise", () =>
+    normalizeChannels(
+      { channels: resampled, label: cleaned, shape: newShape },
+      settings.normalizationSchemes,
+      settings.useMaskForNorm,
+      resampled.map((_, c) => settings.intensityProperties?.get(c) ?? null),
+      resampled.map((data, c) => (data === arrays.channels[c] ? new Float32Array(data.length) : data)),
+    ),
+  );
+  const { classes } = settings;
+  const locations = await steps.run("sample voxels of each class", () =>
+    sampleClassLocations(cleaned, newShape, classes),
   );
   return {
     arrays: { channels: normalized.channels, label: cleaned, shape: newShape },
@@ -151,7 +161,7 @@ export function preprocessCase(
       ...properties,
       size_after_resampling: newShape,
       spacing_after_resampling: newSpacing,
-      class_locations: sampleClassLocations(cleaned, newShape, settings.classes),
+      class_locations: new Map(classes.map((value, i) => [value, locations[i] as Int32Array])),
     },
     warnings,
   };

@@ -24,7 +24,7 @@ export async function prepare(options) {
   const image = await readVolume("case_0000.nii.gz", await formatNifti(made.image, { gzip: true }));
   const label = await readVolume("case.nii.gz", await formatNifti(made.label, { gzip: true }));
   const cropped = cropCase({ images: [image], label });
-  const { arrays, properties } = preprocessCase(cropped.arrays, cropped.properties, {
+  const { arrays, properties } = await preprocessCase(cropped.arrays, cropped.properties, {
     targetSpacingMm: [3.1, 1, 1],
     transposeForward: [0, 1, 2],
     normalizationSchemes: ["nonCT"],

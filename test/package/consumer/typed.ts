@@ -27,7 +27,9 @@ export async function example(bytes: Uint8Array, settings: StageSettings): Promi
   const cropped = known(cropCase({ images: [image] }));
   const properties: CaseProperties = known(cropped.properties);
   try {
-    const done = known(preprocessCase(cropped.arrays, cropped.properties, settings, { labelOrder: z > 3 ? 0 : 1 }));
+    const done = known(
+      await preprocessCase(cropped.arrays, cropped.properties, settings, { labelOrder: z > 3 ? 0 : 1 }),
+    );
     known(done.arrays.channels[0]);
     known(done.warnings[0]?.detail);
     return done;

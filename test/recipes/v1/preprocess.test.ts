@@ -60,10 +60,10 @@ function settingsOf(fixture: PreprocessFixture): StageSettings {
 
 const named = golden.cases.map((c) => [c.title, c] as const);
 
-test.each(named)("%s: equal to nnU-Net's", (_, fixture) => {
+test.each(named)("%s: equal to nnU-Net's", async (_, fixture) => {
   const input = inputOf(fixture);
   const copy = structuredClone(input);
-  const { arrays, properties, warnings } = preprocessCase(input, fixture.before, settingsOf(fixture), {
+  const { arrays, properties, warnings } = await preprocessCase(input, fixture.before, settingsOf(fixture), {
     labelOrder: fixture.labelOrder,
   });
   expect(arrays.shape).toEqual(fixture.label.shape);
@@ -95,50 +95,52 @@ test.each(named)("%s: equal to nnU-Net's", (_, fixture) => {
 
 const nan = golden.cases.find((c) => c.title === "NaN") as PreprocessFixture;
 
-test("infinite voxels are refused unless asked for", () => {
+test("infinite voxels are refused unless asked for", async () => {
   const arrays = inputOf(nan);
   const channels = arrays.channels.map((channel) =>
     channel.map((x) => (Number.isNaN(x) ? Number.NEGATIVE_INFINITY : x)),
   );
   const spoilt = { ...arrays, channels };
   const settings = settingsOf(nan);
-  expect(() => preprocessCase(spoilt, nan.before, settings)).toThrow(/channel 0: 1 of 210 voxels are infinite/);
-  const replaced = preprocessCase(spoilt, nan.before, settings, { nanPolicy: "replace" });
+  await expect(preprocessCase(spoilt, nan.before, settings)).rejects.toThrow(/channel 0: 1 of 210 voxels are infinite/);
+  const replaced = await preprocessCase(spoilt, nan.before, settings, { nanPolicy: "replace" });
   expect(replaced.warnings[0]?.code).toBe("INFINITE_REPLACED");
   expect(replaced.arrays.channels.every((channel) => channel.every(Number.isFinite))).toBe(true);
-  const kept = preprocessCase(spoilt, nan.before, settings, { nanPolicy: "keep" });
+  const kept = await preprocessCase(spoilt, nan.before, settings, { nanPolicy: "keep" });
   expect(kept.warnings[0]?.code).toBe("INFINITE_KEPT");
 });
 
-test("NaN in 2-D is refused unless asked for", () => {
+test("NaN in 2-D is refused unless asked for", async () => {
   const settings = { ...settingsOf(nan), planar: true };
-  expect(() => preprocessCase(inputOf(nan), nan.before, settings)).toThrow(/channel 0: 1 of 210 voxels are NaN/);
-  const kept = preprocessCase(inputOf(nan), nan.before, settings, { nanPolicy: "keep" });
+  await expect(preprocessCase(inputOf(nan), nan.before, settings)).rejects.toThrow(
+    /channel 0: 1 of 210 voxels are NaN/,
+  );
+  const kept = await preprocessCase(inputOf(nan), nan.before, settings, { nanPolicy: "keep" });
   expect(kept.warnings.map((warning) => warning.code)).toEqual(["NAN_KEPT", "NAN_KEPT"]);
   expect(kept.arrays.channels[0]?.every(Number.isNaN)).toBe(true);
-  const replaced = preprocessCase(inputOf(nan), nan.before, settings, { nanPolicy: "replace" });
+  const replaced = await preprocessCase(inputOf(nan), nan.before, settings, { nanPolicy: "replace" });
   expect(replaced.arrays.channels[0]?.some(Number.isNaN)).toBe(false);
 });
 
-test("plans that do not fit the case and a shape without voxels are refused", () => {
+test("plans that do not fit the case and a shape without voxels are refused", async () => {
   const settings = settingsOf(nan);
   const { normalizationSchemes, useMaskForNorm } = settings;
   const three = [...normalizationSchemes, "nonCT" as const];
-  expect(() =>
+  await expect(
     preprocessCase(inputOf(nan), nan.before, {
       ...settings,
       normalizationSchemes: three,
       useMaskForNorm: [...useMaskForNorm, false],
     }),
-  ).toThrow(/2 channels/);
-  expect(() => preprocessCase(inputOf(nan), nan.before, { ...settings, targetSpacingMm: [20, 1, 1] })).toThrow(
+  ).rejects.toThrow(/2 channels/);
+  await expect(preprocessCase(inputOf(nan), nan.before, { ...settings, targetSpacingMm: [20, 1, 1] })).rejects.toThrow(
     /at least one voxel/,
   );
 });
 
-test("strong up-sampling is warned of, and the estimate covers the result", () => {
+test("strong up-sampling is warned of, and the estimate covers the result", async () => {
   const settings = { ...settingsOf(nan), targetSpacingMm: [0.4, 0.4, 0.5] as const };
-  const { arrays, warnings } = preprocessCase(inputOf(nan), nan.before, settings);
+  const { arrays, warnings } = await preprocessCase(inputOf(nan), nan.before, settings);
   expect(warnings.map((warning) => warning.code)).toContain("UPSAMPLED");
   expect(estimatePreprocessMemory(nan.before, 2, settings)).toBeGreaterThan(voxelCount(arrays.shape) * 12);
 });

@@ -31,6 +31,9 @@ export function asCropped(properties: CaseProperties): CroppedProperties {
   });
 }
 
+/** nnU-Net 1.7.1 fails on empty images, and takes labels below -1 for mistakes. */
+const CROP_RULES = { emptyImage: "refuse", leastLabel: -1 } as const;
+
 /**
  * Stacks and crops one case: `ImageCropper.crop_from_list_of_files` of nnU-Net 1.7.1. All volumes must lie on the grid
  * of channel 0, which also gives the geometry; voxels become float32, labels int16.
@@ -42,7 +45,7 @@ export function asCropped(properties: CaseProperties): CroppedProperties {
  */
 export function cropCase(volumes: CaseVolumes, inPlace = false): CroppedCaseResult {
   const { arrays, properties } = joinVolumes(volumes);
-  const { arrays: cropped, box, classes } = cropToNonzero(arrays, inPlace);
+  const { arrays: cropped, box, classes } = cropToNonzero(arrays, CROP_RULES, inPlace);
   return {
     arrays: cropped,
     properties: { ...properties, crop_bbox: box, classes, size_after_cropping: cropped.shape },

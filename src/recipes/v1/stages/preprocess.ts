@@ -32,12 +32,15 @@ import { croppedIdentifiers } from "./fingerprint.js";
 import { loadPlans } from "./plan.js";
 import type { StageOptions, Task, TaskStores } from "./task.js";
 
+/** Options that hold for every case, and pass to a worker. */
+export type CaseOptions = Omit<PreprocessOptions, "resampler" | "onProgress" | "signal">;
+
 /** What a worker needs to know to preprocess one case. */
 export interface PreprocessJob {
   readonly identifier: string;
   readonly folder: string;
   readonly settings: StageSettings;
-  readonly options: PreprocessOptions;
+  readonly options: CaseOptions;
   readonly compression?: NpzCompression | undefined;
   readonly overwrite?: boolean | undefined;
 }
@@ -65,7 +68,7 @@ export interface PreprocessedStage {
   readonly cases: readonly CaseOutcome<PreprocessedGrid>[];
 }
 
-export interface PreprocessDatasetOptions extends StageOptions, PreprocessOptions {
+export interface PreprocessDatasetOptions extends StageOptions, CaseOptions {
   readonly planners?: readonly Planner[] | undefined;
   /** Cases at the same time in the low resolution stage (nnU-Net's `-tl`). */
   readonly lowresWorkers?: number | undefined;
@@ -140,11 +143,12 @@ export async function preprocessDataset(
     plansOf.set(planner, await loadPlans(preprocessed, planner));
   }
   await copyGroundTruth(cropped, preprocessed);
-  const { labelOrder, labelRule, nanPolicy, compression, overwrite = false } = options;
-  const caseOptions: PreprocessOptions = {
+  const { labelOrder, labelRule, nanPolicy, precision, compression, overwrite = false } = options;
+  const caseOptions: CaseOptions = {
     ...(labelOrder === undefined ? {} : { labelOrder }),
     ...(labelRule === undefined ? {} : { labelRule }),
     ...(nanPolicy === undefined ? {} : { nanPolicy }),
+    ...(precision === undefined ? {} : { precision }),
   };
   const stages: PreprocessedStage[] = [];
   for (const [planner, plans] of plansOf) {

@@ -1,9 +1,10 @@
 import { beforeAll, expect, test } from "vitest";
-import type { Shape3 } from "../../src/core/volume.js";
-import { init } from "../../src/runtime/instantiate.js";
-import { type CtStatistics, type NormalizationScheme, normalizeChannels } from "../../src/steps/normalize.js";
-import { countDifferences, decode, type GoldenArray, largestDifference } from "../golden.js";
-import { fromPython } from "../statistics-cases.js";
+import type { Shape3 } from "../../../src/core/volume.js";
+import type { NormalizationScheme } from "../../../src/recipes/v1/documents/plans.js";
+import { type CtStatistics, normalizeChannels } from "../../../src/recipes/v1/normalization.js";
+import { init } from "../../../src/runtime/instantiate.js";
+import { countDifferences, decode, type GoldenArray, largestDifference } from "../../golden.js";
+import { fromPython } from "../../statistics-cases.js";
 
 interface NormalizationCase {
   readonly name: string;
@@ -16,7 +17,7 @@ interface NormalizationCase {
   readonly normalized: GoldenArray;
 }
 
-const golden = import.meta.glob<{ cases: NormalizationCase[] }>("../golden/statistics/normalization.json", {
+const golden = import.meta.glob<{ cases: NormalizationCase[] }>("../../golden/statistics/normalization.json", {
   eager: true,
   import: "default",
 });

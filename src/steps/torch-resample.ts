@@ -1,0 +1,208 @@
+import { inverseAxes, permute, transpose } from "../core/axes.js";
+import { roundHalfEven } from "../core/numeric.js";
+import { type Axes3, type Shape3, sameShape, voxelCount } from "../core/volume.js";
+
+/*
+ * What `resample_torch_fornnunet` of nnU-Net v2 does on a CPU: `torch.nn.functional.interpolate` without aligned corners,
+ * linear in all axes, or in plane with the nearest slice along a separate axis. PyTorch's own rounding depends on the
+ * processor; values here differ from it by less than 1e-6 of the largest, labels only where two shares are as good as
+ * equal.
+ */
+
+interface Taps {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  /** Weight of the upper tap, float32. */
+  readonly upper: Float32Array;
+}
+
+/** Torch computes positions in float32, with one rounding for product and difference. */
+function tapsOf(n: number, m: number): Taps {
+  const scale = Math.fround(n / m);
+  const low = new Int32Array(m);
+  const high = new Int32Array(m);
+  const upper = new Float32Array(m);
+  for (let k = 0; k < m; k++) {
+    const position = Math.max(0, Math.fround(scale * (k + 0.5) - 0.5));
+    const floor = Math.min(Math.floor(position), n - 1);
+    low[k] = floor;
+    high[k] = Math.min(floor + 1, n - 1);
+    upper[k] = Math.min(Math.max(position - floor, 0), 1);
+  }
+  return { low, high, upper };
+}
+
+/** Torch's "nearest-exact". */
+function nearestExact(n: number, m: number): Int32Array {
+  const scale = Math.fround(n / m);
+  return Int32Array.from({ length: m }, (_, k) => Math.min(Math.floor(Math.fround((k + 0.5) * scale)), n - 1));
+}
+
+/** Slices along the first axis, each the nearest. */
+function nearestSlices<T extends Float32Array | Int16Array>(
+  data: T,
+  count: number,
+  newCount: number,
+  plane: number,
+): T {
+  const result = new (data.constructor as new (length: number) => T)(newCount * plane);
+  nearestExact(count, newCount).forEach((i, k) => {
+    result.set(data.subarray(i * plane, (i + 1) * plane) as never, k * plane);
+  });
+  return result;
+}
+
+/** Does `inPlane` to the slices across `axis`, and takes the nearest of them along it. */
+function separately<T extends Float32Array | Int16Array>(
+  data: T,
+  shape: Shape3,
+  newShape: Shape3,
+  axis: number,
+  resample: (data: T, shape: Shape3, newShape: Shape3) => T,
+): T {
+  const forward = [axis, ...[0, 1, 2].filter((a) => a !== axis)] as unknown as Axes3;
+  const from: Shape3 = permute(shape as [number, number, number], forward);
+  const to: Shape3 = permute(newShape as [number, number, number], forward);
+  const slices = resample(transpose(data, shape, forward), from, [from[0], to[1], to[2]]);
+  const result = from[0] === to[0] ? slices : nearestSlices(slices, from[0], to[0], to[1] * to[2]);
+  return transpose(result, to, inverseAxes(forward));
+}
+
+function resizeLinearFloat32(data: Float32Array, shape: Shape3, newShape: Shape3): Float32Array {
+  if (sameShape(shape, newShape)) return data;
+  const [taps0, taps1, taps2] = [0, 1, 2].map((a) => tapsOf(shape[a] as number, newShape[a] as number)) as [
+    Taps,
+    Taps,
+    Taps,
+  ];
+  const [, n1, n2] = shape;
+  const [m0, m1, m2] = newShape;
+  const result = new Float32Array(voxelCount(newShape));
+  const row = new Float64Array(n2);
+  let out = 0;
+  for (let k0 = 0; k0 < m0; k0++) {
+    const w0 = taps0.upper[k0] as number;
+    for (let k1 = 0; k1 < m1; k1++) {
+      const w1 = taps1.upper[k1] as number;
+      const [wa, wb, wc, wd] = [(1 - w0) * (1 - w1), (1 - w0) * w1, w0 * (1 - w1), w0 * w1];
+      const a = ((taps0.low[k0] as number) * n1 + (taps1.low[k1] as number)) * n2;
+      const b = ((taps0.low[k0] as number) * n1 + (taps1.high[k1] as number)) * n2;
+      const c = ((taps0.high[k0] as number) * n1 + (taps1.low[k1] as number)) * n2;
+      const d = ((taps0.high[k0] as number) * n1 + (taps1.high[k1] as number)) * n2;
+      for (let i = 0; i < n2; i++) {
+        row[i] =
+          wa * (data[a + i] as number) +
+          wb * (data[b + i] as number) +
+          wc * (data[c + i] as number) +
+          wd * (data[d + i] as number);
+      }
+      for (let k2 = 0; k2 < m2; k2++) {
+        const low = row[taps2.low[k2] as number] as number;
+        const high = row[taps2.high[k2] as number] as number;
+        const w = taps2.upper[k2] as number;
+        // A weight of 0 must not bring in what is not finite.
+        result[out++] = w === 0 ? low : low * (1 - w) + high * w;
+      }
+    }
+  }
+  return result;
+}
+
+/** A channel resampled linearly. @param axis from `separateAxis` */
+export function resampleImageAsTorch(
+  data: Float32Array,
+  shape: Shape3,
+  newShape: Shape3,
+  axis: number | null,
+): Float32Array {
+  if (sameShape(shape, newShape)) return data;
+  if (axis === null) return resizeLinearFloat32(data, shape, newShape);
+  return separately(data, shape, newShape, axis, resizeLinearFloat32);
+}
+
+/** What torch's one-hot volumes are multiplied by before float16 takes them. */
+const SHARE = 1000;
+
+/** A share as float16. One of eight labels has 125 or more, so that nothing below 1 needs to be exact. */
+function toHalf(share: number): number {
+  if (share < 1) return share;
+  const step = (1 << (31 - Math.clz32(share))) / 1024;
+  return roundHalfEven(share / step) * step;
+}
+
+/** Torch's sum over the eight taps for one label, one axis after the other, each operation in float32. */
+function shareOf(taps: Int16Array, label: number, w0: number, w1: number, w2: number, scale: number): number {
+  const along = (at: number) =>
+    Math.fround(
+      Math.fround((taps[at] === label ? scale : 0) * Math.fround(1 - w2)) +
+        Math.fround((taps[at + 1] === label ? scale : 0) * w2),
+    );
+  const plane = (at: number) =>
+    Math.fround(Math.fround(along(at) * Math.fround(1 - w1)) + Math.fround(along(at + 2) * w1));
+  return Math.fround(Math.fround(plane(0) * Math.fround(1 - w0)) + Math.fround(plane(4) * w0));
+}
+
+function decide(taps: Int16Array, w0: number, w1: number, w2: number, memoryEfficient: boolean): number {
+  const labels = [...new Set(taps)].sort((a, b) => a - b);
+  if (memoryEfficient) return labels.findLast((label) => shareOf(taps, label, w0, w1, w2, 1) > 0.5) ?? 0;
+  let best = labels[0] as number;
+  let largest = -1;
+  for (const label of labels) {
+    const share = toHalf(shareOf(taps, label, w0, w1, w2, SHARE));
+    if (share <= largest) continue;
+    largest = share;
+    best = label;
+  }
+  return best;
+}
+
+function resizeLabelsFloat32(label: Int16Array, shape: Shape3, newShape: Shape3, memoryEfficient: boolean): Int16Array {
+  if (sameShape(shape, newShape)) return label;
+  const [taps0, taps1, taps2] = [0, 1, 2].map((a) => tapsOf(shape[a] as number, newShape[a] as number)) as [
+    Taps,
+    Taps,
+    Taps,
+  ];
+  const [, n1, n2] = shape;
+  const [m0, m1, m2] = newShape;
+  const result = new Int16Array(voxelCount(newShape));
+  const cell = new Int16Array(8);
+  let out = 0;
+  for (let k0 = 0; k0 < m0; k0++) {
+    for (let k1 = 0; k1 < m1; k1++) {
+      const rows = [taps0.low, taps0.high].flatMap((of0) =>
+        [taps1.low, taps1.high].map((of1) => ((of0[k0] as number) * n1 + (of1[k1] as number)) * n2),
+      );
+      for (let k2 = 0; k2 < m2; k2++) {
+        const low = taps2.low[k2] as number;
+        const high = taps2.high[k2] as number;
+        let equal = true;
+        for (let r = 0; r < 4; r++) {
+          cell[2 * r] = label[(rows[r] as number) + low] as number;
+          cell[2 * r + 1] = label[(rows[r] as number) + high] as number;
+          equal = equal && cell[2 * r] === cell[0] && cell[2 * r + 1] === cell[0];
+        }
+        const weights = [taps0.upper[k0], taps1.upper[k1], taps2.upper[k2]] as [number, number, number];
+        result[out++] = equal ? (cell[0] as number) : decide(cell, ...weights, memoryEfficient);
+      }
+    }
+  }
+  return result;
+}
+
+/**
+ * A label resampled by the largest share of a voxel, in float16; of equal ones the smallest label wins.
+ *
+ * @param memoryEfficient only a label that holds more than half of a voxel gets it, else 0 does
+ */
+export function resampleLabelAsTorch(
+  label: Int16Array,
+  shape: Shape3,
+  newShape: Shape3,
+  axis: number | null,
+  memoryEfficient: boolean,
+): Int16Array {
+  const resize = (data: Int16Array, from: Shape3, to: Shape3) => resizeLabelsFloat32(data, from, to, memoryEfficient);
+  if (sameShape(shape, newShape)) return label;
+  return axis === null ? resize(label, shape, newShape) : separately(label, shape, newShape, axis, resize);
+}

@@ -58,7 +58,7 @@ function readIndex(file: Uint8Array, frame: Frame, codecs: Codecs): DataView {
   const index = new Uint8Array(byteLength);
   if (chunk.content === "copy") index.set(chunk.bytes.subarray(CHUNK_HEADER_BYTES, CHUNK_HEADER_BYTES + byteLength));
   else if (chunk.content === "streams") {
-    const decoder = new BlockDecoder(chunk.blockBytes);
+    const decoder = new BlockDecoder(Math.min(chunk.blockBytes, byteLength));
     for (let at = 0, block = 0; at < byteLength; at += chunk.blockBytes, block++) {
       index.set(decodeBlock(chunk, block, decoder, codecs, "the index of its chunks"), at);
     }

@@ -16,6 +16,7 @@ export {
   type Volume,
   type VoxelArray,
 } from "./core/volume.js";
+export { type LoadedModel, type LoadModelOptions, loadModel } from "./inference/load-model.js";
 export { estimateWindowMemory, type WindowMemory } from "./inference/memory.js";
 export {
   type ModelFold,
@@ -27,6 +28,15 @@ export {
 export type { Network, NetworkPatch } from "./inference/network.js";
 export type { OnnxOptions } from "./inference/onnx.js";
 export type { NetworkInput } from "./inference/patches.js";
+export {
+  type CaseInput,
+  type CasePrediction,
+  type Prediction,
+  type PredictOptions,
+  type PredictProgress,
+  predict,
+  predictCase,
+} from "./inference/predict.js";
 export { predictLogits, type SlidingWindowSettings } from "./inference/sliding-window.js";
 export { type ReadB2ndOptions, readB2nd } from "./io/blosc2/read.js";
 export { type WriteB2ndOptions, writeB2nd } from "./io/blosc2/write.js";

@@ -56,6 +56,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./plan-and-preprocess.js")).planAndPreprocessCommand(),
   },
   {
+    name: "predict",
+    description: "scans in, labels out: a trained nnU-Net v2 model as an ONNX file (docs/model-folder.md)",
+    load: async () => (await import("./predict.js")).predictCommand(),
+  },
+  {
     name: "export",
     description: "turn predicted probabilities (ID.npz with ID.pkl) into segmentations on the scans (ID.nii.gz)",
     load: async () => (await import("./export.js")).exportCommand(),

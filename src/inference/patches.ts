@@ -2,9 +2,8 @@ import type { Shape3 } from "../core/volume.js";
 
 /** Preprocessed channels of one case: what the network sees. */
 export interface NetworkInput {
-  /** `(channels, a0, a1, a2)`, C order. */
-  readonly data: Float32Array;
-  readonly channels: number;
+  /** One array per channel, each of `shape`, C order. */
+  readonly channels: readonly Float32Array[];
   /** Voxels per axis, slowest first. */
   readonly shape: Shape3;
 }
@@ -18,19 +17,19 @@ export type Flips = readonly [boolean, boolean, boolean];
  * @param output `(channels, ...size)`
  */
 export function cutPatch(image: NetworkInput, start: Shape3, size: Shape3, flips: Flips, output: Float32Array): void {
-  const { data, channels, shape } = image;
+  const { channels, shape } = image;
   const [p0, p1, p2] = size;
   const low = Math.max(0, -start[2]);
   const high = Math.min(p2, shape[2] - start[2]);
   output.fill(0);
-  for (let c = 0; c < channels; c++) {
+  for (const [c, data] of channels.entries()) {
     for (let i = 0; i < p0; i++) {
       const a0 = start[0] + i;
       if (a0 < 0 || a0 >= shape[0]) continue;
       for (let j = 0; j < p1; j++) {
         const a1 = start[1] + j;
         if (a1 < 0 || a1 >= shape[1]) continue;
-        const from = ((c * shape[0] + a0) * shape[1] + a1) * shape[2] + start[2];
+        const from = (a0 * shape[1] + a1) * shape[2] + start[2];
         const row = flips[0] ? p0 - 1 - i : i;
         const to = ((c * p0 + row) * p1 + (flips[1] ? p1 - 1 - j : j)) * p2;
         if (!flips[2]) output.set(data.subarray(from + low, from + high), to + low);

@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import { roundHalfEven } from "../core/numeric.js";
-import { formatShape, type Shape3, voxelCount } from "../core/volume.js";
+import { checkLength, formatShape, type Shape3, voxelCount } from "../core/volume.js";
 import { accumulatePlane, addHalfSums, dividePlane } from "../kernels/accumulate-windows.js";
 import { addToSums, divideSums, type FloatValues, narrowToHalves } from "../kernels/half.js";
 import { init } from "../runtime/instantiate.js";
@@ -118,13 +118,7 @@ export function predictLogits(
 function checkInput(networks: readonly Network[], image: NetworkInput, settings: SlidingWindowSettings): void {
   const { classes, patch, mirrorAxes } = settings;
   if (networks.length === 0) throw new NnprepError("INVALID_ARGUMENT", "no network is given: one per fold is expected");
-  if (image.data.length !== image.channels * voxelCount(image.shape)) {
-    throw new NnprepError(
-      "SHAPE_MISMATCH",
-      `an image of ${image.data.length} values is given, but ${image.channels} channels of ${formatShape(image.shape)} need ${image.channels * voxelCount(image.shape)}`,
-      { found: image.data.length, expected: image.channels * voxelCount(image.shape) },
-    );
-  }
+  for (const [c, channel] of image.channels.entries()) checkLength(`channel ${c}`, channel, image.shape);
   const wrongAxis = mirrorAxes?.find((axis) => !Number.isInteger(axis) || axis < 0 || axis >= patch.length);
   if (wrongAxis !== undefined) {
     throw new NnprepError(
@@ -146,7 +140,7 @@ function checkInput(networks: readonly Network[], image: NetworkInput, settings:
       );
     }
     const pairs = [
-      ["input channels", network.channels, image.channels, "the preprocessed case"],
+      ["input channels", network.channels, image.channels.length, "the preprocessed case"],
       ["output channels", network.classes, classes, "dataset.json"],
     ] as const;
     for (const [what, found, expected, source] of pairs) {
@@ -223,7 +217,7 @@ function sharedBy(image: NetworkInput, { size }: WindowLayout, settings: Sliding
         ? new Float32Array(voxels).fill(1)
         : gaussianWeights(settings.patch, { largest: LARGEST_WEIGHT, precision: "float16" }),
     ones: new Float32Array(size[1] * size[2]).fill(1),
-    patch: new Float32Array(image.channels * voxels),
+    patch: new Float32Array(image.channels.length * voxels),
     mirrored: new Float32Array(mirrors ? settings.classes * voxels : 0),
   };
 }
@@ -307,7 +301,7 @@ function patchPredictor(
 ): (start: Shape3) => Promise<Float32Array> {
   const { size, before } = layout;
   const { patch, classes, signal } = settings;
-  const shape = [image.channels, ...patch];
+  const shape = [image.channels.length, ...patch];
   const { patch: data, mirrored: sums } = shared;
   const flips = mirrorings(settings.mirrorAxes ?? [], patch.length);
   const expected = classes * voxelCount(size);

@@ -129,6 +129,28 @@ export function streamFloat32Npz(
   return streamZip([{ name: `${key}.npy`, byteLength, chunks }], LEVELS[compression]);
 }
 
+/**
+ * The same of volumes that are made one after the other, each perhaps in the array of the one before.
+ * @param shape `(volumes, ...)`
+ */
+export function streamVolumesNpz(
+  key: string,
+  volumes: () => Iterable<Float32Array>,
+  shape: readonly number[],
+  { compression }: { readonly compression: NpzCompression },
+): AsyncIterable<Uint8Array> {
+  const header = formatNpyHeader("<f4", shape);
+  const byteLength = header.length + 4 * shape.reduce((a, b) => a * b, 1);
+  const chunks = {
+    *[Symbol.iterator]() {
+      yield header;
+      // What is compressed may wait for its turn while the next volume is made.
+      for (const volume of volumes()) yield bytesOf(volume.slice());
+    },
+  };
+  return streamZip([{ name: `${key}.npy`, byteLength, chunks }], LEVELS[compression]);
+}
+
 function* float32Chunks(
   header: Uint8Array,
   parts: readonly (Float32Array | Int16Array)[],

@@ -60,7 +60,9 @@ const cases = windows as Case[];
 
 function inputOf(quarters: GoldenArray): NetworkInput {
   const [channels, ...shape] = quarters.shape as [number, number, number, number];
-  return { data: Float32Array.from(decode<Int8Array>(quarters), (x) => x / 4), channels, shape };
+  const data = Float32Array.from(decode<Int8Array>(quarters), (x) => x / 4);
+  const voxels = data.length / channels;
+  return { channels: Array.from({ length: channels }, (_, c) => data.subarray(c * voxels, (c + 1) * voxels)), shape };
 }
 
 function predict(one: Case, extra: Partial<SlidingWindowSettings> = {}) {
@@ -125,8 +127,7 @@ describe("Gaussian map", () => {
 
 describe("stream", () => {
   const image = (shape: Shape3): NetworkInput => ({
-    data: new Float32Array(shape[0] * shape[1] * shape[2]).fill(1),
-    channels: 1,
+    channels: [new Float32Array(shape[0] * shape[1] * shape[2]).fill(1)],
     shape,
   });
   const settings = { patch: [4, 4, 4], classes: 1 };

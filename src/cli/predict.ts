@@ -1,0 +1,252 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { NnprepError, plainError } from "../core/errors.js";
+import { type LoadedModel, loadModel } from "../inference/load-model.js";
+import {
+  type CasesProgress,
+  caseOfFiles,
+  caseOfVolume,
+  listPredictionCases,
+  type PredictedCase,
+  type PredictionCase,
+  predictCases,
+  writePredictionDocuments,
+} from "../inference/predict-cases.js";
+import type { PythonJson } from "../io/python-json.js";
+import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
+import { findDataset, modelFolderName } from "../recipes/v2/layout.js";
+import { FolderStore } from "../runner/folder-store.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
+import { formatLabels } from "./export.js";
+import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
+import { wholeNumber } from "./options.js";
+import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
+import { formatTable } from "./table.js";
+import { UsageError } from "./usage-error.js";
+
+interface PredictCommandOptions extends ScanOptions {
+  readonly input: string;
+  readonly output: string;
+  readonly model?: string;
+  readonly dataset?: string;
+  readonly configuration?: string;
+  readonly plans: string;
+  readonly trainer: string;
+  readonly folds?: string[];
+  readonly checkpoint: string;
+  readonly stepSize: number;
+  readonly disableTta: boolean;
+  readonly saveProbabilities: boolean;
+  readonly continuePrediction: boolean;
+  readonly prevStagePredictions?: string;
+  readonly numParts: number;
+  readonly partId: number;
+  readonly float32: boolean;
+  readonly threads?: number;
+  readonly memoryLimit?: number;
+  readonly json: boolean;
+  readonly progress: boolean;
+}
+
+function stepSize(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError("a share of the patch above 0, at most 1, is expected.");
+}
+
+export function predictCommand(): Command {
+  const command = new Command("predict")
+    .requiredOption("-i, --input <path>", "folder of cases (ID_0000.nii.gz ...), one scan, or a folder of DICOM slices")
+    .requiredOption("-o, --output <folder>", "folder for the labels")
+    .option("-m, --model <path>", "model folder or zip (docs/model-folder.md); or -d and -c")
+    .option("-d, --dataset <id>", "number or name of the dataset, in $nnUNet_results")
+    .option("-c, --configuration <name>", "2d, 3d_fullres ..., with -d")
+    .option("-p, --plans <name>", "plans, with -d", "nnUNetPlans")
+    .option("--trainer <name>", "trainer, with -d (-tr)", "nnUNetTrainer")
+    .option("-f, --folds <folds...>", "folds to average, or all (default: those that are there)")
+    .option("--checkpoint <name>", "which checkpoint's ONNX file (-chk)", "checkpoint_final.pth")
+    .option("--step-size <share>", "distance of windows as a share of the patch (-step_size)", stepSize, 0.5)
+    .option("--disable-tta", "no mirroring: faster, less accurate (--disable_tta)", false)
+    .option("--save-probabilities", "write ID.npz and ID.pkl too (--save_probabilities)", false)
+    .option("--continue-prediction", "leave out cases that are there (--continue_prediction)", false)
+    .option(
+      "--prev-stage-predictions <folder>",
+      "labels of the previous stage, for a cascade (-prev_stage_predictions)",
+    )
+    .option("--num-parts <n>", "parts that run apart, on other machines (-num_parts)", wholeNumber(1, 100_000), 1)
+    .option("--part-id <n>", "which of them this is, from 0 (-part_id)", wholeNumber(0, 100_000), 0)
+    .option("--float32", "sum windows in float32, which nnU-Net does not do: for logits beyond float16", false)
+    .option("--threads <n>", "threads of the network (default: all cores)", wholeNumber(1, 1024))
+    .addOption(memoryLimitOption())
+    .option("--json", "print one JSON document instead of text", false)
+    .addOption(new Option("--no-progress", "no progress bar on stderr (--disable_progress_bar)"));
+  return addScanOptions(command)
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ nnprep predict -i imagesTs -o labels -m nnUNetTrainer__nnUNetPlans__3d_fullres",
+    )
+    .action(runPredict);
+}
+
+function modelPath(options: PredictCommandOptions): string {
+  if (options.model !== undefined) return resolve(options.model);
+  const { dataset, configuration, trainer, plans } = options;
+  if (dataset === undefined || configuration === undefined) {
+    throw new UsageError("which model? Give -m FOLDER, or -d DATASET and -c CONFIGURATION");
+  }
+  const results = process.env.nnUNet_results;
+  if (results === undefined || results === "")
+    throw new UsageError("-d needs the folder of models: set nnUNet_results");
+  const names = existsSync(results) ? readdirSync(results) : [];
+  return join(resolve(results), findDataset(dataset, [names], results), modelFolderName(trainer, plans, configuration));
+}
+
+/** The model with its networks. */
+async function openModel(options: PredictCommandOptions): Promise<LoadedModel> {
+  const path = modelPath(options);
+  const folder = existsSync(path) && statSync(path).isDirectory();
+  const files = folder ? await scanFilesInFolder(path) : [await scanFileFromPath(path)];
+  const { folds, checkpoint, threads } = options;
+  return loadModel(files, path, { folds, checkpoint, threads });
+}
+
+/** One scan (a file, or a folder of DICOM slices), named as nnU-Net names the images of a case. */
+function singleCase(path: string, model: LoadedModel, options: PredictCommandOptions): PredictionCase {
+  const ending = model.dataset.fileEnding;
+  const name = basename(path);
+  const stem = name.endsWith(ending) ? name.slice(0, -ending.length) : name.replace(/\.(nii\.gz|[^.]+)$/i, "");
+  return caseOfVolume(model, stem.replace(/_0000$/, ""), () => readScanPath(path, readOptions(options)));
+}
+
+/** The cases of a folder, by the ending of the model's dataset. */
+async function folderCases(
+  input: string,
+  model: LoadedModel,
+  options: PredictCommandOptions,
+): Promise<PredictionCase[]> {
+  const ending = model.dataset.fileEnding;
+  const files = readdirSync(input).filter((name) => !name.startsWith("."));
+  const { numParts: parts, partId: part, prevStagePredictions: previous } = options;
+  const { nifti } = readOptions(options);
+  const cases: PredictionCase[] = [];
+  for (const { identifier, images } of listPredictionCases(files, ending, { parts, part })) {
+    const read = async () => {
+      const scans = [];
+      for (const image of images) scans.push(await scanFileFromPath(join(input, image)));
+      const label =
+        previous === undefined ? undefined : await scanFileFromPath(join(previous, `${identifier}${ending}`));
+      return caseOfFiles(model, identifier, { images: scans, previousStage: label }, { nifti }).read();
+    };
+    cases.push({ identifier, read });
+  }
+  return cases;
+}
+
+async function findCases(input: string, model: LoadedModel, options: PredictCommandOptions): Promise<PredictionCase[]> {
+  const ending = model.dataset.fileEnding;
+  if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder`);
+  if (!statSync(input).isDirectory()) return [singleCase(input, model, options)];
+  const names = readdirSync(input);
+  if (names.some((name) => name.endsWith(ending))) return folderCases(input, model, options);
+  const others = [...new Set(names.map((name) => /\.(nii\.gz|nii|mha|nrrd|png|tiff?)$/i.exec(name)?.[0]))].filter(
+    Boolean,
+  );
+  if (names.length > 0 && others.length === 0) return [singleCase(input, model, options)];
+  const found = others.length === 0 ? "nothing" : `files that end in ${others.join(", ")}`;
+  throw new NnprepError(
+    "INVALID_DATASET",
+    `${input}: ${found} found; images that end in ${ending}, as the model's dataset has them, or DICOM slices are expected`,
+    { folder: input, expected: ending },
+  );
+}
+
+/** What nnU-Net notes beside its predictions. */
+function argumentsOf(options: PredictCommandOptions, input: string, output: string): Map<string, PythonJson> {
+  return new Map<string, PythonJson>([
+    ["list_of_lists_or_source_folder", input],
+    ["output_folder_or_list_of_truncated_output_files", output],
+    ["save_probabilities", options.saveProbabilities],
+    ["overwrite", !options.continuePrediction],
+    ["num_processes_preprocessing", 1],
+    ["num_processes_segmentation_export", 1],
+    ["folder_with_segs_from_prev_stage", options.prevStagePredictions ?? null],
+    ["num_parts", options.numParts],
+    ["part_id", options.partId],
+  ]);
+}
+
+function runPredict(options: PredictCommandOptions): Promise<void> {
+  if (options.partId >= options.numParts) {
+    throw new UsageError(`--part-id ${options.partId}: parts are numbered from 0 to ${options.numParts - 1}`);
+  }
+  const input = resolve(options.input);
+  const output = resolve(options.output);
+  return runCommand("predict", options, async (run): Promise<CommandReport> => {
+    run.known = { input, output, cases: [] };
+    const signal = run.signal;
+    const model = await openModel(options);
+    try {
+      const cases = await findCases(input, model, options);
+      await run.keepClean(output);
+      const store = new FolderStore(output);
+      await writePredictionDocuments(store, model, argumentsOf(options, input, output));
+      const results = await predictCases(model, cases, store, {
+        stepSize: options.stepSize,
+        mirroring: !options.disableTta,
+        precision: options.float32 ? "float32" : "float16",
+        probabilities: options.saveProbabilities,
+        overwrite: !options.continuePrediction,
+        memoryLimitBytes: memoryBudget(options.memoryLimit).memoryBudgetBytes,
+        onProgress: progressOf(run),
+        signal,
+      });
+      return report(results, output);
+    } finally {
+      await model.dispose();
+    }
+  });
+}
+
+/** One bar per case: windows, and the time that they will take. */
+function progressOf(run: CommandRun): (progress: CasesProgress) => void {
+  const bar = run.bar("predict");
+  return ({ identifier, casesDone, cases, done, total, secondsLeft }) => {
+    const left = secondsLeft === null ? "" : `${formatSeconds(secondsLeft)} left`;
+    bar.show({ stage: `${identifier} (${casesDone + 1} of ${cases})`, done, total, identifier: left });
+  };
+}
+
+function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return parts
+    .slice(whole < 3600 ? 1 : 0)
+    .map((n) => String(n).padStart(2, "0"))
+    .join(":");
+}
+
+function report(results: readonly PredictedCase[], output: string): CommandReport {
+  const rows = results.map((result) => {
+    if (result.state !== "done") return [result.identifier, result.state === "failed" ? "failed" : "there already"];
+    return [result.identifier, formatLabels(result.labels), `${result.seconds.toFixed(1)} s`];
+  });
+  const failed = results.flatMap((result) => (result.state === "failed" ? [result] : []));
+  const warnings = results.flatMap((result) =>
+    result.state === "done" ? result.warnings.map((text) => `${result.identifier}: ${text}`) : [],
+  );
+  const lines = failed.map(({ identifier, error }) => `  ${identifier}: ${plainError(error).message}`);
+  return {
+    ok: failed.length === 0,
+    text: [
+      ...(rows.length === 0 ? [] : [formatTable(["case", "labels", "time"], rows)]),
+      failed.length === 0 ? `Labels: ${output}` : ["Failed:", ...lines].join("\n"),
+    ].join("\n\n"),
+    warnings,
+    document: {
+      cases: results.map((result) =>
+        result.state === "failed" ? { ...result, error: plainError(result.error) } : result,
+      ),
+    },
+  };
+}

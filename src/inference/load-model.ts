@@ -1,0 +1,77 @@
+import { openOnnxNetwork } from "#onnx";
+import { NnprepError } from "../core/errors.js";
+import type { ScanFile } from "../io/scan-file.js";
+import { type ModelFolder, type ModelFolderOptions, readModelFolder } from "./model-folder.js";
+import type { Network } from "./network.js";
+import type { OnnxOptions } from "./onnx.js";
+
+/** A model that is ready to predict. */
+export interface LoadedModel extends ModelFolder {
+  /** One per fold, in the order of `folds`. */
+  readonly networks: readonly Network[];
+  /** Frees the networks. */
+  dispose(): Promise<void>;
+}
+
+export interface LoadModelOptions extends ModelFolderOptions, OnnxOptions {
+  /**
+   * Opens the network of a fold: another runtime, a remote service. Default: ONNX Runtime, which is an optional package
+   * (onnxruntime-node, onnxruntime-web).
+   */
+  readonly openNetwork?: ((model: Uint8Array, options: OnnxOptions) => Promise<Network>) | undefined;
+}
+
+/**
+ * Reads a model folder and opens its networks.
+ *
+ * @param source the files of the folder, or one zip archive
+ * @param name what messages call the model
+ * @throws NnprepError as `readModelFolder`; SHAPE_MISMATCH for a network of other channels, classes or axes than plans
+ * and dataset.json say; UNSUPPORTED without the package, or for an operator that the runtime lacks; OUT_OF_MEMORY
+ */
+export async function loadModel(
+  source: readonly ScanFile[],
+  name: string,
+  options: LoadModelOptions = {},
+): Promise<LoadedModel> {
+  const model = await readModelFolder(source, name, options);
+  const { openNetwork = openOnnxNetwork } = options;
+  const trialShape = options.trialShape ?? [model.channels, ...model.configuration.patchSize];
+  const networks: Network[] = [];
+  const dispose = async () => {
+    for (const network of networks) await network.dispose?.();
+  };
+  try {
+    for (const { file } of model.folds) {
+      try {
+        const network = await openNetwork(await file.read(), { ...options, trialShape });
+        networks.push(network);
+        checkNetwork(network, model);
+      } catch (error) {
+        throw error instanceof NnprepError ? error.inFile(file.name) : error;
+      }
+    }
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { ...model, networks, dispose };
+}
+
+function checkNetwork({ channels, classes, patch }: Network, model: ModelFolder): void {
+  const { patchSize } = model.configuration;
+  const fits = (found: number | undefined, expected: number | undefined) => found === undefined || found === expected;
+  const [is, wants]: [string, string] = fits(channels, model.channels)
+    ? fits(classes, model.classes)
+      ? [`patches of ${patch?.map((n) => n ?? "any").join(" x ")}`, `patches of ${patchSize.join(" x ")}`]
+      : [`${classes} output channels`, `${model.classes}`]
+    : [`${channels} input channels`, `${model.channels}`];
+  const axes =
+    patch === undefined || (patch.length === patchSize.length && patch.every((n, axis) => fits(n, patchSize[axis])));
+  if (fits(channels, model.channels) && fits(classes, model.classes) && axes) return;
+  throw new NnprepError(
+    "SHAPE_MISMATCH",
+    `the network has ${is}, but plans.json and dataset.json ask for ${wants}: it belongs to another model or configuration`,
+    { found: is, expected: wants },
+  );
+}

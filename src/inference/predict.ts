@@ -1,0 +1,268 @@
+import { NnprepError } from "../core/errors.js";
+import { differingFields, FIELD_NAMES, NUMPY_CLOSENESS } from "../core/geometry.js";
+import { checkLength, formatShape, type Shape3, sameShape, type Volume, voxelCount } from "../core/volume.js";
+import { wholeLabels } from "../kernels/clean.js";
+import type { CaseProperties, ReaderProperties } from "../recipes/v2/documents/properties.js";
+import { type ExportedSegmentation, exportProbabilities, exportSegmentation } from "../recipes/v2/export.js";
+import { type PreprocessedCase, preprocessCase, preprocessSettings } from "../recipes/v2/preprocess.js";
+import { init } from "../runtime/instantiate.js";
+import type { ClassVolumes } from "../steps/restore-logits.js";
+import type { LoadedModel } from "./load-model.js";
+import { estimateWindowMemory } from "./memory.js";
+import type { NetworkInput } from "./patches.js";
+import { predictLogits, type SlidingWindowSettings } from "./sliding-window.js";
+
+/** How far a prediction is. */
+export interface PredictProgress {
+  /** Windows that are done, and of all; a window counts once per fold. 0 while the case is preprocessed. */
+  readonly done: number;
+  readonly total: number;
+  /** By the time that the windows so far took; null before the first. */
+  readonly secondsLeft: number | null;
+}
+
+export interface PredictOptions {
+  /** Distance of windows as a share of the patch; default 0.5. */
+  readonly stepSize?: number | undefined;
+  /** False: no mirroring (`--disable_tta`). Default true: along the axes that the model allows. */
+  readonly mirroring?: boolean | undefined;
+  /** Of the sums over windows: float16 (default) as in nnU-Net, or float32. */
+  readonly precision?: SlidingWindowSettings["precision"];
+  /** Labels of the previous stage on the scan's grid; a cascade needs them. */
+  readonly previousStage?: Volume | undefined;
+  /** True: probabilities too, which takes more memory. */
+  readonly probabilities?: boolean | undefined;
+  /** A case that needs more bytes than this, its network left out, is refused before its first window. */
+  readonly memoryLimitBytes?: number | undefined;
+  readonly onProgress?: ((progress: PredictProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A case as a reader of nnU-Net gives it, axes of the file. */
+export interface CaseInput {
+  /** One per channel of dataset.json, in their order, each of `shape`. */
+  readonly channels: readonly Float32Array[];
+  readonly shape: Shape3;
+  readonly properties: ReaderProperties;
+  /** Labels of the previous stage, of `shape`; a cascade needs them. */
+  readonly previousStage?: Int16Array | undefined;
+}
+
+/** What a model makes of a case. */
+export interface CasePrediction {
+  /** Labels of the scan's `shape`, C order, axes of the file. */
+  readonly labels: Uint8Array | Uint16Array;
+  readonly shape: Shape3;
+  /** With `probabilities`: each class on the whole scan, float32; the array is used again for the next one. */
+  readonly probabilities: { readonly classes: number; readonly volumes: ClassVolumes } | undefined;
+  /** What nnU-Net stores as `ID.pkl` beside probabilities. */
+  readonly properties: CaseProperties;
+  /** What the user should know, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** The same on the grid of the scan. */
+export interface Prediction extends Omit<CasePrediction, "labels" | "shape"> {
+  readonly segmentation: Volume<Uint8Array | Uint16Array>;
+}
+
+/**
+ * Scan in, labels out: `nnUNetv2_predict` of nnU-Net 2.8.1 for one case. Everything around the network is equal to it in
+ * every bit or as its own documentation says; the network's rounding depends on its runtime.
+ *
+ * @param input left as it is unless `inPlace`
+ * @throws NnprepError SHAPE_MISMATCH, INVALID_VALUES (NaN or infinite voxels or logits), INVALID_ARGUMENT (a cascade
+ * without its previous stage), OUT_OF_MEMORY (more than `memoryLimitBytes`), UNSUPPORTED, ABORTED
+ */
+export async function predictCase(
+  model: LoadedModel,
+  input: CaseInput,
+  options: Omit<PredictOptions, "previousStage"> & { readonly inPlace?: boolean } = {},
+): Promise<CasePrediction> {
+  checkInput(model, input);
+  throwIfAborted(options.signal);
+  await init();
+  const { plans, configuration, dataset } = model;
+  const { labels } = dataset;
+  const { channels, shape, previousStage } = input;
+  const label = configuration.previousStage === undefined ? null : (previousStage as Int16Array);
+  const rules = preprocessSettings(plans, configuration.name, labels);
+  const prepared = await preprocessCase({ channels, label, shape }, input.properties, rules, {
+    inPlace: options.inPlace,
+    signal: options.signal,
+  });
+  throwIfAborted(options.signal);
+  const image: NetworkInput = { channels: withPreviousStage(prepared, labels.foreground), shape: prepared.shape };
+  const settings = windowSettings(model, options);
+  checkMemory(model, image, settings, options);
+  const logits = predictLogits(model.networks, image, settings);
+  const target = { plans, configuration, labels };
+  const exportOptions = { signal: options.signal };
+  const { properties } = prepared;
+  let probabilities: CasePrediction["probabilities"];
+  let exported: ExportedSegmentation;
+  if (options.probabilities === true) {
+    const both = await exportProbabilities(logits, properties, target, exportOptions);
+    probabilities = { classes: both.classes, volumes: both.volumes };
+    exported = both;
+  } else {
+    exported = await exportSegmentation(logits, properties, target, exportOptions);
+  }
+  const warnings = [...prepared.warnings, ...exported.warnings].map(({ message }) => message);
+  return { labels: exported.labels, shape: exported.shape, probabilities, properties, warnings };
+}
+
+/**
+ * `predictCase` for volumes, however they were read.
+ *
+ * @param volumes one per channel of dataset.json, in their order, on one grid
+ * @throws NnprepError as `predictCase`; GEOMETRY_MISMATCH for other spacings
+ */
+export async function predict(
+  model: LoadedModel,
+  volumes: readonly Volume[],
+  options: PredictOptions = {},
+): Promise<Prediction> {
+  checkCount(model, volumes.length);
+  const previous = model.configuration.previousStage === undefined ? undefined : options.previousStage;
+  const warnings = checkVolumes(model, volumes, previous);
+  await init();
+  const first = volumes[0] as Volume;
+  const channels = volumes.map(({ data }) => (data instanceof Float32Array ? data : new Float32Array(data)));
+  const previousStage = previous === undefined ? undefined : labelsOf(previous);
+  const owned = channels.every((channel, c) => channel !== volumes[c]?.data) && previousStage !== previous?.data;
+  const input = { channels, shape: first.shape, properties: readerProperties(first), previousStage };
+  const { labels, shape, ...others } = await predictCase(model, input, { ...options, inPlace: owned });
+  const { geometry, niftiForms } = first;
+  return {
+    ...others,
+    segmentation: { data: labels, shape, geometry, niftiForms },
+    warnings: [...warnings, ...others.warnings],
+  };
+}
+
+function labelsOf({ data }: Volume): Int16Array {
+  const labels = wholeLabels(data);
+  if (typeof labels !== "number") return labels;
+  throw new NnprepError(
+    "INVALID_VALUES",
+    `the previous stage's label has the value ${data[labels]}; whole numbers are expected. Is it an image?`,
+    { found: data[labels] },
+  );
+}
+
+/** What SimpleITK says of a scan on this grid. */
+export function readerProperties({ geometry }: Volume): ReaderProperties {
+  const { spacingMm, originMm, direction } = geometry;
+  const [z, y, x] = spacingMm;
+  return { sitk: { spacing: [x, y, z], origin: originMm, direction }, spacingMm };
+}
+
+/** The channels, and for a cascade 1 where each foreground label of the previous stage is. */
+function withPreviousStage({ channels, label }: PreprocessedCase, foreground: readonly number[]): Float32Array[] {
+  if (label === null) return [...channels];
+  return [...channels, ...foreground.map((value) => Float32Array.from(label, (x) => (x === value ? 1 : 0)))];
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new NnprepError("ABORTED", "stopped before the prediction was done");
+}
+
+/** Progress with the time that is left, by the mean time of a window. */
+function timed(report: (progress: PredictProgress) => void): NonNullable<SlidingWindowSettings["onProgress"]> {
+  const start = performance.now();
+  return (done, total) => {
+    const seconds = (performance.now() - start) / 1000;
+    report({ done, total, secondsLeft: (seconds / done) * (total - done) });
+  };
+}
+
+function windowSettings(model: LoadedModel, options: PredictOptions): SlidingWindowSettings {
+  const { onProgress } = options;
+  return {
+    patch: model.configuration.patchSize,
+    classes: model.classes,
+    stepSize: options.stepSize,
+    mirrorAxes: options.mirroring === false ? null : model.mirrorAxes,
+    precision: options.precision,
+    onProgress: onProgress === undefined ? undefined : timed(onProgress),
+    signal: options.signal,
+  };
+}
+
+function checkCount(model: LoadedModel, count: number): void {
+  const { channels } = model.dataset;
+  if (count === channels.length) return;
+  throw new NnprepError(
+    "SHAPE_MISMATCH",
+    `${count} images are given, but the model takes ${channels.length}: ${channels.join(", ")}, in this order`,
+    { found: count, expected: [...channels] },
+  );
+}
+
+function checkInput(model: LoadedModel, { channels, shape, previousStage: label }: CaseInput): void {
+  checkCount(model, channels.length);
+  const { name, previousStage } = model.configuration;
+  if (previousStage === undefined) return;
+  if (label !== undefined) {
+    checkLength("the previous stage's label", label, shape);
+    return;
+  }
+  throw new NnprepError(
+    "INVALID_ARGUMENT",
+    `${name} is a cascade: it needs the labels that ${previousStage} predicted for this case; predict with that model first and give its result (-prev_stage_predictions)`,
+    { previousStage },
+  );
+}
+
+/** Says what does not fit, and returns what nnU-Net only warns of. */
+function checkVolumes(model: LoadedModel, volumes: readonly Volume[], previous: Volume | undefined): string[] {
+  const { channels } = model.dataset;
+  const first = volumes[0] as Volume;
+  const others = volumes.slice(1).map((volume, i) => [volume, `image ${i + 1} (${channels[i + 1]})`] as const);
+  const label = previous === undefined ? [] : [[previous, "the previous stage's label"] as const];
+  return [...others, ...label].flatMap(([volume, name]) => compareGrids(first, volume, name, channels[0] as string));
+}
+
+function compareGrids(first: Volume, other: Volume, name: string, firstName: string): string[] {
+  if (!sameShape(first.shape, other.shape)) {
+    throw new NnprepError(
+      "SHAPE_MISMATCH",
+      `${name} has the shape ${formatShape(other.shape)}, but image 0 (${firstName}) ${formatShape(first.shape)}; resample it onto the same grid`,
+      { found: [...other.shape], expected: [...first.shape] },
+    );
+  }
+  return differingFields(other.geometry, first.geometry, NUMPY_CLOSENESS).map((field) => {
+    const found = formatShape(other.geometry[field]);
+    const message = `${name} has the ${FIELD_NAMES[field]} ${found}, but image 0 (${firstName}) ${formatShape(first.geometry[field])}`;
+    if (field !== "spacingMm") return `${message}; nnU-Net takes the voxels as they lie in the files`;
+    throw new NnprepError("GEOMETRY_MISMATCH", `${message}; resample it onto the same grid`, {
+      field,
+      found: [...other.geometry[field]],
+      expected: [...first.geometry[field]],
+    });
+  });
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+function checkMemory(
+  model: LoadedModel,
+  image: NetworkInput,
+  settings: SlidingWindowSettings,
+  { memoryLimitBytes, probabilities = false }: PredictOptions,
+): void {
+  if (memoryLimitBytes === undefined) return;
+  const windows = estimateWindowMemory(image.shape, image.channels.length, model.networks.length, settings);
+  const perValue = settings.precision === "float32" ? 4 : 2;
+  const whole = probabilities ? voxelCount(image.shape) * model.classes * perValue : 0;
+  const needed = windows.totalBytes + whole;
+  if (needed <= memoryLimitBytes) return;
+  throw new NnprepError(
+    "OUT_OF_MEMORY",
+    `this case needs about ${mebibytes(needed)} beside its network (${mebibytes(windows.sumBytes)} for sums over windows of ` +
+      `${model.configuration.patchSize.join(" x ")} voxels and ${model.classes} classes${probabilities ? `, ${mebibytes(whole)} because probabilities are wanted` : ""}), ` +
+      `but the limit is ${mebibytes(memoryLimitBytes)}. Use fewer folds, a machine with more memory, or a model of a coarser grid`,
+    { needed, memoryLimitBytes, ...windows },
+  );
+}

@@ -1,0 +1,127 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { IDENTITY_GEOMETRY, type Shape3 } from "../../src/core/volume.js";
+import { parseNifti } from "../../src/io/nifti.js";
+import { formatNifti } from "../../src/io/nifti-writer.js";
+import models from "../golden/networks/models.json";
+import { decode } from "../golden.js";
+import { complete } from "../inference/example-model.js";
+import { runCli } from "./run-cli.js";
+
+// Every run starts a process.
+vi.setConfig({ testTimeout: 60_000 });
+
+let root: string;
+const at = (...parts: string[]) => join(root, ...parts);
+
+/** The network gives 1, 2 and 3 times channel 0: label 2 where it is positive, else 0. */
+function writeModel(folder: string): void {
+  for (const [path, bytes] of Object.entries(complete())) {
+    const file = at(folder, path.replace("m/", ""));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, path.endsWith(".onnx") ? decode<Uint8Array>(models["three axes"]) : bytes);
+  }
+}
+
+const SHAPE: Shape3 = [5, 7, 9];
+const GEOMETRY = { ...IDENTITY_GEOMETRY, spacingMm: [2, 1, 1] as const };
+
+async function writeCase(identifier: string, channels = 2): Promise<void> {
+  mkdirSync(at("in"), { recursive: true });
+  for (let c = 0; c < channels; c++) {
+    const data = Int16Array.from({ length: 315 }, (_, i) => (c === 0 ? (i % 3) - 1 : 1));
+    const bytes = await formatNifti({ data, shape: SHAPE, geometry: GEOMETRY }, { gzip: true });
+    writeFileSync(at("in", `${identifier}_000${c}.nii.gz`), bytes);
+  }
+}
+
+const EXPECTED = Array.from({ length: 315 }, (_, i) => (i % 3 === 2 ? 2 : 0));
+const labelsOf = async (file: string) => [...(await parseNifti(readFileSync(file))).data];
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "nnprep-predict-"));
+  writeModel("model");
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+test("a folder of cases, with nnU-Net's spellings", async () => {
+  await writeCase("a");
+  await writeCase("b");
+  const { code, stdout } = await runCli(
+    `predict -i ${at("in")} -o ${at("out")} -m ${at("model")} -f 0 1 -step_size 0.7 --disable_tta --save_probabilities --disable_progress_bar -chk checkpoint_final.pth`.split(
+      " ",
+    ),
+  );
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/a +0 2/);
+  expect(readdirSync(at("out"))).toEqual([
+    "a.nii.gz",
+    "a.npz",
+    "a.pkl",
+    "b.nii.gz",
+    "b.npz",
+    "b.pkl",
+    "dataset.json",
+    "plans.json",
+    "predict_from_raw_data_args.json",
+  ]);
+  expect(await labelsOf(at("out", "b.nii.gz"))).toEqual(EXPECTED);
+  const noted = JSON.parse(readFileSync(at("out", "predict_from_raw_data_args.json"), "utf8"));
+  expect(noted).toMatchObject({ save_probabilities: true, overwrite: true, num_parts: 1, part_id: 0 });
+});
+
+test("parts, going on, and a case that fails", async () => {
+  for (const identifier of ["a", "b", "c"]) await writeCase(identifier, identifier === "b" ? 1 : 2);
+  const predict = (...more: string[]) =>
+    runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model"), "--json", ...more]);
+  const first = await predict("-num_parts", "3", "-part_id", "2");
+  expect(first.code).toBe(0);
+  expect(JSON.parse(first.stdout).cases).toMatchObject([{ identifier: "c", state: "done", labels: [0, 2] }]);
+  const all = await predict("--continue_prediction");
+  expect(all.code).toBe(1);
+  expect(JSON.parse(all.stdout).cases).toMatchObject([
+    { identifier: "a", state: "done" },
+    { identifier: "b", state: "failed", error: { code: "SHAPE_MISMATCH" } },
+    { identifier: "c", state: "skipped" },
+  ]);
+  expect(readdirSync(at("out")).filter((name) => name.endsWith(".nii.gz"))).toEqual(["a.nii.gz", "c.nii.gz"]);
+});
+
+test("a model by its dataset in nnUNet_results", async () => {
+  await writeCase("a");
+  writeModel("results/Dataset004_Test/nnUNetTrainer__nnUNetPlans__3d_fullres");
+  const line = ["predict", "-i", at("in"), "-o", at("out"), "-d", "4", "-c", "3d_fullres", "-tr", "nnUNetTrainer"];
+  const { code } = await runCli(line, { nnUNet_results: at("results") });
+  expect(code).toBe(0);
+  expect(await labelsOf(at("out", "a.nii.gz"))).toEqual(EXPECTED);
+  const without = await runCli(line, { nnUNet_results: "" });
+  expect(without.code).toBe(2);
+  expect(without.stderr).toMatch(/set nnUNet_results/);
+});
+
+test.each([
+  ["no model", ["-m", "nowhere"], 1, /nowhere: no such file/],
+  ["no choice of a model", [], 2, /which model\?/],
+  ["a fold that is not there", ["-m", "model", "-f", "3"], 1, /fold_3\/model.onnx missing/],
+  ["a part that is not there", ["-m", "model", "-num_parts", "2", "-part_id", "2"], 2, /numbered from 0 to 1/],
+  ["a step above 1", ["-m", "model", "-step_size", "1.5"], 2, /at most 1/],
+])("%s is told, and nothing is written", async (_, options, code, message) => {
+  await writeCase("a");
+  const given = options.map((word) => (word === "model" || word === "nowhere" ? at(word) : word));
+  const result = await runCli(["predict", "-i", at("in"), "-o", at("out"), ...given]);
+  expect(result.stderr).toMatch(message);
+  expect(result.code).toBe(code);
+  expect(readdirSync(root)).not.toContain("out");
+});
+
+test("images of another format are told", async () => {
+  mkdirSync(at("in"));
+  writeFileSync(at("in", "a_0000.nrrd"), "x");
+  const { code, stderr } = await runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model")]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/files that end in .nrrd found; images that end in .nii.gz/);
+});

@@ -7,6 +7,9 @@
  * A step is a u32: voxels along the row in the lower half, voxels along the column in the upper half; `NONE` where no
  * feature was found yet.
  */
+import { AcrossArgument } from "../src/kernels/distance-arguments";
+import { address, integer, real } from "./arguments";
+
 const NONE: u32 = 0xffffffff;
 
 /** Marks voxels of a mask one of whose six neighbours is not set or lies outside the volume: 1, else 0. */
@@ -129,22 +132,21 @@ export function stepsInColumns(
 }
 
 /**
- * Distances in mm across the slices, for the voxels that `wanted` marks: `slices` rows of `length` steps, one row from
- * each slice. Distances of other voxels are not written.
+ * Distances in mm across the slices, for the voxels that are wanted; those of others are not written. `structure` holds
+ * the arguments as `AcrossArgument` names them.
  */
-export function distancesAcrossSlices(
-  steps: usize,
-  wanted: usize,
-  slices: i32,
-  length: i32,
-  spacing: f64,
-  columnSpacing: f64,
-  rowSpacing: f64,
-  places: usize,
-  heights: usize,
-  starts: usize,
-  distances: usize,
-): void {
+export function distancesAcrossSlices(structure: usize): void {
+  const steps = address(structure, AcrossArgument.steps);
+  const wanted = address(structure, AcrossArgument.wanted);
+  const slices = integer(structure, AcrossArgument.slices);
+  const length = integer(structure, AcrossArgument.length);
+  const spacing = real(structure, AcrossArgument.spacing);
+  const columnSpacing = real(structure, AcrossArgument.columnSpacing);
+  const rowSpacing = real(structure, AcrossArgument.rowSpacing);
+  const places = address(structure, AcrossArgument.places);
+  const heights = address(structure, AcrossArgument.heights);
+  const starts = address(structure, AcrossArgument.starts);
+  const distances = address(structure, AcrossArgument.distances);
   const stride = (<usize>length) << 2;
   for (let x: usize = 0; x < <usize>length; x++) {
     let last = slices - 1;

@@ -2,29 +2,30 @@
  * Linear resampling of float32, summed over the taps in C order of ((value * w0) * w1) * w2 in float64 as
  * scipy.ndimage.zoom does with order 1, clipped and rounded. Tables as in linear-labels.ts.
  */
+import { LinearArgument } from "../src/kernels/linear-arguments";
+import { address, integer, real } from "./arguments";
+
 const ENTRY: usize = 24;
 
 /**
- * Output rows `fromRow` ... `toRow` of one output slice; arguments as in `resampleLabels`. With w1 = 0 and `planar`
- * set, only `lower` counts and the sum has four taps (a slice of its own).
+ * Makes some output rows of one output slice. `structure` holds the arguments as `LinearArgument` names them.
  */
-export function resampleLinear(
-  lower: usize,
-  upper: usize,
-  w0: f64,
-  w1: f64,
-  planar: i32,
-  firstRow: i32,
-  columns: i32,
-  rowTable: usize,
-  fromRow: i32,
-  toRow: i32,
-  columnTable: usize,
-  m: i32,
-  low: f64,
-  high: f64,
-  output: usize,
-): void {
+export function resampleLinear(structure: usize): void {
+  const lower = address(structure, LinearArgument.lower);
+  const upper = address(structure, LinearArgument.upper);
+  const w0 = real(structure, LinearArgument.w0);
+  const w1 = real(structure, LinearArgument.w1);
+  const planar = integer(structure, LinearArgument.planar);
+  const firstRow = integer(structure, LinearArgument.firstRow);
+  const columns = integer(structure, LinearArgument.columns);
+  const rowTable = address(structure, LinearArgument.rowTable);
+  const fromRow = integer(structure, LinearArgument.fromRow);
+  const toRow = integer(structure, LinearArgument.toRow);
+  const columnTable = address(structure, LinearArgument.columnTable);
+  const m = integer(structure, LinearArgument.m);
+  const low = real(structure, LinearArgument.low);
+  const high = real(structure, LinearArgument.high);
+  let output = address(structure, LinearArgument.output);
   const rowBytes = (<usize>columns) << 2;
   for (let row = fromRow; row < toRow; row++) {
     const entry = rowTable + <usize>row * ENTRY;

@@ -2,6 +2,8 @@
  * Nearest-neighbour resampling of some rows. Rows that repeat are copied; within a row elements are chosen by a table of
  * indices (i32), bytes also 16 at a time where their sources lie within 16 bytes.
  */
+import { NearestArgument } from "../src/kernels/nearest-arguments";
+import { address, integer } from "./arguments";
 
 /** Bytes of a block of 16 output bytes: the first source (i32, -1 when they lie farther apart), and at 16 the lanes. */
 const BLOCK: usize = 32;
@@ -35,23 +37,19 @@ function gather32(input: usize, indices: usize, count: i32, output: usize): void
   }
 }
 
-/**
- * Rows `[from, to)` of the output, each of `count` elements of 2^shift bytes, from the source rows that `rowOf` (i32)
- * names; `input` begins with row `firstRow` of `length` elements. Writes up to 15 bytes beyond the last row.
- */
-export function nearestRows(
-  input: usize,
-  firstRow: i32,
-  length: i32,
-  rowOf: usize,
-  from: i32,
-  to: i32,
-  indices: usize,
-  blocks: usize,
-  count: i32,
-  shift: i32,
-  output: usize,
-): void {
+/** Makes some rows of the output. `structure` holds the arguments as `NearestArgument` names them. */
+export function nearestRows(structure: usize): void {
+  const input = address(structure, NearestArgument.input);
+  const firstRow = integer(structure, NearestArgument.firstRow);
+  const length = integer(structure, NearestArgument.length);
+  const rowOf = address(structure, NearestArgument.rowOf);
+  const from = integer(structure, NearestArgument.from);
+  const to = integer(structure, NearestArgument.to);
+  const indices = address(structure, NearestArgument.indices);
+  const blocks = address(structure, NearestArgument.blocks);
+  const count = integer(structure, NearestArgument.count);
+  const shift = integer(structure, NearestArgument.shift);
+  let output = address(structure, NearestArgument.output);
   const rowBytes = (<usize>count) << shift;
   let previous = -1;
   for (let row = from; row < to; row++) {

@@ -8,6 +8,7 @@ import { expect, test, vi } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const LINE_LIMIT = 400;
+const MOST_ARGUMENTS = 10;
 /** Files that are longer, and how long they may be. To be emptied, never to grow. */
 const LONGER: Readonly<Record<string, number>> = {};
 
@@ -270,6 +271,19 @@ test("a kernel's wrapper has its place and its name", () => {
     .map(({ from }) => family(from.slice("src/kernels/".length, -".ts".length)));
   const strangers = wrappers.filter((name) => !kernelModules.some((kernel) => family(kernel) === name));
   expect(strangers.map((name) => `no kernel in assembly/ is called ${name}`)).toEqual([]);
+});
+
+test(`kernels take at most ${MOST_ARGUMENTS} arguments, more as a structure (assembly/arguments.ts)`, () => {
+  const long = kernelModules.flatMap((name) => {
+    const file = `assembly/${name}.ts`;
+    return ts
+      .createSourceFile(file, readFileSync(join(root, file), "utf8"), ts.ScriptTarget.ES2022)
+      .statements.filter((statement) => ts.isFunctionDeclaration(statement))
+      .filter(({ modifiers }) => modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword))
+      .filter(({ parameters }) => parameters.length > MOST_ARGUMENTS)
+      .map((kernel) => `${file}: ${kernel.name?.text} takes ${kernel.parameters.length}`);
+  });
+  expect(long).toEqual([]);
 });
 
 test("what no kernel uses is not in assembly/", () => {

@@ -5,6 +5,8 @@
  * Scratch: 32 lanes (128 bytes) a coefficient with a halo of 2 on both sides. Table entry (32 bytes): four weights
  * (f32) with the prefilter's gain, then the first tap's index relative to c[-2] (i32).
  */
+import { FastColumnsArgument } from "../../src/kernels/cubic/fast-arguments";
+import { address, integer, real } from "../arguments";
 import { CHUNK, coefficient, combine, filterBackwards, filterForwards, loadSamples, ROW, turnAround } from "./filter";
 
 const ENTRY: usize = 32;
@@ -14,21 +16,20 @@ function firstTap(entry: usize): i32 {
   return load<i32>(entry, 16) - 2;
 }
 
-/** Columns: along the rows of `input`, 32 float32 lanes at a time; `center` is added and the sum clipped to [low, high]. */
-export function fastColumns(
-  input: usize,
-  inputStride: usize,
-  n: i32,
-  lanes: i32,
-  table: usize,
-  m: i32,
-  scratch: usize,
-  output: usize,
-  outputStride: usize,
-  center: f32,
-  low: f32,
-  high: f32,
-): void {
+/** Columns, 32 float32 lanes at a time. `structure` holds the arguments as `FastColumnsArgument` names them. */
+export function fastColumns(structure: usize): void {
+  const input = address(structure, FastColumnsArgument.input);
+  const inputStride = address(structure, FastColumnsArgument.inputStride);
+  const n = integer(structure, FastColumnsArgument.n);
+  const lanes = integer(structure, FastColumnsArgument.lanes);
+  const table = address(structure, FastColumnsArgument.table);
+  const m = integer(structure, FastColumnsArgument.m);
+  const scratch = address(structure, FastColumnsArgument.scratch);
+  const output = address(structure, FastColumnsArgument.output);
+  const outputStride = address(structure, FastColumnsArgument.outputStride);
+  const center: f32 = <f32>real(structure, FastColumnsArgument.center);
+  const low: f32 = <f32>real(structure, FastColumnsArgument.low);
+  const high: f32 = <f32>real(structure, FastColumnsArgument.high);
   const middle = f32x4.splat(center);
   const lowest = f32x4.splat(low);
   const highest = f32x4.splat(high);

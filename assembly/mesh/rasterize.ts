@@ -3,6 +3,9 @@
  * nothing is), normal (two i16, of a unit vector that looks at the viewer: x in the lower half) and label (u8).
  * Vertices are (x, y, depth, 1) in pixels, pixel centres at halves; depth in pixels too.
  */
+import { OpennessArgument, ShadingArgument, TrianglesArgument } from "../../src/kernels/mesh/raster-arguments";
+import { address, integer, real } from "../arguments";
+
 const NORMAL_SCALE: f32 = 32767;
 
 function packNormal(x: f32, y: f32, z: f32): u32 {
@@ -29,22 +32,21 @@ function mix(u: v128, v: v128, w: v128, a: usize, b: usize, c: usize): v128 {
 
 /**
  * Draws triangles that turn towards the viewer (whose corners run clockwise in a picture with rows from the top), four
- * pixels of a row at a time. `top` is the row that the buffers begin with, `bottom` the one after their last.
+ * pixels of a row at a time. `structure` holds the arguments as `TrianglesArgument` names them.
  */
-export function drawTriangles(
-  triangles: usize,
-  count: i32,
-  first: u32,
-  vertices: usize,
-  normals: usize,
-  label: i32,
-  width: i32,
-  top: i32,
-  bottom: i32,
-  depths: usize,
-  directions: usize,
-  labels: usize,
-): void {
+export function drawTriangles(structure: usize): void {
+  let triangles = address(structure, TrianglesArgument.triangles);
+  const count = integer(structure, TrianglesArgument.count);
+  const first: u32 = <u32>integer(structure, TrianglesArgument.first);
+  const vertices = address(structure, TrianglesArgument.vertices);
+  const normals = address(structure, TrianglesArgument.normals);
+  const label = integer(structure, TrianglesArgument.label);
+  const width = integer(structure, TrianglesArgument.width);
+  const top = integer(structure, TrianglesArgument.top);
+  const bottom = integer(structure, TrianglesArgument.bottom);
+  const depths = address(structure, TrianglesArgument.depths);
+  const directions = address(structure, TrianglesArgument.directions);
+  const labels = address(structure, TrianglesArgument.labels);
   const zero = f32x4.splat(0);
   const fourLabels = <u32>label * 0x01010101;
   for (let i = 0; i < count; i++, triangles += 12) {
@@ -220,24 +222,23 @@ function hiddenInFour(
 }
 
 /**
- * How open every pixel of the rows `fromRow` to `toRow` lies, 255 for not hidden at all: `count` neighbours, given as
- * (x, y, 1 / distance, weight) in float32 and at most `reach` columns away, hide it by how far they rise over its own
- * plane. Four sets of neighbours take turns over blocks of two by two pixels, which are averaged later.
+ * How open every pixel of some rows lies, 255 for not hidden at all: its neighbours hide it by how far they rise over its
+ * own plane. Four sets of neighbours take turns over blocks of two by two pixels, which are averaged later.
+ * `structure` holds the arguments as `OpennessArgument` names them.
  */
-export function measureOpenness(
-  depths: usize,
-  directions: usize,
-  labels: usize,
-  width: i32,
-  height: i32,
-  fromRow: i32,
-  toRow: i32,
-  neighbours: usize,
-  count: i32,
-  reach: i32,
-  strength: f32,
-  openness: usize,
-): void {
+export function measureOpenness(structure: usize): void {
+  const depths = address(structure, OpennessArgument.depths);
+  const directions = address(structure, OpennessArgument.directions);
+  const labels = address(structure, OpennessArgument.labels);
+  const width = integer(structure, OpennessArgument.width);
+  const height = integer(structure, OpennessArgument.height);
+  const fromRow = integer(structure, OpennessArgument.fromRow);
+  const toRow = integer(structure, OpennessArgument.toRow);
+  const neighbours = address(structure, OpennessArgument.neighbours);
+  const count = integer(structure, OpennessArgument.count);
+  const reach = integer(structure, OpennessArgument.reach);
+  const strength: f32 = <f32>real(structure, OpennessArgument.strength);
+  const openness = address(structure, OpennessArgument.openness);
   const setBytes = (<usize>count) << 4;
   for (let y = fromRow; y < toRow; y++) {
     const sets = neighbours + <usize>((y & 1) << 1) * setBytes;
@@ -295,21 +296,20 @@ function toByte(value: f32): u32 {
  * Colours of the pixels of labels: light from the viewer's upper left, a little from behind the viewer, a highlight.
  * With `opacity` below 1 they are laid over what `pixels` hold, more opaque where the surface turns away, so that
  * something round looks like glass; pixels whose depth is behind `covering` (if not 0) are left out.
- * `colors` has red, green, blue as three float32 per label (16 bytes each).
+ * `structure` holds the arguments as `ShadingArgument` names them.
  */
-export function shadePixels(
-  depths: usize,
-  directions: usize,
-  labels: usize,
-  openness: usize,
-  count: i32,
-  colors: usize,
-  opacity: f32,
-  covering: usize,
-  nearestDepth: f32,
-  depthScale: f32,
-  pixels: usize,
-): void {
+export function shadePixels(structure: usize): void {
+  const depths = address(structure, ShadingArgument.depths);
+  const directions = address(structure, ShadingArgument.directions);
+  const labels = address(structure, ShadingArgument.labels);
+  const openness = address(structure, ShadingArgument.openness);
+  const count = integer(structure, ShadingArgument.count);
+  const colors = address(structure, ShadingArgument.colors);
+  const opacity: f32 = <f32>real(structure, ShadingArgument.opacity);
+  const covering = address(structure, ShadingArgument.covering);
+  const nearestDepth: f32 = <f32>real(structure, ShadingArgument.nearestDepth);
+  const depthScale: f32 = <f32>real(structure, ShadingArgument.depthScale);
+  const pixels = address(structure, ShadingArgument.pixels);
   for (let i: usize = 0; i < <usize>count; i++) {
     const label = <usize>load<u8>(labels + i);
     if (label === 0) continue;

@@ -6,6 +6,9 @@
  * bytes lie between rows. A vertex stands half way between a voxel inside and one outside, as (x, y, z, 1) in float32;
  * `x0` and `y0` are the coordinates of the first voxel within the border.
  */
+import { CrossArgument, PlaneArgument } from "../../src/kernels/mesh/surface-arguments";
+import { address, integer, real } from "../arguments";
+
 const FLOATS: usize = 16;
 
 /** One slice of bytes as a plane: 1 where it holds `label`. */
@@ -40,23 +43,22 @@ function addVertex(vertices: usize, count: u32, x: f32, y: f32, z: f32): void {
 }
 
 /**
- * Vertices between neighbours within one plane, for the rows `fromRow` to `toRow`. Their numbers, from `firstId` on, go
- * to `xs` and `ys` at the place of the lower neighbour. Returns how many there are.
+ * Vertices between neighbours within some rows of one plane. Returns how many there are. `structure` holds the arguments
+ * as `PlaneArgument` names them.
  */
-export function planeVertices(
-  plane: usize,
-  fromRow: i32,
-  toRow: i32,
-  rows: i32,
-  pitch: i32,
-  x0: i32,
-  y0: i32,
-  z: f32,
-  firstId: u32,
-  xs: usize,
-  ys: usize,
-  vertices: usize,
-): u32 {
+export function planeVertices(structure: usize): u32 {
+  const plane = address(structure, PlaneArgument.plane);
+  const fromRow = integer(structure, PlaneArgument.fromRow);
+  const toRow = integer(structure, PlaneArgument.toRow);
+  const rows = integer(structure, PlaneArgument.rows);
+  const pitch = integer(structure, PlaneArgument.pitch);
+  const x0 = integer(structure, PlaneArgument.x0);
+  const y0 = integer(structure, PlaneArgument.y0);
+  const z: f32 = <f32>real(structure, PlaneArgument.z);
+  const firstId: u32 = <u32>integer(structure, PlaneArgument.firstId);
+  const xs = address(structure, PlaneArgument.xs);
+  const ys = address(structure, PlaneArgument.ys);
+  const vertices = address(structure, PlaneArgument.vertices);
   let count: u32 = 0;
   for (let row = fromRow; row < toRow; row++) {
     const start = <usize>row * <usize>pitch;
@@ -88,20 +90,19 @@ export function planeVertices(
   return count;
 }
 
-/** Vertices between two planes, as `planeVertices`; `z` is that of the lower plane plus one half. */
-export function crossVertices(
-  lower: usize,
-  upper: usize,
-  fromRow: i32,
-  toRow: i32,
-  pitch: i32,
-  x0: i32,
-  y0: i32,
-  z: f32,
-  firstId: u32,
-  zs: usize,
-  vertices: usize,
-): u32 {
+/** Vertices between two planes, as `planeVertices`; arguments as `CrossArgument` names them. */
+export function crossVertices(structure: usize): u32 {
+  const lower = address(structure, CrossArgument.lower);
+  const upper = address(structure, CrossArgument.upper);
+  const fromRow = integer(structure, CrossArgument.fromRow);
+  const toRow = integer(structure, CrossArgument.toRow);
+  const pitch = integer(structure, CrossArgument.pitch);
+  const x0 = integer(structure, CrossArgument.x0);
+  const y0 = integer(structure, CrossArgument.y0);
+  const z: f32 = <f32>real(structure, CrossArgument.z);
+  const firstId: u32 = <u32>integer(structure, CrossArgument.firstId);
+  const zs = address(structure, CrossArgument.zs);
+  const vertices = address(structure, CrossArgument.vertices);
   let count: u32 = 0;
   for (let row = fromRow; row < toRow; row++) {
     const start = <usize>row * <usize>pitch;

@@ -1,7 +1,8 @@
 import { NnprepError } from "../core/errors.js";
 import { checkLength, formatShape, type Shape3, type Vec3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
-import type { Window } from "../runtime/window.js";
+import { argumentBytes, type Window } from "../runtime/window.js";
+import { AcrossArgument } from "./distance-arguments.js";
 
 interface DistanceExports {
   markSurface(mask: number, above: number, below: number, rows: number, length: number, surface: number): void;
@@ -17,19 +18,7 @@ interface DistanceExports {
     starts: number,
     column: number,
   ): void;
-  distancesAcrossSlices(
-    steps: number,
-    wanted: number,
-    slices: number,
-    length: number,
-    spacing: number,
-    columnSpacing: number,
-    rowSpacing: number,
-    places: number,
-    heights: number,
-    starts: number,
-    distances: number,
-  ): void;
+  distancesAcrossSlices(structure: number): void;
 }
 
 /** Voxels along an axis that half a step can count. */
@@ -149,7 +138,8 @@ function measureAcross(
   const offsets = rowOffsets(wanted, slices * rows, length);
   const result = new Float64Array(offsets[slices * rows] as number);
   const slab = slices * length;
-  const [stepsAt, wantedAt, places, heights, starts, out] = window.reserve(
+  const [structure, stepsAt, wantedAt, places, heights, starts, out] = window.reserve(
+    argumentBytes(AcrossArgument),
     4 * slab,
     slab,
     4 * slices,
@@ -160,6 +150,19 @@ function measureAcross(
   const stepView = window.u32(stepsAt, slab);
   const wantedView = window.u8(wantedAt, slab);
   const distances = window.f64(out, slab);
+  window.storeArguments<AcrossArgument>(structure, {
+    [AcrossArgument.steps]: stepsAt,
+    [AcrossArgument.wanted]: wantedAt,
+    [AcrossArgument.slices]: slices,
+    [AcrossArgument.length]: length,
+    [AcrossArgument.spacing]: spacingMm[0],
+    [AcrossArgument.columnSpacing]: spacingMm[1],
+    [AcrossArgument.rowSpacing]: spacingMm[2],
+    [AcrossArgument.places]: places,
+    [AcrossArgument.heights]: heights,
+    [AcrossArgument.starts]: starts,
+    [AcrossArgument.distances]: out,
+  });
   for (let row = 0; row < rows; row++) {
     let any = false;
     for (let slice = 0; slice < slices; slice++) {
@@ -170,7 +173,7 @@ function measureAcross(
       any ||= offsets[index] !== offsets[index + 1];
     }
     if (!any) continue;
-    exports.distancesAcrossSlices(stepsAt, wantedAt, slices, length, ...spacingMm, places, heights, starts, out);
+    exports.distancesAcrossSlices(structure);
     for (let slice = 0; slice < slices; slice++) {
       let to = offsets[slice * rows + row] as number;
       if (to === offsets[slice * rows + row + 1]) continue;

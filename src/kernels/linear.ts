@@ -1,25 +1,11 @@
 import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
+import { argumentBytes } from "../runtime/window.js";
+import { LinearArgument } from "./linear-arguments.js";
 import { LINEAR_ENTRY, linearTaps, rowRuns, storeLinearTaps } from "./taps.js";
 
 interface LinearExports {
-  resampleLinear(
-    lower: number,
-    upper: number,
-    w0: number,
-    w1: number,
-    planar: number,
-    firstRow: number,
-    columns: number,
-    rowTable: number,
-    fromRow: number,
-    toRow: number,
-    columnTable: number,
-    m: number,
-    low: number,
-    high: number,
-    output: number,
-  ): void;
+  resampleLinear(structure: number): void;
 }
 
 /** Bytes of window for the two source slices and the output slice together. */
@@ -63,7 +49,8 @@ export function resizeLinear(
     runs.reduce((largest, run) => Math.max(largest, pick(run)[1] - pick(run)[0]), 0);
   const sourceBytes = most((r) => r.source) * n2 * 4;
   const { exports, window } = kernels<LinearExports>();
-  const [lower, upper, rowTable, columnTable, result] = window.reserve(
+  const [structure, lower, upper, rowTable, columnTable, result] = window.reserve(
+    argumentBytes(LinearArgument),
     sourceBytes,
     sourceBytes,
     m1 * LINEAR_ENTRY,
@@ -86,23 +73,24 @@ export function resizeLinear(
         const from = (i0 * n1 + source[0]) * n2;
         window.f32(address, count).set(data.subarray(from, from + count));
       }
-      exports.resampleLinear(
-        lower,
-        upper,
-        planar ? 1 : (taps0.weights[2 * k0] as number),
-        planar ? 0 : (taps0.weights[2 * k0 + 1] as number),
-        planar ? 1 : 0,
-        source[0],
-        n2,
-        rowTable,
-        rows[0],
-        rows[1],
-        columnTable,
-        m2,
-        clip[0],
-        clip[1],
-        result,
-      );
+      window.storeArguments<LinearArgument>(structure, {
+        [LinearArgument.lower]: lower,
+        [LinearArgument.upper]: upper,
+        [LinearArgument.w0]: planar ? 1 : (taps0.weights[2 * k0] as number),
+        [LinearArgument.w1]: planar ? 0 : (taps0.weights[2 * k0 + 1] as number),
+        [LinearArgument.planar]: planar ? 1 : 0,
+        [LinearArgument.firstRow]: source[0],
+        [LinearArgument.columns]: n2,
+        [LinearArgument.rowTable]: rowTable,
+        [LinearArgument.fromRow]: rows[0],
+        [LinearArgument.toRow]: rows[1],
+        [LinearArgument.columnTable]: columnTable,
+        [LinearArgument.m]: m2,
+        [LinearArgument.low]: clip[0],
+        [LinearArgument.high]: clip[1],
+        [LinearArgument.output]: result,
+      });
+      exports.resampleLinear(structure);
       output.set(window.f32(result, (rows[1] - rows[0]) * m2), (k0 * m1 + rows[0]) * m2);
     }
   }

@@ -1,21 +1,11 @@
 import { checkLength, type Shape3, type VoxelArray, voxelCount } from "../core/volume.js";
 import { kernels } from "../runtime/instantiate.js";
+import { argumentBytes } from "../runtime/window.js";
+import { NearestArgument } from "./nearest-arguments.js";
 import { nearestIndices, rowRuns } from "./taps.js";
 
 interface NearestExports {
-  nearestRows(
-    input: number,
-    firstRow: number,
-    length: number,
-    rowOf: number,
-    from: number,
-    to: number,
-    indices: number,
-    blocks: number,
-    count: number,
-    shift: number,
-    output: number,
-  ): void;
+  nearestRows(structure: number): void;
 }
 
 /** Bytes of source, and of result, that are in the window at once, where a row is not longer. */
@@ -91,7 +81,8 @@ function planeCopier(
   const runs = rowRuns({ low: rowOf, high: rowOf }, most(n2), most(m2));
   const { exports, window } = kernels<NearestExports>();
   const entries = Math.ceil(m2 / BLOCK);
-  const [input, rows, table, blocks, result] = window.reserve(
+  const [structure, input, rows, table, blocks, result] = window.reserve(
+    argumentBytes(NearestArgument),
     Math.min(n1, most(n2)) * n2 * bytesPerElement,
     m1 * 4,
     m2 * 4,
@@ -110,7 +101,20 @@ function planeCopier(
     } of runs) {
       const part = bytesOf(data, from + low * n2, (high - low) * n2);
       window.u8(input, part.length).set(part);
-      exports.nearestRows(input, low, n2, rows, firstRow, lastRow, table, blocks, m2, bytesPerElement >> 1, result);
+      window.storeArguments<NearestArgument>(structure, {
+        [NearestArgument.input]: input,
+        [NearestArgument.firstRow]: low,
+        [NearestArgument.length]: n2,
+        [NearestArgument.rowOf]: rows,
+        [NearestArgument.from]: firstRow,
+        [NearestArgument.to]: lastRow,
+        [NearestArgument.indices]: table,
+        [NearestArgument.blocks]: blocks,
+        [NearestArgument.count]: m2,
+        [NearestArgument.shift]: bytesPerElement >> 1,
+        [NearestArgument.output]: result,
+      });
+      exports.nearestRows(structure);
       const done = bytesOf(output, to + firstRow * m2, (lastRow - firstRow) * m2);
       done.set(window.u8(result, done.length));
     }

@@ -1,7 +1,9 @@
 import { checkLength, type Shape3, voxelCount } from "../../core/volume.js";
 import { kernels } from "../../runtime/instantiate.js";
+import { argumentBytes } from "../../runtime/window.js";
 import { PIECE_BYTES } from "../tile.js";
 import { type Extent, ExtentGatherer } from "./extent.js";
+import { FastColumnsArgument } from "./fast-arguments.js";
 import { type CubicTaps, cubicTaps } from "./taps.js";
 
 interface FastExports {
@@ -17,20 +19,7 @@ interface FastExports {
     output: number,
     outputStride: number,
   ): void;
-  fastColumns(
-    input: number,
-    inputStride: number,
-    n: number,
-    lanes: number,
-    table: number,
-    m: number,
-    scratch: number,
-    output: number,
-    outputStride: number,
-    center: number,
-    low: number,
-    high: number,
-  ): void;
+  fastColumns(structure: number): void;
 }
 
 const LANES = 32;
@@ -208,7 +197,8 @@ function resizePlanes(
   const end = Math.min(n1, (taps1.first[to - 1] as number) + 4 + HALO);
   const width = padToLanes(m2);
   const { exports, window } = kernels<FastExports>();
-  const [slice, wide, plane, scratch, table1, table2, ...gathered] = window.reserve(
+  const [structure, slice, wide, plane, scratch, table1, table2, ...gathered] = window.reserve(
+    argumentBytes(FastColumnsArgument),
     (begin + padToLanes(n1 - begin)) * n2 * 4,
     padToLanes(end - begin) * width * 4,
     (to - from) * width * 4,
@@ -229,6 +219,20 @@ function resizePlanes(
   const result = window.f32(plane, (to - from) * width);
   const run = width === m2 ? PIECE_BYTES / 4 : m2;
   const runs = viewsOf(result, width === m2 ? run : width, run);
+  window.storeArguments<FastColumnsArgument>(structure, {
+    [FastColumnsArgument.input]: wide,
+    [FastColumnsArgument.inputStride]: width * 4,
+    [FastColumnsArgument.n]: end - begin,
+    [FastColumnsArgument.lanes]: width,
+    [FastColumnsArgument.table]: table1,
+    [FastColumnsArgument.m]: to - from,
+    [FastColumnsArgument.scratch]: scratch,
+    [FastColumnsArgument.output]: plane,
+    [FastColumnsArgument.outputStride]: width * 4,
+    [FastColumnsArgument.center]: 0,
+    [FastColumnsArgument.low]: Number.NEGATIVE_INFINITY,
+    [FastColumnsArgument.high]: Number.POSITIVE_INFINITY,
+  });
   for (let i0 = 0; i0 < n0; i0++) {
     if (gatherer === null) {
       source.set(data.subarray((i0 * n1 + begin) * n2, (i0 * n1 + end) * n2), begin * n2);
@@ -238,20 +242,7 @@ function resizePlanes(
       gatherer.endSlice();
     }
     exports.fastRows(slice + begin * n2 * 4, n2 * 4, end - begin, n2, center, table2, m2, scratch, wide, width * 4);
-    exports.fastColumns(
-      wide,
-      width * 4,
-      end - begin,
-      width,
-      table1,
-      to - from,
-      scratch,
-      plane,
-      width * 4,
-      0,
-      Number.NEGATIVE_INFINITY,
-      Number.POSITIVE_INFINITY,
-    );
+    exports.fastColumns(structure);
     for (let r = 0; r < runs.length; r++) between.put(i0, r * run, runs[r] as Float32Array);
   }
   return known ?? (gatherer as ExtentGatherer).finish();
@@ -263,7 +254,13 @@ function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent, ce
   const lanesAtOnce = Math.max(LANES, Math.floor(TILE_BYTES / ((n0 + m0) * 4) / LANES) * LANES);
   const most = Math.min(lanesAtOnce, padToLanes(columns));
   const { exports, window } = kernels<FastExports>();
-  const [input, result, scratch, table] = window.reserve(n0 * most * 4, m0 * most * 4, scratchBytes(n0), m0 * ENTRY);
+  const [structure, input, result, scratch, table] = window.reserve(
+    argumentBytes(FastColumnsArgument),
+    n0 * most * 4,
+    m0 * most * 4,
+    scratchBytes(n0),
+    m0 * ENTRY,
+  );
   storeTaps(cubicTaps(n0, m0), table);
   const source = window.f32(input, n0 * most);
   const target = window.f32(result, m0 * most);
@@ -273,20 +270,21 @@ function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent, ce
     for (let i0 = 0; i0 < n0; i0++) {
       between.forEachPiece(i0, lane, count, (values, at) => source.set(values, i0 * most + at));
     }
-    exports.fastColumns(
-      input,
-      most * 4,
-      n0,
-      padToLanes(count),
-      table,
-      m0,
-      scratch,
-      result,
-      most * 4,
-      center,
-      low,
-      high,
-    );
+    window.storeArguments<FastColumnsArgument>(structure, {
+      [FastColumnsArgument.input]: input,
+      [FastColumnsArgument.inputStride]: most * 4,
+      [FastColumnsArgument.n]: n0,
+      [FastColumnsArgument.lanes]: padToLanes(count),
+      [FastColumnsArgument.table]: table,
+      [FastColumnsArgument.m]: m0,
+      [FastColumnsArgument.scratch]: scratch,
+      [FastColumnsArgument.output]: result,
+      [FastColumnsArgument.outputStride]: most * 4,
+      [FastColumnsArgument.center]: center,
+      [FastColumnsArgument.low]: low,
+      [FastColumnsArgument.high]: high,
+    });
+    exports.fastColumns(structure);
     if (count < most) results = viewsOf(target, most, count);
     for (let k0 = 0; k0 < m0; k0++) between.put(k0, lane, results[k0] as Float32Array);
   }

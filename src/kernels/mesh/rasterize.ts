@@ -1,21 +1,10 @@
 import { kernels } from "../../runtime/instantiate.js";
+import { argumentBytes } from "../../runtime/window.js";
 import { eachTriangles, type Mesh } from "./mesh-shape.js";
+import { OpennessArgument, ShadingArgument, TrianglesArgument } from "./raster-arguments.js";
 
 interface RasterExports {
-  drawTriangles(
-    triangles: number,
-    count: number,
-    first: number,
-    vertices: number,
-    normals: number,
-    label: number,
-    width: number,
-    top: number,
-    bottom: number,
-    depths: number,
-    directions: number,
-    labels: number,
-  ): void;
+  drawTriangles(structure: number): void;
   drawPoints(
     vertices: number,
     count: number,
@@ -28,33 +17,8 @@ interface RasterExports {
     directions: number,
     labels: number,
   ): void;
-  measureOpenness(
-    depths: number,
-    directions: number,
-    labels: number,
-    width: number,
-    height: number,
-    fromRow: number,
-    toRow: number,
-    neighbours: number,
-    count: number,
-    reach: number,
-    strength: number,
-    openness: number,
-  ): void;
-  shadePixels(
-    depths: number,
-    directions: number,
-    labels: number,
-    openness: number,
-    count: number,
-    colors: number,
-    opacity: number,
-    covering: number,
-    nearestDepth: number,
-    depthScale: number,
-    pixels: number,
-  ): void;
+  measureOpenness(structure: number): void;
+  shadePixels(structure: number): void;
   halvePixels(pixels: number, width: number, height: number, result: number): void;
 }
 
@@ -140,17 +104,30 @@ export function drawMeshes(buffers: Buffers, meshes: readonly DrawnMesh[]): void
   }
   if (most === 0) return;
   const { width, height } = buffers;
-  drawInBands(buffers, [0, height], [12 * TRIANGLES, 16 * most, 16 * most], (top, bottom, band, other) => {
-    const [trianglesAt, verticesAt, normalsAt] = other as [number, number, number];
+  const bytes = [argumentBytes(TrianglesArgument), 12 * TRIANGLES, 16 * most, 16 * most];
+  drawInBands(buffers, [0, height], bytes, (top, bottom, [depths, directions, labels], other) => {
+    const [structure, trianglesAt, verticesAt, normalsAt] = other as [number, number, number, number];
     for (const { mesh, normals, label } of meshes) {
       eachTriangles(mesh, (part, from, to) => {
         window.u32(trianglesAt, part.length).set(part);
         window.f32(verticesAt, 4 * (to - from)).set(mesh.vertices.subarray(4 * from, 4 * to));
         window.f32(normalsAt, 4 * (to - from)).set(normals.subarray(4 * from, 4 * to));
         for (let first = 0; first < part.length / 3; first += TRIANGLES_AT_ONCE) {
-          const count = Math.min(TRIANGLES_AT_ONCE, part.length / 3 - first);
-          const at = trianglesAt + 12 * first;
-          exports.drawTriangles(at, count, from, verticesAt, normalsAt, label, width, top, bottom, ...band);
+          window.storeArguments<TrianglesArgument>(structure, {
+            [TrianglesArgument.triangles]: trianglesAt + 12 * first,
+            [TrianglesArgument.count]: Math.min(TRIANGLES_AT_ONCE, part.length / 3 - first),
+            [TrianglesArgument.first]: from,
+            [TrianglesArgument.vertices]: verticesAt,
+            [TrianglesArgument.normals]: normalsAt,
+            [TrianglesArgument.label]: label,
+            [TrianglesArgument.width]: width,
+            [TrianglesArgument.top]: top,
+            [TrianglesArgument.bottom]: bottom,
+            [TrianglesArgument.depths]: depths,
+            [TrianglesArgument.directions]: directions,
+            [TrianglesArgument.labels]: labels,
+          });
+          exports.drawTriangles(structure);
         }
       });
     }
@@ -219,7 +196,8 @@ export function measureOpenness(buffers: Buffers, radius: number, strength: numb
   // Even, because neighbours differ between even and odd rows.
   const bandRows = Math.max(2, 2 * Math.floor(BAND_BYTES / (2 * BYTES_PER_PIXEL * width)));
   const most = Math.min(height, bandRows + 2 * halo) * width;
-  const [depthsAt, directionsAt, labelsAt, tableAt, out] = window.reserve(
+  const [structure, depthsAt, directionsAt, labelsAt, tableAt, out] = window.reserve(
+    argumentBytes(OpennessArgument),
     4 * most,
     4 * most,
     most,
@@ -235,10 +213,22 @@ export function measureOpenness(buffers: Buffers, radius: number, strength: numb
     window.f32(depthsAt, last - first).set(depths.subarray(first, last));
     window.u32(directionsAt, last - first).set(directions.subarray(first, last));
     window.u8(labelsAt, last - first).set(labels.subarray(first, last));
-    const buffersAt = [depthsAt, directionsAt, labelsAt] as const;
     for (let row = top; row < bottom; row += ROWS_AT_ONCE) {
-      const rows = [row - low, Math.min(row + ROWS_AT_ONCE, bottom) - low] as const;
-      exports.measureOpenness(...buffersAt, width, high - low, ...rows, tableAt, NEIGHBOURS, reach, strength, out);
+      window.storeArguments<OpennessArgument>(structure, {
+        [OpennessArgument.depths]: depthsAt,
+        [OpennessArgument.directions]: directionsAt,
+        [OpennessArgument.labels]: labelsAt,
+        [OpennessArgument.width]: width,
+        [OpennessArgument.height]: high - low,
+        [OpennessArgument.fromRow]: row - low,
+        [OpennessArgument.toRow]: Math.min(row + ROWS_AT_ONCE, bottom) - low,
+        [OpennessArgument.neighbours]: tableAt,
+        [OpennessArgument.count]: NEIGHBOURS,
+        [OpennessArgument.reach]: reach,
+        [OpennessArgument.strength]: strength,
+        [OpennessArgument.openness]: out,
+      });
+      exports.measureOpenness(structure);
     }
     result.set(window.u8(out + (top - low) * width, (bottom - top) * width), top * width);
   }
@@ -267,7 +257,8 @@ export function shadePixels(buffers: Buffers, shading: Shading, pixels: Uint32Ar
   const { colors, opacity, openness, covering, nearestDepth, depthScale } = shading;
   const step = PIXELS_AT_ONCE;
   const most = Math.min(step, depths.length);
-  const [depthsAt, directionsAt, labelsAt, openAt, coveringAt, pixelsAt, colorsAt] = window.reserve(
+  const [structure, depthsAt, directionsAt, labelsAt, openAt, coveringAt, pixelsAt, colorsAt] = window.reserve(
+    argumentBytes(ShadingArgument),
     4 * most,
     4 * most,
     most,
@@ -287,19 +278,20 @@ export function shadePixels(buffers: Buffers, shading: Shading, pixels: Uint32Ar
     if (covering !== undefined) window.f32(coveringAt, to - from).set(covering.subarray(from, to));
     const view = window.u32(pixelsAt, to - from);
     view.set(pixels.subarray(from, to));
-    exports.shadePixels(
-      depthsAt,
-      directionsAt,
-      labelsAt,
-      openness === undefined ? 0 : openAt,
-      to - from,
-      colorsAt,
-      opacity,
-      covering === undefined ? 0 : coveringAt,
-      nearestDepth,
-      depthScale,
-      pixelsAt,
-    );
+    window.storeArguments<ShadingArgument>(structure, {
+      [ShadingArgument.depths]: depthsAt,
+      [ShadingArgument.directions]: directionsAt,
+      [ShadingArgument.labels]: labelsAt,
+      [ShadingArgument.openness]: openness === undefined ? 0 : openAt,
+      [ShadingArgument.count]: to - from,
+      [ShadingArgument.colors]: colorsAt,
+      [ShadingArgument.opacity]: opacity,
+      [ShadingArgument.covering]: covering === undefined ? 0 : coveringAt,
+      [ShadingArgument.nearestDepth]: nearestDepth,
+      [ShadingArgument.depthScale]: depthScale,
+      [ShadingArgument.pixels]: pixelsAt,
+    });
+    exports.shadePixels(structure);
     pixels.set(view, from);
   }
 }

@@ -1,9 +1,11 @@
 import { NnprepError } from "../../core/errors.js";
 import { type Box3, checkLength, type Shape3 } from "../../core/volume.js";
 import { kernels } from "../../runtime/instantiate.js";
+import { argumentBytes } from "../../runtime/window.js";
 import { CUBE_ENTRY, cubeTable, edgeOffsets } from "./cube-table.js";
 import { Growing } from "./growing.js";
 import type { Mesh } from "./mesh-shape.js";
+import { CrossArgument, PlaneArgument } from "./surface-arguments.js";
 
 interface SurfaceExports {
   markPlane(
@@ -15,33 +17,8 @@ interface SurfaceExports {
     plane: number,
     pitch: number,
   ): void;
-  planeVertices(
-    plane: number,
-    fromRow: number,
-    toRow: number,
-    rows: number,
-    pitch: number,
-    x0: number,
-    y0: number,
-    z: number,
-    firstId: number,
-    xs: number,
-    ys: number,
-    vertices: number,
-  ): number;
-  crossVertices(
-    lower: number,
-    upper: number,
-    fromRow: number,
-    toRow: number,
-    pitch: number,
-    x0: number,
-    y0: number,
-    z: number,
-    firstId: number,
-    zs: number,
-    vertices: number,
-  ): number;
+  planeVertices(structure: number): number;
+  crossVertices(structure: number): number;
   cubeTriangles(
     lower: number,
     upper: number,
@@ -93,7 +70,8 @@ export function extractMesh(
   const planeRows = rows + 2;
   const area = planeRows * pitch;
   const rowsAtOnce = Math.max(1, Math.min(planeRows, Math.floor(BATCH_BYTES / (12 * MOST_TRIANGLES() * pitch))));
-  const [source, planeA, planeB, ids, cubes, offsets, vertexBatch, triangleBatch] = window.reserve(
+  const [structure, source, planeA, planeB, ids, cubes, offsets, vertexBatch, triangleBatch] = window.reserve(
+    Math.max(argumentBytes(PlaneArgument), argumentBytes(CrossArgument)),
     rows * shape[2],
     area,
     area,
@@ -131,10 +109,21 @@ export function extractMesh(
   const enterPlane = (plane: number, slice: number, swapped: boolean): void => {
     const xs = ids + (swapped ? 12 * area : 0);
     inBatches(planeRows, (from, to) => {
-      const firstId = vertices.length / 4;
-      const ys = xs + 4 * area;
-      const start = [x0, y0, z0 + slice] as const;
-      keepVertices(exports.planeVertices(plane, from, to, planeRows, pitch, ...start, firstId, xs, ys, vertexBatch));
+      window.storeArguments<PlaneArgument>(structure, {
+        [PlaneArgument.plane]: plane,
+        [PlaneArgument.fromRow]: from,
+        [PlaneArgument.toRow]: to,
+        [PlaneArgument.rows]: planeRows,
+        [PlaneArgument.pitch]: pitch,
+        [PlaneArgument.x0]: x0,
+        [PlaneArgument.y0]: y0,
+        [PlaneArgument.z]: z0 + slice,
+        [PlaneArgument.firstId]: vertices.length / 4,
+        [PlaneArgument.xs]: xs,
+        [PlaneArgument.ys]: xs + 4 * area,
+        [PlaneArgument.vertices]: vertexBatch,
+      });
+      keepVertices(exports.planeVertices(structure));
     });
   };
   let [lower, upper] = [planeA, planeB];
@@ -143,10 +132,20 @@ export function extractMesh(
   for (let slice = -1; slice < slices; slice++) {
     loadPlane(upper, slice + 1);
     inBatches(planeRows, (from, to) => {
-      const firstId = vertices.length / 4;
-      const zs = ids + 8 * area;
-      const start = [x0, y0, z0 + slice + 0.5] as const;
-      keepVertices(exports.crossVertices(lower, upper, from, to, pitch, ...start, firstId, zs, vertexBatch));
+      window.storeArguments<CrossArgument>(structure, {
+        [CrossArgument.lower]: lower,
+        [CrossArgument.upper]: upper,
+        [CrossArgument.fromRow]: from,
+        [CrossArgument.toRow]: to,
+        [CrossArgument.pitch]: pitch,
+        [CrossArgument.x0]: x0,
+        [CrossArgument.y0]: y0,
+        [CrossArgument.z]: z0 + slice + 0.5,
+        [CrossArgument.firstId]: vertices.length / 4,
+        [CrossArgument.zs]: ids + 8 * area,
+        [CrossArgument.vertices]: vertexBatch,
+      });
+      keepVertices(exports.crossVertices(structure));
     });
     enterPlane(upper, slice + 1, !swapped);
     window.u32(offsets, 12).set(edgeOffsets(pitch, area, swapped));

@@ -11,6 +11,7 @@ export * from "./cubic/influence-levels";
 export { cubicColumns, cubicRows } from "./cubic/plane-pass";
 export * from "./cubic/rounded-pass";
 export * from "./distance";
+export * from "./draws";
 export * from "./fill-holes";
 export { addFloats, divideFloats, narrowToHalves, widenHalves } from "./half";
 export * from "./label";

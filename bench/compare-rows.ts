@@ -102,8 +102,8 @@ class ReferenceSide {
   private constructor(readonly process: LineProcess) {}
 
   static async start(reference: Reference, row: Row, inputs: Record<string, string>): Promise<ReferenceSide | null> {
-    if ("missing" in reference) return null;
-    const { operation, parameters } = row;
+    const { operation, parameters, needs } = row;
+    if ("missing" in reference || (needs !== undefined && !(needs in reference.versions))) return null;
     const side = new ReferenceSide(new LineProcess(operation, reference.python, [BASELINE, "serve"], ONE_THREAD));
     await side.process.ask("prepare", { operation, parameters, inputs });
     const cold = await side.process.ask<Timed>("cold");

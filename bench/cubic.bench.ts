@@ -4,7 +4,7 @@ import { resizeCubic } from "../src/kernels/cubic/resize.js";
 import { resizeCubicSlices } from "../src/kernels/cubic/slices.js";
 import { resizeNearest } from "../src/kernels/nearest.js";
 import { ctScan, mrScan } from "./data.js";
-import { exactAnd, type Input, type Row, type Scale, sizeText, type Target } from "./row.js";
+import { exactAnd, type Input, PEER, type Row, type Scale, sizeText, type Target } from "./row.js";
 
 type Resize = (data: Float32Array, shape: Shape3, newShape: Shape3, output: Float32Array) => Float32Array;
 
@@ -33,6 +33,19 @@ function resizeRow(name: string, input: Input, newShape: Shape3, resize: Resize,
     },
   };
 }
+
+/** `resizeCubic` beside what others resample with. */
+function peerRow(
+  name: string,
+  peer: Pick<Row, "operation" | "reference" | "needs">,
+  input: Input,
+  newShape: Shape3,
+): Row {
+  return { ...resizeRow(name, input, newShape, resizeCubic, PEER), ...peer };
+}
+
+const ITK = { operation: "cubic-itk", reference: "SimpleITK.Resample, sitkBSpline" };
+const TORCH = { operation: "trilinear-torch", reference: "torch interpolate, trilinear", needs: "torch" };
 
 /** Slices in plane, then the nearest along axis 0, as `resampleImage` does for anisotropic scans. */
 function separateRow(name: string, input: Input, newShape: Shape3, spacing: number[], target: number[]): Row {
@@ -80,6 +93,8 @@ export function cubicRows(scale: Scale): Row[] {
     resizeRow("cubic-exact-up", mr, upTo, resizeCubic, exactAnd(50)),
     resizeRow("cubic-exact-up-stripped", stripped, upTo, resizeCubic, exactAnd(50)),
     resizeRow("cubic-exact-down", ct, downTo, resizeCubic, exactAnd(50)),
+    peerRow("cubic-exact-up-itk", ITK, mr, upTo),
+    peerRow("cubic-exact-up-torch", TORCH, mr, upTo),
     resizeRow("cubic-fast-up", mr, upTo, resizeCubicFast, FAST),
     resizeRow("cubic-fast-down", ct, downTo, resizeCubicFast, FAST),
     separateRow("separate-z-same", thick, same, [5, 1, 1], [5, plane, plane]),

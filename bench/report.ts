@@ -62,7 +62,7 @@ function kernelsTable(summaries: readonly Summary[]): string {
     s.reference === null ? "-" : digits(s.reference),
     s.ratio === null ? "-" : `${digits(s.ratio)}x`,
     s.target,
-    s.reached === null ? "not measured" : s.reached ? "yes" : "**no**",
+    s.reached === null ? "-" : s.reached ? "yes" : "**no**",
     s.differing === null ? "-" : s.error ? `${s.differing} (${s.error.toExponential(1)})` : String(s.differing),
     s.copy_ratio === null ? "-" : digits(s.copy_ratio),
     megabytes(s.peak_bytes),

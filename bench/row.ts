@@ -55,6 +55,8 @@ export interface Row {
   readonly operation: string;
   /** What the reference side calls. */
   readonly reference: string;
+  /** A package of the reference side that need not be there. */
+  readonly needs?: string;
   readonly inputs: Readonly<Record<string, Input>>;
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The voxels that times are divided by: of the output, for whole cases of the input. */
@@ -71,6 +73,9 @@ export interface Prepared {
   run(): number | Promise<number>;
   outputs(): Readonly<Record<string, Numbers>>;
 }
+
+/** Another method, whose result is another: only its time is of interest. */
+export const PEER: Target = { text: "none, another result", reached: () => null };
 
 /** Result equal in every value, and at least `factor` times as fast as the reference. */
 export function exactAnd(factor: number): Target {

@@ -87,6 +87,42 @@ def cubic(arrays, parameters):
     return run
 
 
+def cubic_itk(arrays, parameters):
+    """The same spline by ITK, whose edges and last bits are others."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    data, shape = arrays["data"], parameters["newShape"]
+    # x, y, z; both grids fill the same box.
+    steps = [n / m for n, m in zip(data.shape[::-1], shape[::-1])]
+    starts = [(step - 1) / 2 for step in steps]
+
+    def run():
+        image = sitk.GetImageFromArray(data)
+        turn = image.GetDirection()
+        resized = sitk.Resample(
+            image, shape[::-1], sitk.Transform(), sitk.sitkBSpline, starts, steps, turn, 0.0, sitk.sitkFloat32
+        )
+        return {"data": sitk.GetArrayFromImage(resized)}
+
+    return run
+
+
+def trilinear_torch(arrays, parameters):
+    """Not a spline, only its two nearest neighbours on each axis: what many pipelines resample with."""
+    import torch
+
+    torch.set_num_threads(1)
+    data, shape = torch.from_numpy(arrays["data"])[None, None], parameters["newShape"]
+
+    def run():
+        with torch.no_grad():
+            resized = torch.nn.functional.interpolate(data, shape, mode="trilinear", align_corners=False)
+        return {"data": resized[0, 0].numpy()}
+
+    return run
+
+
 def separate_z(arrays, parameters):
     import_nnunet()
     with silent():
@@ -260,6 +296,8 @@ OPERATIONS = {
     f.__name__.replace("_", "-"): f
     for f in (
         cubic,
+        cubic_itk,
+        trilinear_torch,
         separate_z,
         labels,
         nearest,
@@ -421,10 +459,13 @@ def compression(paths):
 
 def versions():
     import platform
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     packages = ("numpy", "scipy", "scikit-image", "batchgenerators", "nnunet", "simpleitk", "nnunetv2", "blosc2")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    known = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    with contextlib.suppress(PackageNotFoundError):
+        known["torch"] = version("torch")
+    return known
 
 
 def main():

@@ -81,6 +81,8 @@ export { resizeCubicSlices } from "./kernels/cubic/slices.js";
 export { resizeLinear } from "./kernels/linear.js";
 export { type LabelRule, resizeLabels } from "./kernels/linear-labels.js";
 export { resizeNearest } from "./kernels/nearest.js";
+export type { ComparedStores, PredictionFiles } from "./recipes/prediction-files.js";
+export { loadVolume } from "./recipes/scan-files.js";
 export { parseTaskDescription, type TaskDescription } from "./recipes/task-description.js";
 export { type NextStageGrid, predictNextStage, resampleToNextStage } from "./recipes/v1/cascade.js";
 export {
@@ -194,7 +196,7 @@ export {
   cascadeDataset,
   type NextStageCase,
 } from "./recipes/v1/stages/cascade.js";
-export { loadArrays, loadProperties, loadVolume, saveCase, saveProperties } from "./recipes/v1/stages/case-files.js";
+export { loadArrays, loadProperties, saveCase, saveProperties } from "./recipes/v1/stages/case-files.js";
 export { type CropOptions, type CroppedGrid, cropDataset } from "./recipes/v1/stages/crop.js";
 export {
   ALL_FOLDS,
@@ -247,7 +249,6 @@ export {
   loadPostprocessing,
   type PostprocessingResult,
 } from "./recipes/v1/stages/postprocess.js";
-export type { ComparedStores, PredictionFiles } from "./recipes/v1/stages/prediction-files.js";
 export {
   type PreprocessDatasetOptions,
   type PreprocessedGrid,

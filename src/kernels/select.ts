@@ -187,7 +187,8 @@ function findRank(counts: Uint32Array, rank: number): { bin: number; rest: numbe
 const keyBits = new Uint32Array(1);
 const keyValue = new Float32Array(keyBits.buffer);
 
-function valueOfKey(key: number): number {
+/** The float32 whose order-preserving key this is. */
+export function valueOfKey(key: number): number {
   keyBits[0] = key >= 0x80000000 ? key - 0x80000000 : ~key;
   return keyValue[0] as number;
 }

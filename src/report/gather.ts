@@ -1,7 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import { formatSpacing, formatVoxels } from "../core/grid-text.js";
 import type { Volume } from "../core/volume.js";
-import { loadVolume } from "../recipes/v1/stages/case-files.js";
+import { loadVolume } from "../recipes/scan-files.js";
 import { type RunOptions, throwIfAborted } from "../runner/run.js";
 import { labelColor } from "../view/label-colors.js";
 import type { ReportCase, ReportData, ReportGap, ReportGrid, ReportScores } from "../view/report.js";

@@ -1,5 +1,5 @@
 import type { Volume } from "../core/volume.js";
-import { loadVolume } from "../recipes/v1/stages/case-files.js";
+import { loadVolume } from "../recipes/scan-files.js";
 import type { Store } from "../runner/store.js";
 import { foregroundVoxels } from "../steps/intensity.js";
 import type { ReportGrid } from "../view/report.js";

@@ -1,10 +1,10 @@
 import { NnprepError } from "../core/errors.js";
 import { formatVoxels } from "../core/grid-text.js";
+import type { ComparedStores } from "../recipes/prediction-files.js";
+import { loadVolume } from "../recipes/scan-files.js";
 import { type CaseScores, parseSummary } from "../recipes/v1/documents/summary.js";
 import { IMAGES_TEST, IMAGES_TRAINING } from "../recipes/v1/layout.js";
-import { loadVolume } from "../recipes/v1/stages/case-files.js";
 import { evaluateCases } from "../recipes/v1/stages/evaluate.js";
-import type { ComparedStores } from "../recipes/v1/stages/prediction-files.js";
 import type { Executor, RunOptions } from "../runner/run.js";
 import type { Store } from "../runner/store.js";
 import type { ReportCase, ReportScores } from "../view/report.js";

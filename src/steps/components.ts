@@ -45,11 +45,19 @@ export function voxelVolumeMm3(spacingMm: Vec3): number {
 /** A class or several that count as one. */
 export interface ComponentRule {
   readonly labels: readonly number[];
-  /** An object that is not the largest is removed only if its size is below this, in the unit of `voxelVolume`. */
+  /** An object that is not the largest is removed only if its size is below this, in the unit of `voxelVolumeMm3`. */
   readonly minimumSize?: number;
 }
 
-/** What became of the objects of one rule; sizes are voxels times `voxelVolume`. */
+/** What counts as one object, and as large. */
+export interface ComponentMeasure {
+  /** 6 in nnU-Net 1.7.1, 26 in nnU-Net 2.8.1. */
+  readonly connectivity: Connectivity;
+  /** What one voxel adds to a size; see `voxelVolumeMm3`. 1 counts voxels, as nnU-Net 2.8.1 does. */
+  readonly voxelVolumeMm3: number;
+}
+
+/** What became of the objects of one rule; sizes are voxels times the volume of one. */
 export interface ComponentOutcome {
   /** Size of the largest object that was removed; null if none was. */
   readonly largestRemoved: number | null;
@@ -58,13 +66,13 @@ export interface ComponentOutcome {
 }
 
 /**
- * Keeps the largest face-connected component of every rule, all of them where several are equally large, and sets the
- * voxels of the others to 0: `remove_all_but_the_largest_connected_component` of nnU-Net 1.7.1. Rules apply one after
- * the other to the image as the ones before left it.
+ * Keeps the largest connected component of every rule, all of them where several are equally large, and sets the voxels
+ * of the others to 0: `remove_all_but_the_largest_connected_component` of nnU-Net 1.7.1, and one after the other
+ * `remove_all_but_largest_component_from_segmentation` of nnU-Net 2.8.1. Rules apply to the image as the ones before
+ * left it.
  *
  * @param image labels, C order; changed in place
  * @param rules null: one for every label above 0
- * @param voxelVolume what one voxel adds to a size; see `voxelVolumeMm3`
  * @returns one outcome per rule
  * @throws NnprepError INVALID_ARGUMENT if a rule names the background, INVALID_VALUES for more than 256 labels,
  * SHAPE_MISMATCH
@@ -72,8 +80,8 @@ export interface ComponentOutcome {
 export function keepLargestComponent(
   image: VoxelArray,
   shape: Shape3,
-  rules: readonly ComponentRule[] | null = null,
-  voxelVolume = 1,
+  rules: readonly ComponentRule[] | null,
+  { connectivity, voxelVolumeMm3: voxelVolume }: ComponentMeasure,
 ): ComponentOutcome[] {
   checkLength("image", image, shape);
   const coding = new LabelCoding(image);
@@ -93,7 +101,7 @@ export function keepLargestComponent(
     if (box === null) return { largestRemoved: null, keptSize: null };
     const mask = markInBox(bytes, shape, box, byteTable(wanted));
     let outcome: ComponentOutcome = { largestRemoved: null, keptSize: null };
-    const kept = keepComponents(mask, boxShape(box), 6, (sizes) => {
+    const kept = keepComponents(mask, boxShape(box), connectivity, (sizes) => {
       const choice = chooseComponents(sizes, rule.minimumSize, voxelVolume);
       outcome = choice.outcome;
       return choice.kept;

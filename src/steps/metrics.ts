@@ -117,25 +117,37 @@ function encode({ prediction, reference, shape }: LabelPair): Encoded {
 /**
  * Counts true and false positives and negatives of any number of regions in one pass over the images.
  *
+ * @param ignore voxels whose reference is this label count nowhere
  * @throws NnprepError SHAPE_MISMATCH, INVALID_VALUES for more than 256 labels
  */
-export function compareLabels(pair: LabelPair, regions: readonly Region[]): LabelComparison {
-  return countRegions(encode(pair), regions, pair.reference.length);
+export function compareLabels(pair: LabelPair, regions: readonly Region[], ignore?: number): LabelComparison {
+  return countRegions(encode(pair), regions, ignore);
 }
 
-function countRegions({ coding, prediction, reference }: Encoded, regions: readonly Region[], voxels: number) {
-  const pairs = countLabelPairs(prediction, reference);
+/** Voxels of each label in prediction and reference. */
+function totalsOf(pairs: Uint32Array): { predicted: Float64Array; referred: Float64Array } {
   const predicted = new Float64Array(BYTE_LABELS);
   const referred = new Float64Array(BYTE_LABELS);
   pairs.forEach((count, index) => {
     (predicted[index >> 8] as number) += count;
     (referred[index & 0xff] as number) += count;
   });
+  return { predicted, referred };
+}
+
+function countRegions({ coding, prediction, reference }: Encoded, regions: readonly Region[], ignore?: number) {
+  const pairs = countLabelPairs(prediction, reference);
+  const all = totalsOf(pairs);
   const present = (totals: Float64Array): number[] =>
     [...totals.keys()]
       .filter((byte) => totals[byte] !== 0)
       .map((byte) => coding.labelOf(byte) as number)
       .sort((a, b) => a - b);
+  const labels = { predictionLabels: present(all.predicted), referenceLabels: present(all.referred) };
+  const ignored = ignore === undefined ? undefined : coding.byteOf(ignore);
+  if (ignored !== undefined) for (let byte = 0; byte < BYTE_LABELS; byte++) pairs[byte * BYTE_LABELS + ignored] = 0;
+  const { predicted, referred } = ignored === undefined ? all : totalsOf(pairs);
+  const voxels = predicted.reduce((sum, count) => sum + count, 0);
   const confusions = regions.map((region): Confusion => {
     const bytes = [...new Set(coding.bytesOf(labelsOf(region)))];
     const total = (totals: Float64Array) => bytes.reduce((sum, byte) => sum + (totals[byte] as number), 0);
@@ -146,7 +158,7 @@ function countRegions({ coding, prediction, reference }: Encoded, regions: reado
     const trueNegatives = voxels - truePositives - falsePositives - falseNegatives;
     return { truePositives, falsePositives, falseNegatives, trueNegatives };
   });
-  return { confusions, predictionLabels: present(predicted), referenceLabels: present(referred) };
+  return { confusions, ...labels };
 }
 
 /** Which distances to measure, and how. */
@@ -171,7 +183,7 @@ export interface LabelEvaluation extends Omit<LabelComparison, "confusions"> {
 export function evaluateLabels(pair: LabelPair, regions: readonly Region[], surface?: SurfaceOptions): LabelEvaluation {
   const encoded = encode(pair);
   const voxels = pair.reference.length;
-  const { confusions, ...labels } = countRegions(encoded, regions, voxels);
+  const { confusions, ...labels } = countRegions(encoded, regions);
   if (surface === undefined) return { metrics: confusions.map(overlapMetrics), ...labels };
   checkTolerance(surface.toleranceMm);
   const boxes = {

@@ -55,7 +55,8 @@ def main():
     cases = []
     for fold in range(FOLDS):
         for i in range(2):
-            identifier = f"case_{fold}{i}"
+            # Names that run against the folds, since nnU-Net averages ensembles fold by fold.
+            identifier = f"case_{FOLDS - fold}{i}"
             reference = np.zeros(SHAPE, np.uint8)
             z, y, x = rng.integers(0, 2), rng.integers(0, 3), rng.integers(0, 3)
             reference[z:z + 4, y:y + 4, x:x + 3] = 1

@@ -1,8 +1,15 @@
 import { beforeAll, expect, test } from "vitest";
 import type { Shape3 } from "../../src/core/volume.js";
 import { init } from "../../src/runtime/instantiate.js";
-import { componentStatistics, keepLargestComponent, labelComponents } from "../../src/steps/components.js";
+import {
+  type ComponentMeasure,
+  componentStatistics,
+  keepLargestComponent,
+  labelComponents,
+} from "../../src/steps/components.js";
 import { countDifferences, decode, type GoldenArray } from "../golden.js";
+
+const FACES: ComponentMeasure = { connectivity: 6, voxelVolumeMm3: 1 };
 
 type Sizes = [number[], number | null][];
 
@@ -35,7 +42,7 @@ test.each(cases.map((c, i) => [i, c.shape.join("x"), JSON.stringify(c.classes), 
         return minimum == null ? { labels } : { labels, minimumSize: minimum };
       }) ?? null;
     for (const image of [decode<Uint8Array>(c.image), Int16Array.from(decode<Uint8Array>(c.image))]) {
-      const outcomes = keepLargestComponent(image, c.shape, rules, c.volume);
+      const outcomes = keepLargestComponent(image, c.shape, rules, { connectivity: 6, voxelVolumeMm3: c.volume });
       expect(countDifferences(image, decode<Uint8Array>(c.result))).toBe(0);
       expect(outcomes.map((o) => o.largestRemoved)).toEqual(c.removed.map(([, size]) => size));
       expect(outcomes.map((o) => o.keptSize)).toEqual(c.kept.map(([, size]) => size));
@@ -44,7 +51,7 @@ test.each(cases.map((c, i) => [i, c.shape.join("x"), JSON.stringify(c.classes), 
 );
 
 test("the background cannot be a rule", () => {
-  expect(() => keepLargestComponent(new Uint8Array(6), [1, 2, 3], [{ labels: [1, 0] }])).toThrow(
+  expect(() => keepLargestComponent(new Uint8Array(6), [1, 2, 3], [{ labels: [1, 0] }], FACES)).toThrow(
     expect.objectContaining({ code: "INVALID_ARGUMENT" }),
   );
 });
@@ -104,13 +111,15 @@ test("statistics agree with the painted components", () => {
 test("labels of any type: below 0, above 255, float", () => {
   const values = [-2, 0, 300, 300, 0, 300, -2, -2];
   for (const image of [Int16Array.from(values), Int32Array.from(values), Float32Array.from(values)]) {
-    keepLargestComponent(image, [1, 1, 8], [{ labels: [300] }, { labels: [-2] }]);
+    keepLargestComponent(image, [1, 1, 8], [{ labels: [300] }, { labels: [-2] }], FACES);
     expect([...image]).toEqual([0, 0, 300, 300, 0, 0, -2, -2]);
   }
   expect(() =>
     keepLargestComponent(
       Float32Array.from({ length: 300 }, (_, i) => i / 2),
       [1, 1, 300],
+      null,
+      FACES,
     ),
   ).toThrow(expect.objectContaining({ code: "INVALID_VALUES" }));
 });

@@ -1,6 +1,7 @@
 import { nanMean } from "../../core/mean.js";
 import type { Shape3, Vec3, VoxelArray } from "../../core/volume.js";
 import {
+  type ComponentMeasure,
   type ComponentOutcome,
   type ComponentRule,
   keepLargestComponent,
@@ -25,6 +26,11 @@ export interface ChainResult {
   readonly keptSizes: readonly (number | null)[];
 }
 
+/** Objects touch by their faces; their sizes are in mm3. */
+function measureOf(spacingMm: Vec3): ComponentMeasure {
+  return { connectivity: 6, voxelVolumeMm3: voxelVolumeMm3(spacingMm) };
+}
+
 /** One case of a cross-validation. */
 export interface PredictedCase {
   readonly prediction: VoxelArray;
@@ -43,10 +49,10 @@ export function scoreChains(
   classes: readonly number[],
   chains: readonly Chain[],
 ): ChainResult[] {
-  const volume = voxelVolumeMm3(spacingMm);
+  const measure = measureOf(spacingMm);
   return chains.map((chain) => {
     const changed = chain.length === 0 ? prediction : prediction.slice();
-    const outcomes = chain.length === 0 ? [] : keepLargestComponent(changed, shape, chain, volume);
+    const outcomes = chain.length === 0 ? [] : keepLargestComponent(changed, shape, chain, measure);
     const { confusions } = compareLabels({ prediction: changed, reference, shape }, classes);
     return { confusions, keptSizes: outcomes.map(({ keptSize }) => keptSize) };
   });
@@ -60,6 +66,8 @@ export interface ChoosePostprocessingOptions {
   readonly diceThreshold?: number | undefined;
   /** Remove only objects smaller than the smallest that was the largest of its class in a case. Default false. */
   readonly advanced?: boolean | undefined;
+  /** Mean Dice by class before anything is removed. Default: as `scoreCases` finds it. */
+  readonly rawDice?: ReadonlyMap<string, number> | undefined;
   /** Folder names to be noted in the document. */
   readonly rawFolder: string;
   readonly finalFolder: string;
@@ -99,7 +107,7 @@ export function applyPostprocessing(
   postprocessing: Postprocessing,
 ): { outcomes: ComponentOutcome[]; changed: boolean } {
   const rules = postprocessingRules(postprocessing);
-  const outcomes = keepLargestComponent(image, shape, rules, voxelVolumeMm3(spacingMm));
+  const outcomes = keepLargestComponent(image, shape, rules, measureOf(spacingMm));
   return { outcomes, changed: outcomes.some(({ largestRemoved }) => largestRemoved !== null) };
 }
 
@@ -119,8 +127,9 @@ export async function choosePostprocessing(
   const { diceThreshold = 0, advanced = false, rawFolder, finalFolder } = options;
   const score = advanced ? scoreAdvanced : scoreAtOnce;
   const together = await score.together(classes, scoreCases);
-  const keepsAll = isBetter(together.raw, together.all, diceThreshold);
-  const source = keepsAll ? together.all : together.raw;
+  const { rawDice: raw = together.raw } = options;
+  const keepsAll = isBetter(raw, together.all, diceThreshold);
+  const source = keepsAll ? together.all : raw;
   const each = classes.length > 1 ? await score.each(classes, scoreCases, keepsAll, together) : undefined;
   const better = classes.filter(
     (c) => (each?.dice.get(`${c}`) ?? Number.NaN) > (source.get(`${c}`) as number) + diceThreshold,
@@ -130,7 +139,7 @@ export async function choosePostprocessing(
     ...better.flatMap((c) => each?.sizes.filter(({ classes: of }) => of === c) ?? []),
   ];
   return {
-    dc_per_class_raw: together.raw,
+    dc_per_class_raw: raw,
     dc_per_class_pp_all: together.all,
     dc_per_class_pp_per_class: each?.dice ?? new Map(),
     for_which_classes: [...(keepsAll ? [classes] : []), ...better],

@@ -1,11 +1,10 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { NdArray } from "../../../core/python.js";
-import { type CaseArrays, type Shape3, type Volume, voxelCount } from "../../../core/volume.js";
-import { type ReadScanOptions, readScanFile } from "../../../io/formats.js";
+import { type CaseArrays, type Shape3, voxelCount } from "../../../core/volume.js";
+
 import { type NpzCompression, readNpzArray, streamFloat32Npz } from "../../../io/npz.js";
 import { formatPickle, parsePickle } from "../../../io/pickle.js";
-import { type ScanReading, scanFileFromBytes } from "../../../io/scan-file.js";
 import { wholeFloatLabels } from "../../../kernels/clean.js";
 import type { Store } from "../../../runner/store.js";
 import { init } from "../../../runtime/instantiate.js";
@@ -16,17 +15,6 @@ import { caseFileNames } from "../layout.js";
 
 /** Key of the one array in nnU-Net's npz files. */
 const ARRAY_KEY = "data";
-
-/** Reads a scan or label; errors name the file. @throws NnprepError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED */
-export async function loadVolume(store: Store, path: string, options: ReadScanOptions = {}): Promise<Volume> {
-  return (await loadScan(store, path, options)).volume;
-}
-
-/** The same with what its user should know about the file. */
-export async function loadScan(store: Store, path: string, options: ReadScanOptions = {}): Promise<ScanReading> {
-  const file = scanFileFromBytes(store.location(path), await store.read(path));
-  return readScanFile(file, async () => undefined, options);
-}
 
 /**
  * Reads `ID.pkl` of a cropped or preprocessed case, written by nnU-Net v1 or by this package.

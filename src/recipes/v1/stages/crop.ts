@@ -15,11 +15,12 @@ import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage } from "../../../runtime/scratch.js";
+import { loadScan, loadVolume } from "../../scan-files.js";
 import { type CroppedCaseResult, type CroppedProperties, cropCase, toFloat32, toLabel } from "../crop/crop-case.js";
 import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../documents/dataset-json.js";
 import { caseFileNames, DATASET_JSON, GROUND_TRUTH_FOLDER, IMAGES_TRAINING, LABELS_TRAINING } from "../layout.js";
 import { estimateMemory, type StoredVoxels } from "../memory.js";
-import { loadCroppedProperties, loadScan, loadVolume, saveCase } from "./case-files.js";
+import { loadCroppedProperties, saveCase } from "./case-files.js";
 import { recordPath, removeVanished, settingsText } from "./case-records.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
 

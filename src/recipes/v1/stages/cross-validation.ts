@@ -2,11 +2,17 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Executor } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
+import type { ComparedStores } from "../../prediction-files.js";
+import {
+  identifierOf,
+  listNifti,
+  missingFile,
+  type PredictionFiles,
+  type UnpairedFile,
+} from "../../prediction-files.js";
 import { parseSummary, summaryClasses } from "../documents/summary.js";
 import type { ApplyStores } from "./postprocess.js";
 import { type DecideOptions, decidePostprocessing, type PostprocessingResult, SUMMARY_JSON } from "./postprocess.js";
-import type { ComparedStores } from "./prediction-files.js";
-import { identifierOf, listNifti, missingFile, type PredictionFiles, type UnpairedFile } from "./prediction-files.js";
 
 /** Folders inside a model's folder, by nnU-Net's names. */
 export const CV_RAW = "cv_niftis_raw";

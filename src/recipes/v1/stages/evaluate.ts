@@ -2,14 +2,14 @@ import { inFile } from "../../../core/errors.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import { evaluateLabels, type Region } from "../../../steps/metrics.js";
-import { type CaseScores, type Summary, type SummaryTexts, sortedScores, summarize } from "../documents/summary.js";
 import {
   type ComparedStores,
   loadPair,
   missingFile,
   type PredictionFiles,
   pairPredictions,
-} from "./prediction-files.js";
+} from "../../prediction-files.js";
+import { type CaseScores, type Summary, type SummaryTexts, sortedScores, summarize } from "../documents/summary.js";
 
 /** Folders of predictions and references, and who does the work. */
 export interface EvaluationTask {

@@ -2,6 +2,8 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Executor, RunOptions } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
+import { missingFile, type PredictionFiles, pairPredictions } from "../../prediction-files.js";
+import { requireAll } from "../../require-all.js";
 import {
   addForegroundMean,
   meanForegroundDice,
@@ -33,12 +35,10 @@ import {
   decidePostprocessing,
   loadPostprocessing,
   POSTPROCESSING_JSON,
-  requireAll,
   SUMMARY_JSON,
   saveSummary,
   summarizeAll,
 } from "./postprocess.js";
-import { missingFile, type PredictionFiles, pairPredictions } from "./prediction-files.js";
 
 /** How folders are reached: by path below the root of the results, or absolute. */
 export interface ResultsAccess {
@@ -223,19 +223,22 @@ async function makeEnsemble(
   const { task } = settings;
   const store = access.store(folder);
   const [first, second] = models.map((model) => modelFolder(model, task, settings)) as [string, string];
-  await mergeFolds(context, [first, second], joinPath(folder, ENSEMBLED_RAW));
+  const merged = await mergeFolds(context, [first, second], joinPath(folder, ENSEMBLED_RAW));
   const reference = settings.reference ?? joinPath(first, GT_NIFTIS);
   const cases = await pairEnsemble(store, access.store(reference));
+  // nnU-Net lists the cases fold by fold for the summary of the ensemble, by name for everything else.
+  const rawCases = merged.flatMap((name) => cases.filter(({ identifier }) => identifier === name));
   const labels = summaryClasses(await loadSummary(access.store(first), CV_RAW));
   const name = folder.slice(folder.lastIndexOf("/") + 1);
   const texts = { name: `${task}__${name}`, task };
   const warnings = await withExecutor(access, decisionFolders(folder, reference), async (executor) => {
     if (settings.disablePostprocessing === true) {
-      const evaluation = await summarizeAll(executor, cases, labels, options, texts);
+      const evaluation = await summarizeAll(executor, rawCases, labels, options, texts);
       await saveSummary(store, ENSEMBLED_RAW, evaluation.summary);
       return evaluation.warnings;
     }
-    const decision = { model: store, executor, cases, labels, rawFolder: ENSEMBLED_RAW, finalFolder: ENSEMBLED_FINAL };
+    const folders = { rawFolder: ENSEMBLED_RAW, finalFolder: ENSEMBLED_FINAL };
+    const decision = { model: store, executor, cases, rawCases, labels, ...folders };
     const result = await decidePostprocessing(decision, { ...options, ...texts });
     await saveSummary(store, ENSEMBLED_FINAL, { ...result.final, experimentName: name });
     return result.warnings;
@@ -246,13 +249,14 @@ async function makeEnsemble(
   return warnings;
 }
 
-/** Averages the probabilities of both models, fold by fold, and exports them. */
+/** Averages the probabilities of both models, fold by fold, and exports them; the cases in this order. */
 async function mergeFolds(
   { access, settings, options }: Context,
   models: readonly [string, string],
   output: string,
-): Promise<void> {
+): Promise<string[]> {
   const { folds = ALL_FOLDS, validationFolder = VALIDATION_RAW } = settings;
+  const merged: string[] = [];
   for (const fold of folds) {
     const members = models.map((model) => joinPath(model, `fold_${fold}`, validationFolder));
     for (const member of members) await requireProbabilities(access.store(member));
@@ -263,7 +267,9 @@ async function mergeFolds(
       ensembleDataset(executor, ensembled, { ...options, export: true }),
     );
     requireAll(outcomes, "ensembled");
+    merged.push(...outcomes.map(({ identifier }) => identifier));
   }
+  return merged;
 }
 
 /** @throws NnprepError FILE_NOT_FOUND if a segmentation has no probabilities beside it */

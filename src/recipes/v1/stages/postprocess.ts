@@ -7,6 +7,15 @@ import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCase
 import type { Store } from "../../../runner/store.js";
 import type { ComponentOutcome } from "../../../steps/components.js";
 import {
+  type ComparedStores,
+  identifierOf,
+  listNifti,
+  loadPair,
+  type PredictionFiles,
+} from "../../prediction-files.js";
+import { requireAll } from "../../require-all.js";
+import { loadVolume } from "../../scan-files.js";
+import {
   formatPostprocessing,
   type Postprocessing,
   type PostprocessingDecision,
@@ -20,9 +29,7 @@ import {
   choosePostprocessing,
   scoreChains,
 } from "../postprocess.js";
-import { loadVolume } from "./case-files.js";
 import { describeUnexpectedLabels, evaluateCases, summarizeOutcomes } from "./evaluate.js";
-import { type ComparedStores, identifierOf, listNifti, loadPair, type PredictionFiles } from "./prediction-files.js";
 
 export const POSTPROCESSING_JSON = "postprocessing.json";
 export const SUMMARY_JSON = "summary.json";
@@ -154,6 +161,8 @@ export interface DecisionTask {
   readonly rawFolder: string;
   readonly finalFolder: string;
   readonly cases: readonly PredictionFiles[];
+  /** The same in the order in which the raw summary averages them, which shows in last bits. Default: `cases`. */
+  readonly rawCases?: readonly PredictionFiles[] | undefined;
   /** Labels of the raw summary; those above 0 are decided on. */
   readonly labels: readonly number[];
 }
@@ -187,14 +196,15 @@ export async function decidePostprocessing(
   task: DecisionTask,
   options: DecideOptions = {},
 ): Promise<PostprocessingResult> {
-  const { model, executor, cases, labels, rawFolder, finalFolder } = task;
+  const { model, executor, cases, rawCases = cases, labels, rawFolder, finalFolder } = task;
   const { name = "", task: taskName = "" } = options;
-  const { summary: raw, warnings } = await summarizeAll(executor, cases, labels, options, { name, task: taskName });
+  const { summary: raw, warnings } = await summarizeAll(executor, rawCases, labels, options, { name, task: taskName });
   await saveSummary(model, rawFolder, raw);
   const classes = summaryClasses(raw);
   const decision = await choosePostprocessing(classes, (chains) => scoreAll(task, classes, chains, options), {
     rawFolder,
     finalFolder,
+    rawDice: new Map(classes.map((c) => [`${c}`, raw.mean.get(`${c}`)?.get("Dice") ?? Number.NaN])),
     advanced: options.advanced,
     diceThreshold: options.diceThreshold,
   });
@@ -260,18 +270,4 @@ function fileName(path: string): string {
 /** Writes summary.json. @throws NnprepError CANNOT_WRITE */
 export async function saveSummary(store: Store, folder: string, summary: Summary): Promise<void> {
   await store.write(joinPath(folder, SUMMARY_JSON), new TextEncoder().encode(formatSummary(summary)));
-}
-
-/** The values of outcomes that must all be there. @throws NnprepError INVALID_DATASET that names those that are not */
-export function requireAll<R>(outcomes: readonly CaseOutcome<R>[], verb: string): R[] {
-  const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome]));
-  if (failed.length > 0) {
-    const list = failed.map(({ identifier, error }) => `${identifier}: ${error.message}`).join("; ");
-    throw new NnprepError(
-      "INVALID_DATASET",
-      `${failed.length} of ${outcomes.length} cases could not be ${verb}, and a decision without them might be another one. ${list}`,
-      { failed: failed.map(({ identifier }) => identifier) },
-    );
-  }
-  return outcomes.map((outcome) => (outcome as { value: R }).value);
 }

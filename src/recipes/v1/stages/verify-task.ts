@@ -3,9 +3,9 @@ import type { ReadScanOptions } from "../../../io/formats.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { type CaseJob, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
+import { loadScan } from "../../scan-files.js";
 import type { Verification } from "../../verify/findings.js";
 import { type CaseFile, type CaseVerification, verifyCase } from "../../verify/verify-case.js";
-import { loadScan } from "./case-files.js";
 import type { StageOptions, Task, TaskStores } from "./task.js";
 import { type VerifyCaseJob, verifyFiles } from "./verify.js";
 

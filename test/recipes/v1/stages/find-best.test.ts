@@ -131,20 +131,22 @@ test("single models, without post-processing", async () => {
 
 test("what an ensemble lacks is named", async () => {
   const folder = results.below(modelFolder("2d", task)).below("fold_1/validation_raw");
-  await folder.remove("case_11.npz");
+  const lost = golden.identifiers.find((_, i) => golden.foldOfCase[i] === 1) as string;
+  await folder.remove(`${lost}.npz`);
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     code: "FILE_NOT_FOUND",
-    message: expect.stringMatching(/case_11\.npz.*--npz/s),
+    message: expect.stringMatching(new RegExp(`${lost}\\.npz.*--npz`, "s")),
   });
-  await folder.remove("case_11.nii.gz");
+  await folder.remove(`${lost}.nii.gz`);
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     code: "INVALID_DATASET",
-    message: expect.stringContaining("1 without a prediction: case_11"),
+    message: expect.stringContaining(`1 without a prediction: ${lost}`),
   });
   await expect(findBestConfiguration(access(), { ...settings, folds: [0, 7], overwrite: true })).rejects.toMatchObject({
     message: expect.stringContaining("fold_7"),
   });
-  await folder.write("case_00.nii.gz", new Uint8Array());
+  const elsewhere = golden.identifiers.find((_, i) => golden.foldOfCase[i] === 0) as string;
+  await folder.write(`${elsewhere}.nii.gz`, new Uint8Array());
   await expect(findBestConfiguration(access(), { ...settings, overwrite: true })).rejects.toMatchObject({
     message: expect.stringContaining("one fold only"),
   });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { readVolume, writeVolume } from "../../../../src/io/formats.js";
-import { loadArrays, loadProperties, loadVolume } from "../../../../src/recipes/v1/stages/case-files.js";
+import { loadVolume } from "../../../../src/recipes/scan-files.js";
+import { loadArrays, loadProperties } from "../../../../src/recipes/v1/stages/case-files.js";
 import { cropDataset } from "../../../../src/recipes/v1/stages/crop.js";
 import type { Task } from "../../../../src/recipes/v1/stages/task.js";
 import { verifyDataset } from "../../../../src/recipes/v1/stages/verify-task.js";

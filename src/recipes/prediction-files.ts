@@ -1,9 +1,9 @@
-import { NnprepError } from "../../../core/errors.js";
-import { differingFields, FIELD_NAMES } from "../../../core/geometry.js";
-import { joinPath } from "../../../core/paths.js";
-import { formatShape, type Geometry, sameShape, type Volume } from "../../../core/volume.js";
-import type { Store } from "../../../runner/store.js";
-import { loadVolume } from "./case-files.js";
+import { NnprepError } from "../core/errors.js";
+import { differingFields, FIELD_NAMES } from "../core/geometry.js";
+import { joinPath } from "../core/paths.js";
+import { formatShape, type Geometry, sameShape, type Volume } from "../core/volume.js";
+import type { Store } from "../runner/store.js";
+import { loadVolume } from "./scan-files.js";
 
 const NIFTI = /\.nii(\.gz)?$/;
 

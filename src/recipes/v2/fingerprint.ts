@@ -1,0 +1,219 @@
+import { boxShape } from "../../core/axes.js";
+import { NnprepError } from "../../core/errors.js";
+import { median } from "../../core/numeric.js";
+import { type Box3, type CaseArrays, checkLength, type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
+import { type DrawnDeviations, measureDeviations, measureDraws } from "../../kernels/draws.js";
+import { boundingBox, nonzeroUnion } from "../../kernels/nonzero.js";
+import {
+  joinDeviations,
+  joinMeasured,
+  type MeasuredPart,
+  type PooledChannel,
+  type PoolRange,
+  type Precision,
+  piecesOf,
+} from "../../steps/pooled-statistics.js";
+import type { Fingerprint, IntensityStatistics, WholeEntries } from "./documents/fingerprint.js";
+
+/** Foreground voxels that nnU-Net draws from the whole dataset, per channel. */
+const DRAWS = 1e8;
+/** Every case starts its own generator with it. */
+const SEED = 1234;
+
+/** What the fingerprint takes from one case. */
+export interface ForegroundCase {
+  /** Axes of the file. */
+  readonly shapeBeforeCrop: Shape3;
+  readonly shapeAfterCrop: Shape3;
+  /** Values of the voxels with a label above 0, by channel, in C order; empty without any. */
+  readonly foreground: readonly Float32Array[];
+}
+
+/**
+ * Crops a case to the box of what is not zero in some channel and takes its foreground: all that the fingerprint asks of
+ * the voxels. Labels outside the box are lost, as in nnU-Net.
+ *
+ * @throws NnprepError INVALID_VALUES for NaN voxels, SHAPE_MISMATCH, INVALID_ARGUMENT without a label.
+ */
+export function takeForeground(arrays: CaseArrays): ForegroundCase {
+  const { channels, label, shape } = arrays;
+  if (label === null) throw new NnprepError("INVALID_ARGUMENT", "a case without label has no foreground to measure");
+  checkLength("label", label, shape);
+  channels.forEach((channel, c) => {
+    checkLength(`channel ${c}`, channel, shape);
+    for (let i = 0; i < channel.length; i++) {
+      if (!Number.isNaN(channel[i])) continue;
+      throw new NnprepError(
+        "INVALID_VALUES",
+        `channel ${c} has NaN voxels, the first at index ${i}; a fingerprint cannot be taken of them. Mend the file`,
+        { channel: c, index: i },
+      );
+    }
+  });
+  // An image of nothing but zeros keeps its whole grid. Holes of the mask lie inside its box and do not matter here.
+  const box: Box3 = boundingBox(nonzeroUnion(channels, shape), shape) ?? [
+    [0, shape[0]],
+    [0, shape[1]],
+    [0, shape[2]],
+  ];
+  let count = 0;
+  eachRow(box, shape, (start, end) => {
+    for (let i = start; i < end; i++) if ((label[i] as number) > 0) count++;
+  });
+  const foreground = channels.map((channel) => {
+    const values = new Float32Array(count);
+    let out = 0;
+    eachRow(box, shape, (start, end) => {
+      for (let i = start; i < end; i++) if ((label[i] as number) > 0) values[out++] = channel[i] as number;
+    });
+    return values;
+  });
+  return { shapeBeforeCrop: shape, shapeAfterCrop: boxShape(box), foreground };
+}
+
+/** Calls `visit` with first and last index, exclusive, of every row of the box, in C order. */
+function eachRow(box: Box3, shape: Shape3, visit: (start: number, end: number) => void): void {
+  for (let i = box[0][0]; i < box[0][1]; i++) {
+    for (let j = box[1][0]; j < box[1][1]; j++) {
+      const row = (i * shape[1] + j) * shape[2];
+      visit(row + box[2][0], row + box[2][1]);
+    }
+  }
+}
+
+/**
+ * How the draws of a dataset are pooled: each case with foreground gives as many as any other, in the order of the
+ * dataset. As soon as one case has none, NumPy joins them as float64.
+ */
+export interface SamplePlan {
+  readonly precision: Precision;
+  /** Per case, where its draws stand in the pool; undefined for cases without foreground. */
+  readonly ranges: readonly (PoolRange | undefined)[];
+  readonly total: number;
+}
+
+/**
+ * @param hasForeground per case, in the order of the dataset.
+ * @param draws over all cases, per channel; nnU-Net's own number is the default.
+ * @throws NnprepError INVALID_DATASET if no case has foreground.
+ */
+export function planSamples(hasForeground: readonly boolean[], draws: number = DRAWS): SamplePlan {
+  const samples = Math.floor(draws / hasForeground.length);
+  let end = 0;
+  const ranges = hasForeground.map((has) => {
+    if (!has) return undefined;
+    const start = end;
+    end += samples;
+    return { start, end };
+  });
+  if (end === 0) {
+    throw new NnprepError(
+      "INVALID_DATASET",
+      `none of ${hasForeground.length} cases has a voxel with a label above 0 where its image is not 0; there is ` +
+        "nothing to take intensities from. Check the labels",
+      { cases: hasForeground.length },
+    );
+  }
+  return { precision: hasForeground.includes(false) ? "float64" : "float32", ranges, total: end };
+}
+
+/** First reading of one case: by channel. Small, so that all cases' results can be held. */
+export function measureForeground(
+  foreground: readonly Float32Array[],
+  plan: SamplePlan,
+  caseIndex: number,
+): MeasuredPart[] {
+  const range = rangeOf(plan, caseIndex);
+  const options = { seed: SEED, pieces: piecesOf(plan.total, range), precision: plan.precision };
+  return measureDraws(foreground, options).map((drawn) => ({ ...drawn, range }));
+}
+
+/** Second reading of one case, which makes the same draws again: by channel. */
+export function measureForegroundAgain(
+  foreground: readonly Float32Array[],
+  plan: SamplePlan,
+  caseIndex: number,
+  pooled: readonly PooledChannel[],
+): DrawnDeviations[] {
+  const pieces = piecesOf(plan.total, rangeOf(plan, caseIndex));
+  return measureDeviations(foreground, pooled, { seed: SEED, pieces, precision: plan.precision });
+}
+
+function rangeOf(plan: SamplePlan, caseIndex: number): PoolRange {
+  const range = plan.ranges[caseIndex];
+  if (range !== undefined) return range;
+  throw new NnprepError("INVALID_ARGUMENT", `case ${caseIndex} has no foreground to draw from`, { case: caseIndex });
+}
+
+function byChannel<T>(cases: readonly (readonly T[])[]): T[][] {
+  return (cases[0] ?? []).map((_, channel) => cases.map((parts) => parts[channel] as T));
+}
+
+/** Joins the first readings of all cases with foreground, in the order of the dataset: by channel. */
+export function poolForeground(cases: readonly (readonly MeasuredPart[])[], plan: SamplePlan): PooledChannel[] {
+  return byChannel(cases).map((parts) => joinMeasured(parts, plan.precision));
+}
+
+/** Joins both readings of all cases with foreground, in the order of the dataset: statistics by channel. */
+export function poolForegroundAgain(
+  pooled: readonly PooledChannel[],
+  measured: readonly (readonly MeasuredPart[])[],
+  again: readonly (readonly DrawnDeviations[])[],
+): IntensityStatistics[] {
+  const [first, second] = [byChannel(measured), byChannel(again)];
+  return pooled.map((channel, c) => {
+    const parts = (second[c] ?? []).map((part, i) => ({ ...part, measured: first[c]?.[i] as MeasuredPart }));
+    return joinDeviations(channel, parts);
+  });
+}
+
+/** What a case tells besides its intensities. */
+export interface CaseGrid {
+  readonly shapeBeforeCrop: Shape3;
+  readonly shapeAfterCrop: Shape3;
+  /** mm, axes of the file. */
+  readonly spacingMm: Vec3;
+  readonly wholeSpacing?: WholeEntries | undefined;
+}
+
+/** The fingerprint of a dataset: cases in its order. */
+export function makeFingerprint(cases: readonly CaseGrid[], intensities: readonly IntensityStatistics[]): Fingerprint {
+  return {
+    spacings: cases.map((c) => c.spacingMm),
+    wholeSpacings: cases.map((c) => c.wholeSpacing),
+    shapesAfterCrop: cases.map((c) => c.shapeAfterCrop),
+    intensities,
+    medianRelativeSizeAfterCropping: median(
+      cases.map((c) => voxelCount(c.shapeAfterCrop) / voxelCount(c.shapeBeforeCrop)),
+    ),
+  };
+}
+
+/** Reads a case's foreground; called twice per case with foreground. */
+export type ReadForeground = (caseIndex: number) => readonly Float32Array[] | Promise<readonly Float32Array[]>;
+
+/**
+ * Intensity statistics of a dataset, case by case in this thread: `DatasetFingerprintExtractor` of nnU-Net 2.8.1, equal
+ * in every bit. Workers do the same with `measureForeground` and `measureForegroundAgain` as their jobs.
+ */
+export async function measureIntensities(
+  plan: SamplePlan,
+  read: ReadForeground,
+  onCase?: (done: number, of: number) => void,
+): Promise<IntensityStatistics[]> {
+  const cases = plan.ranges.flatMap((range, i) => (range === undefined ? [] : [i]));
+  let done = 0;
+  const report = () => onCase?.(++done, 2 * cases.length);
+  const measured: MeasuredPart[][] = [];
+  for (const i of cases) {
+    measured.push(measureForeground(await read(i), plan, i));
+    report();
+  }
+  const pooled = poolForeground(measured, plan);
+  const again: DrawnDeviations[][] = [];
+  for (const i of cases) {
+    again.push(measureForegroundAgain(await read(i), plan, i, pooled));
+    report();
+  }
+  return poolForegroundAgain(pooled, measured, again);
+}

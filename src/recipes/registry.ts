@@ -4,6 +4,7 @@ import type { NamedJob } from "../runner/jobs.js";
 /** The generations of nnU-Net; each is loaded when it is first asked for. */
 const RECIPES = {
   v1: () => import("./v1/stages/jobs.js"),
+  v2: () => import("./v2/stages/jobs.js"),
 } as const;
 
 export type Generation = keyof typeof RECIPES;

@@ -1,6 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import type { JobNote } from "../runtime/worker-messages.js";
 import type { Job } from "./jobs.js";
+import type { Part } from "./parts.js";
 
 /** Resident bytes of a worker at rest: the engine and the program. */
 export const PROGRAM_BYTES = 64 << 20;
@@ -66,6 +67,8 @@ export interface RunOptions {
   readonly memoryBudgetBytes?: number | undefined;
   /** Bytes that there are at all: a case that needs more fails without being tried. Default: no limit. */
   readonly memoryAvailableBytes?: number | undefined;
+  /** Only the cases of this part are worked on, where a stage goes over cases. Default all. */
+  readonly part?: Part | undefined;
 }
 
 /**

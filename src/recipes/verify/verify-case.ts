@@ -1,10 +1,11 @@
 import type { NnprepError } from "../../core/errors.js";
 import { axisCodesOf, differingFields, FIELD_NAMES, NUMPY_CLOSENESS } from "../../core/geometry.js";
-import { sameShape, type Volume, type VoxelArray, voxelCount } from "../../core/volume.js";
+import { sameShape, type Volume, voxelCount } from "../../core/volume.js";
 import { doubtfulWarnings } from "../../io/formats.js";
 import { nonFiniteWarnings } from "../../io/nifti-voxels.js";
-import type { NonFiniteCounts, ScanReading } from "../../io/scan-file.js";
+import type { ScanReading } from "../../io/scan-file.js";
 import type { Finding } from "./findings.js";
+import { type CheckedVoxels, checkLabelValues, findSpecialValues, isZero } from "./voxel-checks.js";
 
 /** A file of a case, read or not. `file` is its path inside the task's folder. */
 export type CaseFile =
@@ -21,7 +22,6 @@ export interface CaseVerification {
 }
 
 const TOLERANCE = "1e-8 + 1e-5 x |expected|";
-const LISTED_VALUES = 10;
 
 /**
  * Checks the voxels and the geometry of one case: the per-case part of nnU-Net 1.7.1 `verify_dataset_integrity`, plus
@@ -46,7 +46,8 @@ export function verifyCase(
   const reference = readLabel ?? read[0];
   findings.push(...(readLabel === undefined ? read : [...read, readLabel]).flatMap(doubts));
   for (const image of read) if (reference !== undefined) findings.push(...compareGeometry(image, reference));
-  for (const file of readLabel === undefined ? read : [...read, readLabel]) findings.push(...findSpecialValues(file));
+  for (const file of readLabel === undefined ? read : [...read, readLabel])
+    findings.push(...findSpecialValues(voxelsOf(file)));
   if (read.length === channels && read.length > 0 && read.every(({ volume }) => isZero(volume.data))) {
     findings.push({
       severity: "error",
@@ -57,9 +58,13 @@ export function verifyCase(
       action: "replace the image or take the case out of dataset.json: cropping would leave nothing",
     });
   }
-  if (readLabel !== undefined) findings.push(...checkLabelValues(readLabel, expectedLabels));
+  if (readLabel !== undefined) findings.push(...checkLabelValues(voxelsOf(readLabel), expectedLabels));
   const axisCodes = read.map(({ file, volume }) => ({ file, codes: axisCodesOf(volume.geometry.direction) }));
   return { findings, axisCodes };
+}
+
+function voxelsOf({ file, volume, nonFinite }: ReadFile): CheckedVoxels {
+  return { file, data: volume.data, ...(nonFinite === undefined ? {} : { nonFinite }) };
 }
 
 /** What the reader found unusual, but for voxels that are not finite: they are a finding of their own. */
@@ -126,120 +131,5 @@ function compareGeometry(image: ReadFile, reference: ReadFile): Finding[] {
   }
   const sizes = [image.volume.shape, reference.volume.shape] as const;
   if (!sameShape(...sizes)) add("size", ...sizes);
-  return findings;
-}
-
-function isFloat(data: VoxelArray): boolean {
-  return data instanceof Float32Array || data instanceof Float64Array;
-}
-
-function countNonFinite(data: VoxelArray): NonFiniteCounts {
-  let nan = 0;
-  let infinite = 0;
-  const n = isFloat(data) ? data.length : 0;
-  for (let i = 0; i < n; i++) {
-    const x = data[i]!;
-    // True for NaN and the infinities only.
-    if (x - x !== 0) {
-      if (Number.isNaN(x)) nan++;
-      else infinite++;
-    }
-  }
-  return { nan, infinite };
-}
-
-/** Voxels that are not finite: an error where they reach nnU-Net, a warning where the reader makes them 0. */
-function findSpecialValues({ file, volume, nonFinite }: ReadFile): Finding[] {
-  const findings: Finding[] = [];
-  const of = `of ${voxelCount(volume.shape)} voxels`;
-  const add = (counts: NonFiniteCounts | undefined, severity: Finding["severity"], how: string, action: string) => {
-    for (const [kind, count, name] of [
-      ["nan-voxels", counts?.nan ?? 0, "NaN"],
-      ["infinite-voxels", counts?.infinite ?? 0, "an infinite value"],
-    ] as const) {
-      if (count === 0) continue;
-      const found = `${name} in ${count} ${of}${how}`;
-      findings.push({ severity, kind, file, found, expected: "finite numbers", action });
-    }
-  };
-  add(
-    countNonFinite(volume.data),
-    "error",
-    "",
-    "replace these voxels, for example by the background's value: they spread over the image in resampling",
-  );
-  add(
-    nonFinite,
-    "warning",
-    "; they are read as 0",
-    "check that 0 is right there: ITK, and so nnU-Net, reads such voxels of NIfTI files as 0",
-  );
-  return findings;
-}
-
-function isZero(data: VoxelArray): boolean {
-  const n = data.length;
-  for (let i = 0; i < n; i++) if (data[i] !== 0) return false;
-  return true;
-}
-
-/** Voxels per value. Labels come in runs, so the map is asked once per run. */
-function countValues(data: VoxelArray): Map<number, number> {
-  const counts = new Map<number, number>();
-  const n = data.length;
-  for (let start = 0; start < n; ) {
-    const value = data[start]!;
-    let end = start + 1;
-    while (end < n && data[end] === value) end++;
-    counts.set(value, (counts.get(value) ?? 0) + end - start);
-    start = end;
-  }
-  return counts;
-}
-
-function listValues(values: readonly (readonly [number, number])[]): string {
-  const listed = values
-    .slice(0, LISTED_VALUES)
-    .map(([value, count]) => `${value} (${count} voxel${count === 1 ? "" : "s"})`);
-  const rest = values.length - listed.length;
-  return listed.join(", ") + (rest > 0 ? ` and ${rest} more values` : "");
-}
-
-function checkLabelValues({ file, volume }: ReadFile, expected: readonly number[]): Finding[] {
-  const counts = [...countValues(volume.data)].filter(([value]) => Number.isFinite(value)).sort(([a], [b]) => a - b);
-  const findings: Finding[] = [];
-  const declared = `the labels of dataset.json: ${expected.join(", ")}`;
-  const broken = counts.filter(([value]) => !Number.isInteger(value));
-  if (broken.length > 0) {
-    findings.push({
-      severity: "error",
-      kind: "non-integer-label",
-      file,
-      found: listValues(broken),
-      expected: declared,
-      action: "store labels as whole numbers: resample with nearest neighbour and check scl_slope and scl_inter",
-    });
-  }
-  const unexpected = counts.filter(([value]) => Number.isInteger(value) && !expected.includes(value));
-  if (unexpected.length > 0) {
-    findings.push({
-      severity: "error",
-      kind: "unexpected-label",
-      file,
-      found: listValues(unexpected),
-      expected: declared,
-      action: "correct the voxels, or add the values to labels in dataset.json",
-    });
-  }
-  if (!counts.some(([value]) => value > 0)) {
-    findings.push({
-      severity: "warning",
-      kind: "empty-label",
-      file,
-      found: "no voxel above 0",
-      expected: "some foreground",
-      action: "check that this case really shows nothing to segment",
-    });
-  }
   return findings;
 }

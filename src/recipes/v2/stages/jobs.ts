@@ -1,0 +1,7 @@
+import type { NamedJob } from "../../../runner/jobs.js";
+import { measureAgainJob, measureJob, takeForegroundJob } from "./fingerprint.js";
+import { preprocessJob } from "./preprocess.js";
+import { verifyJob } from "./verify.js";
+
+/** Every job of this generation, for worker processes, which know a job by its name only. */
+export const jobs: readonly NamedJob[] = [verifyJob, takeForegroundJob, measureJob, measureAgainJob, preprocessJob];

@@ -12,9 +12,13 @@ interface PairwiseExports {
  * float32 sums in NumPy's pairwise order, the mean rounded to float32 before deviations are taken from it. NumPy up to
  * 2.2 sums in chunks of 8192 and is less accurate. Both are NaN without values.
  *
- * @param run see `pairwiseRun`; the deviations that the standard deviation sums always lie in one run
+ * @param order which values are summed at once, see `viewOrder`; the deviations that the standard deviation sums always
+ * are
  */
-export function meanAndStdFloat32(values: Float32Array, run: number = values.length): { mean: number; std: number } {
+export function meanAndStdFloat32(
+  values: Float32Array,
+  order: SummationOrder = { run: values.length, group: values.length },
+): { mean: number; std: number } {
   const { exports, window } = kernels<PairwiseExports>();
   const [tile] = window.reserve(4 * TILE);
   const view = window.f32(tile, TILE);
@@ -28,22 +32,34 @@ export function meanAndStdFloat32(values: Float32Array, run: number = values.len
     return mean === null ? exports.pairwiseSum(tile, count) : exports.pairwiseSquares(tile, count, mean);
   };
   const count = values.length;
-  let total = sum(0, Math.min(run, count), null);
-  for (let at = run; at < count; at += run) total = Math.fround(total + sum(at, Math.min(run, count - at), null));
+  let total = sum(0, Math.min(order.run, count), null);
+  for (let at = order.run, end = order.group; at < count; ) {
+    const part = Math.min(order.run, end - at, count - at);
+    if (part > 0) total = Math.fround(total + sum(at, part, null));
+    at += part;
+    if (at >= end) end += order.group;
+  }
   const mean = Math.fround(total / count);
   const variance = Math.fround(sum(0, count, mean) / count);
   return { mean, std: Math.fround(Math.sqrt(variance)) };
+}
+
+/** Values that NumPy sums pairwise before it adds the next ones: `run` of them, and what is left of each `group`. */
+export interface SummationOrder {
+  readonly run: number;
+  readonly group: number;
 }
 
 /** Values that NumPy's iterator hands to a sum at once, where the memory does not lie in one piece. */
 const ITERATOR_BUFFER = 8192;
 
 /**
- * How many values NumPy 2.3 and later sum pairwise before they add the next ones, for an array of `shape` that was cut
- * out of a C-contiguous one of shape `whole`: all of them if nothing between them was cut out; else as many whole rows,
- * or groups of rows, as its iterator's buffer holds; or what lies in one piece if that is more.
+ * How NumPy 2.3 and later sum an array of `shape` that was cut out of a C-contiguous one of shape `whole`: all at once if
+ * nothing between its values was cut out. Else the fastest axes that fit its iterator's buffer go in whole, and of the
+ * next one as many as fit; the last run of that axis is what is left of it. What lies in one piece and is more than the
+ * buffer holds is one run.
  */
-export function pairwiseRun(shape: Shape3, whole: Shape3): number {
+export function viewOrder(shape: Shape3, whole: Shape3): SummationOrder {
   // Lengths of axes, the fastest first, those that continue each other's steps joined.
   const joined: number[] = [];
   let step = 1;
@@ -58,11 +74,11 @@ export function pairwiseRun(shape: Shape3, whole: Shape3): number {
     step *= whole[axis] as number;
   }
   const [inner = 1] = joined;
-  if (inner > ITERATOR_BUFFER || joined.length <= 1) return inner;
+  if (inner > ITERATOR_BUFFER || joined.length <= 1) return { run: inner, group: inner };
   let rows = 1;
-  for (const length of joined) {
-    if (rows * length > ITERATOR_BUFFER) break;
-    rows *= length;
+  let axis = 0;
+  for (; axis < joined.length && rows * (joined[axis] as number) <= ITERATOR_BUFFER; axis++) {
+    rows *= joined[axis] as number;
   }
-  return rows * Math.floor(ITERATOR_BUFFER / rows);
+  return { run: rows * Math.floor(ITERATOR_BUFFER / rows), group: rows * (joined[axis] ?? 1) };
 }

@@ -1,7 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import { meanAndStd, minAndMax, type Selection, voxelsWhere } from "../kernels/moments.js";
 import { clipAndScale } from "../kernels/normalize.js";
-import { meanAndStdFloat32 } from "../kernels/pairwise.js";
+import { meanAndStdFloat32, type SummationOrder } from "../kernels/pairwise.js";
 import { withScratch } from "../runtime/scratch.js";
 
 export interface Bounds {
@@ -40,8 +40,8 @@ export interface NormalizeOptions {
   readonly destination?: Float32Array | undefined;
   /** How mean and standard deviation are computed. */
   readonly summation?: Summation | undefined;
-  /** Values that NumPy sums at once when all voxels count, see `pairwiseRun`. Default: all. */
-  readonly run?: number | undefined;
+  /** How NumPy sums when all voxels count, see `viewOrder`. Default: all at once. */
+  readonly order?: SummationOrder | undefined;
 }
 
 /**
@@ -57,7 +57,7 @@ export function normalizeChannel(
   channel: Float32Array,
   label: Int16Array | null,
   { scaling, outside }: ChannelNormalization,
-  { destination = new Float32Array(channel.length), summation = "reference", run }: NormalizeOptions = {},
+  { destination = new Float32Array(channel.length), summation = "reference", order }: NormalizeOptions = {},
 ): Float32Array {
   if (scaling.kind === "none") {
     if (destination !== channel) destination.set(channel);
@@ -70,7 +70,7 @@ export function normalizeChannel(
       "a channel is to be normalised inside the mask, but the case has no label to take the mask from; crop it first",
     );
   }
-  const { clip, subtract, divide } = numbersOf(channel, label, scaling, summation, run);
+  const { clip, subtract, divide } = numbersOf(channel, label, scaling, summation, order);
   const numbers = { ...clip, mean: subtract, sd: divide };
   return outside === "scaled"
     ? clipAndScale(channel, numbers, null, destination)
@@ -82,7 +82,7 @@ function numbersOf(
   label: Int16Array | null,
   scaling: Exclude<ChannelScaling, { kind: "none" }>,
   summation: Summation,
-  run: number | undefined,
+  order: SummationOrder | undefined,
 ): { clip?: Bounds; subtract: number; divide: number } {
   if (scaling.kind === "range") {
     const { min, max } = minAndMax(channel);
@@ -92,7 +92,7 @@ function numbersOf(
   const clipping = clip === undefined ? {} : { clip };
   if (scaling.kind === "fixed") return { ...clipping, subtract: scaling.subtract, divide: scaling.divide };
   const selection = selectionOf(scaling.counting, label, clip);
-  const { mean, std } = momentsOf(channel, selection, summation, run);
+  const { mean, std } = momentsOf(channel, selection, summation, order);
   return { ...clipping, subtract: mean, divide: scaling.divisor(Math.fround(std)) };
 }
 
@@ -109,10 +109,10 @@ function momentsOf(
   channel: Float32Array,
   selection: Selection | undefined,
   summation: Summation,
-  run: number | undefined,
+  order: SummationOrder | undefined,
 ): { mean: number; std: number } {
   if (summation === "float64") return meanAndStd(channel, selection);
-  if (selection === undefined) return meanAndStdFloat32(channel, run);
+  if (selection === undefined) return meanAndStdFloat32(channel, order);
   return withScratch(Math.ceil(channel.length / 2), ({ buffer, byteOffset }) =>
     meanAndStdFloat32(voxelsWhere(channel, selection, new Float32Array(buffer, byteOffset, channel.length))),
   );

@@ -4,9 +4,9 @@ import { type Axes3, type Shape3, sameShape, voxelCount } from "../core/volume.j
 
 /*
  * What `resample_torch_fornnunet` of nnU-Net v2 does on a CPU: `torch.nn.functional.interpolate` without aligned corners,
- * linear in all axes, or in plane with the nearest slice along a separate axis. PyTorch's own rounding depends on the
- * processor; values here differ from it by less than 1e-6 of the largest, labels only where two shares are as good as
- * equal.
+ * linear in all axes, or in plane with the nearest slice along a separate axis. Operations are rounded as by PyTorch 2.15
+ * on x86-64; where another build fuses products and sums, values may differ by 1e-6 of the largest, and labels where two
+ * shares are as good as equal.
  */
 
 interface Taps {
@@ -16,14 +16,14 @@ interface Taps {
   readonly upper: Float32Array;
 }
 
-/** Torch computes positions in float32, with one rounding for product and difference. */
+/** Torch computes positions in float32, each operation rounded. */
 function tapsOf(n: number, m: number): Taps {
   const scale = Math.fround(n / m);
   const low = new Int32Array(m);
   const high = new Int32Array(m);
   const upper = new Float32Array(m);
   for (let k = 0; k < m; k++) {
-    const position = Math.max(0, Math.fround(scale * (k + 0.5) - 0.5));
+    const position = Math.max(0, Math.fround(Math.fround(scale * (k + 0.5)) - 0.5));
     const floor = Math.min(Math.floor(position), n - 1);
     low[k] = floor;
     high[k] = Math.min(floor + 1, n - 1);
@@ -68,44 +68,31 @@ function separately<T extends Float32Array | Int16Array>(
   return transpose(result, to, inverseAxes(forward));
 }
 
-function resizeLinearFloat32(data: Float32Array, shape: Shape3, newShape: Shape3): Float32Array {
-  if (sameShape(shape, newShape)) return data;
-  const [taps0, taps1, taps2] = [0, 1, 2].map((a) => tapsOf(shape[a] as number, newShape[a] as number)) as [
-    Taps,
-    Taps,
-    Taps,
-  ];
-  const [, n1, n2] = shape;
-  const [m0, m1, m2] = newShape;
-  const result = new Float32Array(voxelCount(newShape));
-  const row = new Float64Array(n2);
+/** One axis of an array of `outer` x `n` x `inner` values; each operation is rounded to float32. */
+function resizeAxis(data: Float32Array, outer: number, n: number, inner: number, m: number): Float32Array {
+  if (n === m) return data;
+  const { low, high, upper } = tapsOf(n, m);
+  const result = new Float32Array(outer * m * inner);
   let out = 0;
-  for (let k0 = 0; k0 < m0; k0++) {
-    const w0 = taps0.upper[k0] as number;
-    for (let k1 = 0; k1 < m1; k1++) {
-      const w1 = taps1.upper[k1] as number;
-      const [wa, wb, wc, wd] = [(1 - w0) * (1 - w1), (1 - w0) * w1, w0 * (1 - w1), w0 * w1];
-      const a = ((taps0.low[k0] as number) * n1 + (taps1.low[k1] as number)) * n2;
-      const b = ((taps0.low[k0] as number) * n1 + (taps1.high[k1] as number)) * n2;
-      const c = ((taps0.high[k0] as number) * n1 + (taps1.low[k1] as number)) * n2;
-      const d = ((taps0.high[k0] as number) * n1 + (taps1.high[k1] as number)) * n2;
-      for (let i = 0; i < n2; i++) {
-        row[i] =
-          wa * (data[a + i] as number) +
-          wb * (data[b + i] as number) +
-          wc * (data[c + i] as number) +
-          wd * (data[d + i] as number);
-      }
-      for (let k2 = 0; k2 < m2; k2++) {
-        const low = row[taps2.low[k2] as number] as number;
-        const high = row[taps2.high[k2] as number] as number;
-        const w = taps2.upper[k2] as number;
-        // A weight of 0 must not bring in what is not finite.
-        result[out++] = w === 0 ? low : low * (1 - w) + high * w;
+  for (let o = 0; o < outer; o++) {
+    for (let k = 0; k < m; k++) {
+      const w1 = upper[k] as number;
+      const w0 = Math.fround(1 - w1);
+      let a = (o * n + (low[k] as number)) * inner;
+      let b = (o * n + (high[k] as number)) * inner;
+      for (let i = 0; i < inner; i++, out++, a++, b++) {
+        result[out] = Math.fround((data[a] as number) * w0) + Math.fround((data[b] as number) * w1);
       }
     }
   }
   return result;
+}
+
+/** Torch goes from the last axis to the first. */
+function resizeLinearFloat32(data: Float32Array, [n0, n1, n2]: Shape3, [m0, m1, m2]: Shape3): Float32Array {
+  const rows = resizeAxis(data, n0 * n1, n2, 1, m2);
+  const planes = resizeAxis(rows, n0, n1, m2, m1);
+  return resizeAxis(planes, 1, n0, m1 * m2, m0);
 }
 
 /** A channel resampled linearly. @param axis from `separateAxis` */

@@ -2,7 +2,7 @@ import { permute, transpose } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { type CaseArrays, checkLength, formatShape, type Shape3, voxelCount } from "../../core/volume.js";
 import type { LabelRule } from "../../kernels/linear-labels.js";
-import { pairwiseRun } from "../../kernels/pairwise.js";
+import { viewOrder } from "../../kernels/pairwise.js";
 import { collectGarbage } from "../../runtime/scratch.js";
 import { sampleClassLocations } from "../../steps/class-locations.js";
 import { type CroppedCase, cropToNonzero } from "../../steps/crop.js";
@@ -112,7 +112,7 @@ export async function preprocessCase(
   );
   const turnedLabel = given || masks.includes(true) ? transpose(cropped.label, cropped.shape, axes) : null;
   const resampler = chooseResampler(options.precision, options.resampler);
-  const run = pairwiseRun(cropped.shape, arrays.shape);
+  const order = viewOrder(cropped.shape, arrays.shape);
   const channels: Float32Array[] = [];
   for (const [c, channel] of cropped.channels.entries()) {
     const name = cropped.channels.length === 1 ? "the image" : `channel ${c}`;
@@ -126,7 +126,7 @@ export async function preprocessCase(
       const owned = options.inPlace === true || before !== arrays.channels[c];
       const normalized = normalizeChannel(before, masked ? turnedLabel : null, rule, {
         destination: owned ? before : new Float32Array(before.length),
-        run,
+        order,
       });
       const turned = masked ? normalized : transpose(normalized, cropped.shape, axes);
       return resampleData(turned, grids, configuration, resampler);

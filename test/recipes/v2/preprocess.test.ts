@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { boxShape, crop } from "../../../src/core/axes.js";
 import type { Box3, CaseArrays, Shape3, Vec3 } from "../../../src/core/volume.js";
-import { meanAndStdFloat32, pairwiseRun } from "../../../src/kernels/pairwise.js";
+import { meanAndStdFloat32, viewOrder } from "../../../src/kernels/pairwise.js";
 import type { CaseProgress } from "../../../src/recipes/case-steps.js";
 import type { Region } from "../../../src/recipes/v2/documents/labels.js";
 import { type PreprocessSettings, preprocessCase } from "../../../src/recipes/v2/preprocess.js";
@@ -83,7 +83,7 @@ function largest(values: Float32Array): number {
 test.each(views.map((view) => [JSON.stringify(view.box), view] as const))("NumPy's sums of the view %s", (_, view) => {
   const { whole, box, mean, std } = view;
   const data = Float32Array.from({ length: whole[0] * whole[1] * whole[2] }, (_, i) => ((i * 7919) % 10007) / 7 + 300);
-  const found = meanAndStdFloat32(crop(data, whole, box), pairwiseRun(boxShape(box), whole));
+  const found = meanAndStdFloat32(crop(data, whole, box), viewOrder(boxShape(box), whole));
   expect(found).toEqual({ mean, std });
 });
 

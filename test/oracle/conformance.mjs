@@ -1,10 +1,13 @@
-// npm run conformance [-- SCANS [--python PYTHON] [--folder FOLDER] [--task PART]]
+// npm run conformance [-- SCANS [--python PYTHON] [--python2 PYTHON] [--folder FOLDER] [--task PART]]
 //
-// Builds raw tasks out of real scans, lets nnU-Net 1.7.1 and nnprep prepare them, and compares every file they write.
+// Builds raw tasks out of real scans, lets nnU-Net 1.7.1 and nnprep prepare them, and compares every file they write; the
+// same with datasets of v2 and nnU-Net 2.8.1 (alone: --v2). v1 runs beside batchgenerators 0.25.1, v2 beside 0.25.5: their
+// rules for labels differ.
 // A second table compares what is read and written with SimpleITK and nibabel (alone: --formats).
 // A third takes the scans' labels to the network's grid and back with both (alone: --round-trips).
 // SCANS is a folder with the real cases (default ../shared/cases; they are no part of this repository). Needs Python
-// 3.11 or newer: without --python a virtual environment with test/oracle/requirements.txt is made once, in .cache/oracle.
+// 3.11 or newer: without --python and --python2 virtual environments with test/oracle/requirements.txt and
+// v2_requirements.txt are made once, in .cache/oracle and .cache/oracle2.
 // The reference's results are kept in FOLDER (default .cache/conformance); delete it to run the reference again.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
@@ -16,6 +19,8 @@ const { values: options, positionals } = parseArgs({
   options: {
     python: { type: "string" },
     folder: { type: "string" },
+    python2: { type: "string" },
+    v2: { type: "boolean" },
     "round-trips": { type: "boolean" },
     formats: { type: "boolean" },
     task: { type: "string", multiple: true },
@@ -33,17 +38,41 @@ function run(command, args, env = {}, stdio = "inherit") {
   }
 }
 
-function pythonWithReference() {
-  if (options.python !== undefined) return options.python;
-  const home = resolve(".cache/oracle");
+function pythonWithReference(given, name, requirements) {
+  if (given !== undefined) return given;
+  const home = resolve(".cache", name);
   const python = join(home, "bin", "python");
   if (!existsSync(python)) {
-    console.log(`making a Python environment with nnU-Net 1.7.1 in ${home} (about 5 GB, minutes)`);
+    console.log(`making a Python environment with ${requirements} in ${home} (about 5 GB, minutes)`);
     run("python3", ["-m", "venv", home]);
-    run(python, ["-m", "pip", "install", "--quiet", "--no-deps", "-r", join(oracle, "requirements.txt")]);
+    run(python, ["-m", "pip", "install", "--quiet", "--no-deps", "-r", join(oracle, requirements)]);
     run(python, ["-m", "pip", "install", "--quiet", "torch==2.15.0"]);
   }
   return python;
+}
+
+/** Datasets of v2: verified, measured, planned and preprocessed by both; once more with plans that normalise nothing. */
+function secondGeneration() {
+  const python = pythonWithReference(options.python2, "oracle2", "v2_requirements.txt");
+  const script = join(oracle, "v2_conformance.py");
+  const place = join(folder, "v2");
+  mkdirSync(place, { recursive: true });
+  if (!existsSync(join(place, "raw"))) run(python, [script, "build", scans, place]);
+  const wanted = (name) => options.task === undefined || options.task.some((part) => name.includes(part));
+  const names = readdirSync(join(place, "raw")).filter(wanted);
+  const chosen = names.flatMap((name) => ["--task", name]);
+  const missing = names.filter((name) => !existsSync(join(place, "reference/preprocessed", name, "gt_segmentations")));
+  if (missing.length > 0) run(python, [script, "reference", place, ...missing.flatMap((name) => ["--task", name])]);
+  const preprocessed = join(place, "ours/preprocessed");
+  rmSync(join(place, "ours"), { recursive: true, force: true });
+  const env = { nnUNet_raw: join(place, "raw"), nnUNet_preprocessed: preprocessed, nnUNet_results: place };
+  const numbers = names.map((name) => name.slice(7, 10));
+  const call = (command, ...rest) =>
+    run(process.execPath, ["dist/cli/main.js", command, "-d", ...numbers, ...rest], env, "ignore");
+  call("plan-and-preprocess", "--verify_dataset_integrity");
+  run(python, [script, "bare", preprocessed]);
+  call("preprocess", "-plans_name", "Bare");
+  run(python, [script, "compare", place, ...chosen]);
 }
 
 function roundTrips() {
@@ -62,9 +91,13 @@ if (!existsSync(scans)) {
   console.error(`no folder ${scans}: conformance needs real scans, give their folder as the first argument`);
   process.exit(2);
 }
-const python = pythonWithReference();
-const conformance = join(oracle, "conformance.py");
 mkdirSync(folder, { recursive: true });
+if (options.v2) {
+  secondGeneration();
+  process.exit();
+}
+const python = pythonWithReference(options.python, "oracle", "requirements.txt");
+const conformance = join(oracle, "conformance.py");
 if (options.formats) {
   run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
   run(process.execPath, [join(oracle, "dicom-conformance.mjs"), scans, "--python", python]);
@@ -101,3 +134,4 @@ run(python, [
 run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
 run(process.execPath, [join(oracle, "dicom-conformance.mjs"), scans, "--python", python]);
 roundTrips();
+secondGeneration();

@@ -4,7 +4,7 @@ import { readNpz, writeNpzPieces } from "../../../io/npz.js";
 import type { DrawnDeviations } from "../../../kernels/draws.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
-import { digestFiles, findResult, RECORDS, readRecord, saveRecord } from "../../../runner/record.js";
+import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage } from "../../../runtime/scratch.js";
@@ -24,7 +24,7 @@ import {
 import { FINGERPRINT_FILE, type TrainingCase } from "../layout.js";
 import type { ReadCaseOptions } from "../readers/reader.js";
 import { type Dataset, type DatasetStores, listTrainingCases, readDatasetJson, type StageOptions } from "./dataset.js";
-import { loadFingerprint } from "./plan.js";
+import { RECORDS_OF_FINGERPRINT as FOLDER, fingerprintRecord, loadFingerprint } from "./fingerprint-files.js";
 import { chooseDatasetReader, readTrainingCase } from "./read-case.js";
 
 export interface FingerprintOptions extends StageOptions {
@@ -49,12 +49,6 @@ export interface ExtractedFingerprint {
   readonly cases: readonly CaseOutcome<ForegroundGrid>[];
 }
 
-const FOLDER = joinPath(RECORDS, "fingerprint");
-
-function recordPath(identifier: string): string {
-  return joinPath(FOLDER, `${identifier}.json`);
-}
-
 function foregroundPath(identifier: string): string {
   return joinPath(FOLDER, `${identifier}.npz`);
 }
@@ -74,7 +68,7 @@ async function takeOneCase(
   const inputs = await digestFiles(raw, [...images, label]);
   const settings = JSON.stringify({ readerName, reading });
   const path = foregroundPath(identifier);
-  const earlier = await findResult(preprocessed, recordPath(identifier), settings, inputs);
+  const earlier = await findResult(preprocessed, fingerprintRecord(identifier), settings, inputs);
   if (earlier !== null) return earlier.result as ForegroundGrid;
   const { arrays, properties, warnings } = await readTrainingCase(raw, names, readerName, reading);
   const { foreground, ...shapes } = await inFile(raw.location(images[0] as string), () => takeForeground(arrays));
@@ -84,7 +78,7 @@ async function takeOneCase(
   await preprocessed.write(path, await writeNpzPieces(Object.fromEntries(channels), { compression: "none" }));
   const { spacingMm, wholeSpacing } = properties;
   const result: ForegroundGrid = { ...shapes, spacingMm, wholeSpacing, foregroundVoxels, warnings };
-  await saveRecord(preprocessed, recordPath(identifier), { settings, inputs, result }, [path]);
+  await saveRecord(preprocessed, fingerprintRecord(identifier), { settings, inputs, result }, [path]);
   return result;
 }
 
@@ -120,7 +114,7 @@ export const measureAgainJob = defineJob(
 );
 
 /** Of an outcome; an error stops a stage that needs every case. */
-function valueOf<T>(outcome: CaseOutcome<T>): T {
+function requireValue<T>(outcome: CaseOutcome<T>): T {
   if (!outcome.ok) throw outcome.error;
   return outcome.value;
 }
@@ -165,12 +159,14 @@ export async function extractFingerprint(
   const cases = await runCases(executor, takeForegroundJob, "foreground", jobs, options);
   if (options.part !== undefined) return { fingerprint: null, reused: false, file, cases };
   requireAll(cases);
-  const grids = cases.map(valueOf);
+  const grids = cases.map(requireValue);
   const plan = planSamples(grids.map(({ foregroundVoxels }) => foregroundVoxels > 0));
   const drawn = all.flatMap(({ identifier }, index) =>
     plan.ranges[index] === undefined ? [] : [{ identifier, argument: { identifier, index, plan } }],
   );
-  const measured: MeasuredPart[][] = (await runCases(executor, measureJob, "intensities", drawn, options)).map(valueOf);
+  const measured: MeasuredPart[][] = (await runCases(executor, measureJob, "intensities", drawn, options)).map(
+    requireValue,
+  );
   const pooled = poolForeground(measured, plan);
   const again: DrawnDeviations[][] = (
     await runCases(
@@ -180,23 +176,10 @@ export async function extractFingerprint(
       drawn.map(({ identifier, argument }) => ({ identifier, argument: { ...argument, pooled } })),
       options,
     )
-  ).map(valueOf);
+  ).map(requireValue);
   const fingerprint = makeFingerprint(grids, poolForegroundAgain(pooled, measured, again));
   await preprocessed.write(FINGERPRINT_FILE, new TextEncoder().encode(formatFingerprint(fingerprint)));
   // The voxels have served; the records would have a later run look for them.
   for (const name of await preprocessed.list(FOLDER)) await preprocessed.remove(joinPath(FOLDER, name));
   return { fingerprint, reused: false, file, cases };
-}
-
-/** Cases of a raw dataset that no part has read yet; empty when the fingerprint can be joined. */
-export async function missingForegrounds(
-  { stores }: Pick<Dataset, "stores">,
-  options: StageOptions = {},
-): Promise<string[]> {
-  const { raw, preprocessed } = stores;
-  const missing: string[] = [];
-  for (const { identifier } of await listTrainingCases(raw, await readDatasetJson(raw), options)) {
-    if ((await readRecord(preprocessed, recordPath(identifier))) === null) missing.push(identifier);
-  }
-  return missing;
 }

@@ -1,13 +1,13 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { parseJsonDict } from "../../../io/ordered-json.js";
 import type { Store } from "../../../runner/store.js";
-import { type Fingerprint, parseFingerprint } from "../documents/fingerprint.js";
 import { formatPlans, type Plans, parsePlans, readPlans } from "../documents/plans.js";
 import { parseSplits } from "../documents/splits.js";
 import { DATASET_FILE, FINGERPRINT_FILE, plansFileName, SPLITS_FILE } from "../layout.js";
 import { type PlannedExperiment, type PlanOptions, planExperiment } from "../planners/experiment-planner.js";
 import { DEFAULT_PLANNER, findPlanner } from "../planners/planner-list.js";
 import { type Dataset, readDatasetJson, type StageOptions } from "./dataset.js";
+import { loadFingerprint, partsOfFingerprint } from "./fingerprint-files.js";
 import { chooseDatasetReader } from "./read-case.js";
 
 export interface PlanDatasetOptions
@@ -18,19 +18,6 @@ export interface PlannedDataset extends PlannedExperiment {
   readonly plans: Plans;
   /** Where the plans file is. */
   readonly file: string;
-}
-
-/** Reads dataset_fingerprint.json. @throws NnprepError FILE_NOT_FOUND that names the command that makes it */
-export async function loadFingerprint(store: Store): Promise<Fingerprint> {
-  const file = store.location(FINGERPRINT_FILE);
-  if (!(await store.exists(FINGERPRINT_FILE))) {
-    throw new NnprepError(
-      "FILE_NOT_FOUND",
-      `${file}: no such file; extract the fingerprint first: nnprep extract-fingerprint -d ...`,
-      { file },
-    );
-  }
-  return parseFingerprint(await store.read(FINGERPRINT_FILE), file);
 }
 
 /** Reads `PLANS.json`. @throws NnprepError FILE_NOT_FOUND that names the command that makes it, INVALID_PLANS */
@@ -60,7 +47,9 @@ export async function planDataset(dataset: Dataset, options: PlanDatasetOptions 
   const { name, stores } = dataset;
   const { raw, preprocessed } = stores;
   const description = await readDatasetJson(raw);
-  const fingerprint = await loadFingerprint(preprocessed);
+  const fingerprint = await loadFingerprint(preprocessed).catch(async (error) => {
+    throw (await describeParts(dataset, options)) ?? error;
+  });
   const reader = await chooseDatasetReader(raw, description, options);
   const { planner, gpuMemoryGb, plansName, preprocessorName, targetSpacingMm } = options;
   const path = plansFileName(plansName ?? findPlanner(planner ?? DEFAULT_PLANNER).plansName);
@@ -82,6 +71,18 @@ export async function planDataset(dataset: Dataset, options: PlanDatasetOptions 
   await preprocessed.write(DATASET_FILE, await raw.read(DATASET_FILE));
   await preprocessed.write(path, new TextEncoder().encode(formatPlans(planned.document)));
   return { ...planned, plans: readPlans(planned.document), file };
+}
+
+/** What keeps a fingerprint that was begun in parts from being joined; null if none was begun. */
+async function describeParts(dataset: Dataset, options: StageOptions): Promise<NnprepError | null> {
+  const { read, missing } = await partsOfFingerprint(dataset, options);
+  if (read.length === 0) return null;
+  const file = dataset.stores.preprocessed.location(FINGERPRINT_FILE);
+  const next =
+    missing.length === 0
+      ? "all parts are there: run nnprep extract-fingerprint -d ... without a part, which joins them"
+      : `${missing.length} of ${read.length + missing.length} cases are missing (${missing.join(", ")}): run their parts, then nnprep extract-fingerprint -d ... without a part`;
+  return new NnprepError("FILE_NOT_FOUND", `${file}: no such file; ${next}`, { file, missing });
 }
 
 /** @throws NnprepError INVALID_DATASET if both folders have splits, and other ones */

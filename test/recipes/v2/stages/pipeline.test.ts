@@ -4,7 +4,7 @@ import { readNpz } from "../../../../src/io/npz.js";
 import { parsePickle } from "../../../../src/io/pickle.js";
 import { propertiesFromPython } from "../../../../src/recipes/v2/documents/properties.js";
 import type { Dataset } from "../../../../src/recipes/v2/stages/dataset.js";
-import { extractFingerprint, missingForegrounds } from "../../../../src/recipes/v2/stages/fingerprint.js";
+import { extractFingerprint } from "../../../../src/recipes/v2/stages/fingerprint.js";
 import { planDataset } from "../../../../src/recipes/v2/stages/plan.js";
 import { preprocessDataset } from "../../../../src/recipes/v2/stages/preprocess.js";
 import { contents, datasetJson, IDENTIFIERS, openTinyDataset, text } from "./tiny-dataset.js";
@@ -104,15 +104,20 @@ test.each([1, 2, 7])("%i parts in any order leave the bytes of one run", async (
   const { dataset, preprocessed } = await openTinyDataset();
   const indices = Array.from({ length: count }, (_, i) => count - 1 - i);
   for (const index of indices) {
-    if (index === 0) expect(await missingForegrounds(dataset)).toContain("ct_1");
     const { fingerprint } = await extractFingerprint(dataset, { part: { index, count } });
     expect(fingerprint).toBeNull();
   }
-  expect(await missingForegrounds(dataset)).toEqual([]);
+  await expect(planDataset(dataset)).rejects.toThrow("all parts are there");
   await extractFingerprint(dataset);
   await planDataset(dataset);
   for (const index of indices) await preprocessDataset(dataset, { part: { index, count } });
   expect(await contents(preprocessed, FOLDERS)).toEqual(await contents(whole.preprocessed, FOLDERS));
+});
+
+test("planning names the cases that no part has read", async () => {
+  const { dataset } = await openTinyDataset();
+  await extractFingerprint(dataset, { part: { index: 1, count: 3 } });
+  await expect(planDataset(dataset)).rejects.toMatchObject({ detail: { missing: ["ct_1", "ct_3"] } });
 });
 
 test("one bad case does not stop the others, and a fingerprint is not taken without it", async () => {

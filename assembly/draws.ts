@@ -2,14 +2,37 @@
  * Draws with replacement as NumPy's legacy RandomState makes them: MT19937 (Matsumoto and Nishimura, 1998), of whose
  * numbers those are taken that are not above the largest index once they are cut to its bits.
  *
- * A state of 1249 u32: the generator's 624 words, the 624 numbers that it gives, how many of them are used up.
+ * A state of 1256 u32: the generator's 624 words; the indices that its last 624 numbers gave, with room for three more;
+ * how many those are, and how many of them are used up.
  */
 const WORDS = 624;
 const MIDDLE = 397;
-const NUMBERS: usize = WORDS * 4;
-const USED: usize = WORDS * 8;
+const INDICES: usize = WORDS * 4;
+const COUNT: usize = WORDS * 8 + 16;
+const USED: usize = WORDS * 8 + 20;
 
-/** Starts a generator: RandomState(seed). */
+/** For each of 16 masks of four lanes: bytes of a vector in the order that moves the lanes of the mask to the front. */
+// biome-ignore format: four lanes a line
+const TO_FRONT = memory.data<u8>([
+  0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  4, 5, 6, 7, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 0, 1, 2, 3,
+  8, 9, 10, 11, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 0, 1, 2, 3,
+  4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3,
+  12, 13, 14, 15, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 12, 13, 14, 15, 0, 1, 2, 3, 0, 1, 2, 3,
+  4, 5, 6, 7, 12, 13, 14, 15, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 0, 1, 2, 3,
+  8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3,
+  4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+]);
+
+/** Starts a generator: RandomState(seed). One generator draws from arrays of one length only. */
 export function seedDraws(state: usize, seed: u32): void {
   let word = seed;
   store<u32>(state, word);
@@ -17,7 +40,8 @@ export function seedDraws(state: usize, seed: u32): void {
     word = 1812433253 * (word ^ (word >> 30)) + i;
     store<u32>(state + ((<usize>i) << 2), word);
   }
-  store<i32>(state, WORDS, USED);
+  store<i32>(state, 0, COUNT);
+  store<i32>(state, 0, USED);
 }
 
 /** The next state of a word, from its neighbour and the word in the middle between it and itself. */
@@ -37,8 +61,8 @@ function twistFour(at: usize, middle: usize): void {
   v128.store(at, v128.xor(v128.load(middle), v128.xor(i32x4.shr_u(bits, 1), magic)));
 }
 
-/** The next 624 numbers. */
-function refill(state: usize): void {
+/** The next 624 numbers of the generator, and of them the indices up to `last`. */
+function refill(state: usize, last: u32): void {
   const split = state + (WORDS - MIDDLE) * 4;
   let at = state;
   for (; at + 16 <= split; at += 16) twistFour(at, at + MIDDLE * 4);
@@ -46,19 +70,27 @@ function refill(state: usize): void {
   // From here on the words in the middle are new ones. 396 of them are left before the last, whose neighbour is the first.
   for (; at < state + (WORDS - 1) * 4; at += 16) twistFour(at, at - (WORDS - MIDDLE) * 4);
   store<u32>(at, twisted(load<u32>(at), load<u32>(state), load<u32>(state, (MIDDLE - 1) * 4)));
-  for (at = state; at < state + NUMBERS; at += 16) {
+
+  const bits = i32x4.splat(0xffffffff >>> clz(last));
+  const largest = i32x4.splat(last);
+  let out = state + INDICES;
+  for (at = state; at < state + INDICES; at += 16) {
     let y = v128.load(at);
     y = v128.xor(y, i32x4.shr_u(y, 11));
     y = v128.xor(y, v128.and(i32x4.shl(y, 7), i32x4.splat(0x9d2c5680)));
     y = v128.xor(y, v128.and(i32x4.shl(y, 15), i32x4.splat(0xefc60000)));
-    v128.store(at, v128.xor(y, i32x4.shr_u(y, 18)), NUMBERS);
+    const index = v128.and(v128.xor(y, i32x4.shr_u(y, 18)), bits);
+    const taken = i32x4.bitmask(i32x4.le_s(index, largest));
+    v128.store(out, i8x16.swizzle(index, v128.load(TO_FRONT + ((<usize>taken) << 4))));
+    out += (<usize>popcnt(taken)) << 2;
   }
+  store<i32>(state, <i32>((out - state - INDICES) >> 2), COUNT);
   store<i32>(state, 0, USED);
 }
 
 /**
- * Draws `count` of the float32 at `values`, whose last index is `last`, to `out`, which needs room for one more. A
- * single value is not drawn: the generator stays as it is.
+ * Draws `count` of the float32 at `values`, whose last index is `last` (below 2^31), to `out`. A single value is not
+ * drawn: the generator stays as it is.
  */
 export function drawValues(state: usize, values: usize, last: u32, count: i32, out: usize): void {
   const end = out + ((<usize>count) << 2);
@@ -66,23 +98,23 @@ export function drawValues(state: usize, values: usize, last: u32, count: i32, o
     for (; out < end; out += 4) store<f32>(out, load<f32>(values));
     return;
   }
-  const mask: u32 = 0xffffffff >> clz(last);
   let used = load<i32>(state, USED);
+  let index = state + INDICES + ((<usize>used) << 2);
+  let stop = state + INDICES + ((<usize>load<i32>(state, COUNT)) << 2);
   while (out < end) {
-    if (used === WORDS) {
-      refill(state);
-      used = 0;
+    if (index === stop) {
+      refill(state, last);
+      index = state + INDICES;
+      stop = index + ((<usize>load<i32>(state, COUNT)) << 2);
     }
-    let number = state + NUMBERS + ((<usize>used) << 2);
-    const stop = state + USED;
-    // No branch on what is drawn: a number too large takes the last value, which the next one overwrites.
-    while (number < stop && out < end) {
-      const index = load<u32>(number) & mask;
-      number += 4;
-      store<f32>(out, load<f32>(values + ((<usize>min(index, last)) << 2)));
-      out += (<usize>(index <= last)) << 2;
+    const until = min(end, out + (stop - index));
+    for (; out + 16 <= until; out += 16, index += 16) {
+      store<f32>(out, load<f32>(values + ((<usize>load<u32>(index)) << 2)));
+      store<f32>(out, load<f32>(values + ((<usize>load<u32>(index, 4)) << 2)), 4);
+      store<f32>(out, load<f32>(values + ((<usize>load<u32>(index, 8)) << 2)), 8);
+      store<f32>(out, load<f32>(values + ((<usize>load<u32>(index, 12)) << 2)), 12);
     }
-    used = <i32>((number - state - NUMBERS) >> 2);
+    for (; out < until; out += 4, index += 4) store<f32>(out, load<f32>(values + ((<usize>load<u32>(index)) << 2)));
   }
-  store<i32>(state, used, USED);
+  store<i32>(state, <i32>((index - state - INDICES) >> 2), USED);
 }

@@ -2,6 +2,7 @@ import { exportRows } from "./argmax.bench.js";
 import { b2ndRows } from "./b2nd.bench.js";
 import { caseRows } from "./case.bench.js";
 import { cubicRows } from "./cubic.bench.js";
+import { drawRows } from "./draws.bench.js";
 import { fillHolesRows } from "./fill-holes.bench.js";
 import { componentRows } from "./label.bench.js";
 import { labelRows } from "./linear-labels.bench.js";
@@ -26,6 +27,7 @@ export function allRows(scale: Scale): Row[] {
     momentsRows,
     normalizeRows,
     percentileRows,
+    drawRows,
     exportRows,
     b2ndRows,
     caseRows,

@@ -277,6 +277,26 @@ def cut_frame(padded):
     return padded[: int.from_bytes(padded[16:24].tobytes(), "big")]
 
 
+def v2_fingerprint(arrays, parameters):
+    sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_B2ND))
+    os.environ.update(nnUNet_raw="/nonexistent", nnUNet_preprocessed="/nonexistent", nnUNet_results="/nonexistent")
+    with silent():
+        from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+    images, labels = arrays["images"], arrays["labels"]
+
+    def run():
+        # analyze_case and run of nnunetv2 2.8.1 without files and processes; there is nothing to crop.
+        samples = int(parameters["draws"] // len(images))
+        collect = DatasetFingerprintExtractor.collect_foreground_intensities
+        results = [collect(seg, data, num_samples=samples)[0] for data, seg in zip(images, labels)]
+        values = np.array([np.concatenate([r[0] for r in results])])[0]
+        low, median, high = np.percentile(values, np.array((0.5, 50.0, 99.5)))
+        found = [np.mean(values), median, np.std(values), np.min(values), np.max(values), low, high]
+        return {"statistics": np.array([float(x) for x in found])}
+
+    return run
+
+
 def export(arrays, parameters):
     import_nnunet()
     with silent():
@@ -311,6 +331,7 @@ OPERATIONS = {
         case,
         b2nd_write,
         b2nd_read,
+        v2_fingerprint,
     )
 }
 

@@ -13,7 +13,7 @@ interface DrawExports {
 }
 
 /** u32 of the generator's state, see assembly/draws.ts. */
-const STATE = 1249;
+const STATE = 1256;
 /** Values of 16 bits of a key. */
 const BINS = 65536;
 const BINS_PER_CALL = 4;

@@ -3,7 +3,7 @@ import { NnprepError } from "../../core/errors.js";
 import { median } from "../../core/numeric.js";
 import { type Box3, type CaseArrays, checkLength, type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
 import { type DrawnDeviations, measureDeviations, measureDraws } from "../../kernels/draws.js";
-import { boundingBox, nonzeroUnion } from "../../kernels/nonzero.js";
+import { minAndMax } from "../../kernels/moments.js";
 import {
   joinDeviations,
   joinMeasured,
@@ -41,17 +41,17 @@ export function takeForeground(arrays: CaseArrays): ForegroundCase {
   checkLength("label", label, shape);
   channels.forEach((channel, c) => {
     checkLength(`channel ${c}`, channel, shape);
-    for (let i = 0; i < channel.length; i++) {
-      if (!Number.isNaN(channel[i])) continue;
-      throw new NnprepError(
-        "INVALID_VALUES",
-        `channel ${c} has NaN voxels, the first at index ${i}; a fingerprint cannot be taken of them. Mend the file`,
-        { channel: c, index: i },
-      );
-    }
+    // The smallest value is NaN as soon as one is.
+    if (!Number.isNaN(minAndMax(channel).min)) return;
+    const index = channel.findIndex(Number.isNaN);
+    throw new NnprepError(
+      "INVALID_VALUES",
+      `channel ${c} has NaN voxels, the first at index ${index}; a fingerprint cannot be taken of them. Mend the file`,
+      { channel: c, index },
+    );
   });
   // An image of nothing but zeros keeps its whole grid. Holes of the mask lie inside its box and do not matter here.
-  const box: Box3 = boundingBox(nonzeroUnion(channels, shape), shape) ?? [
+  const box: Box3 = nonzeroBox(channels, shape) ?? [
     [0, shape[0]],
     [0, shape[1]],
     [0, shape[2]],
@@ -69,6 +69,42 @@ export function takeForeground(arrays: CaseArrays): ForegroundCase {
     return values;
   });
   return { shapeBeforeCrop: shape, shapeAfterCrop: boxShape(box), foreground };
+}
+
+/**
+ * The smallest box of all voxels that are not 0 in some channel; null if there is none. Of a row only what could widen
+ * the box is looked at, and a scan without a margin is hardly read.
+ */
+function nonzeroBox(channels: readonly Float32Array[], shape: Shape3): Box3 | null {
+  const [slices, rows, length] = shape;
+  const [low, high] = [
+    [slices, rows, length],
+    [0, 0, 0],
+  ] as [[number, number, number], [number, number, number]];
+  for (let i = 0; i < slices; i++) {
+    for (let j = 0; j < rows; j++) {
+      const row = (i * rows + j) * length;
+      for (const channel of channels) {
+        let first = 0;
+        while (first < length && channel[row + first] === 0) first++;
+        if (first === length) continue;
+        let end = length;
+        while (end > high[2] && channel[row + end - 1] === 0) end--;
+        low[0] = Math.min(low[0], i);
+        low[1] = Math.min(low[1], j);
+        low[2] = Math.min(low[2], first);
+        high[0] = i + 1;
+        high[1] = Math.max(high[1], j + 1);
+        high[2] = Math.max(high[2], end);
+      }
+    }
+  }
+  if (high[0] === 0) return null;
+  return [
+    [low[0], high[0]],
+    [low[1], high[1]],
+    [low[2], high[2]],
+  ];
 }
 
 /** Calls `visit` with first and last index, exclusive, of every row of the box, in C order. */

@@ -68,3 +68,19 @@ test("NaN voxels, a missing label", () => {
   expect(() => takeForeground({ ...ONE, channels })).toThrow(/channel 1 has NaN voxels, the first at index 2/);
   expect(() => takeForeground({ ...ONE, channels: [], label: null })).toThrow(/without label/);
 });
+
+test("the box holds all that is not zero in some channel", () => {
+  const shape: Shape3 = [4, 5, 6];
+  const label = new Int16Array(120).fill(1);
+  const [one, other] = [new Float32Array(120), new Float32Array(120).fill(-0)];
+  const at = (i: number, j: number, k: number) => (i * 5 + j) * 6 + k;
+  one[at(1, 3, 2)] = 5;
+  one[at(2, 1, 4)] = -1;
+  other[at(2, 2, 3)] = 1e-40;
+  const taken = takeForeground({ channels: [one, other], label, shape });
+  expect(taken.shapeAfterCrop).toEqual([2, 3, 3]);
+  expect(taken.foreground[0]?.[6]).toBe(5);
+  other[at(3, 4, 5)] = Number.POSITIVE_INFINITY;
+  other[at(0, 0, 0)] = 1;
+  expect(takeForeground({ channels: [one, other], label, shape }).shapeAfterCrop).toEqual(shape);
+});

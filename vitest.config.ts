@@ -36,6 +36,8 @@ export default defineConfig({
         },
       },
       {
+        // Its WebAssembly lies beside its modules, which bundling beforehand would move.
+        optimizeDeps: { exclude: ["onnxruntime-web"] },
         test: {
           name: "chromium",
           include: [...universal, "test/browser/**/*.test.ts"],

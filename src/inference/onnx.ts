@@ -68,6 +68,14 @@ export function cannotOpen(error: unknown, other: string): NnprepError {
     });
   }
   if (isOutOfMemory(reason)) return outOfMemory(reason);
+  if (/fetching of the wasm failed|dynamically imported module/.test(reason)) {
+    return new NnprepError(
+      "UNSUPPORTED",
+      "the page does not serve the WebAssembly files of onnxruntime-web: copy node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.* to a folder of the page and give its URL as wasmBaseUrl, " +
+        `or let the bundler find them (Vite's development server needs optimizeDeps: { exclude: ["onnxruntime-web"] }) (${reason})`,
+      { package: "onnxruntime-web", reason },
+    );
+  }
   return new NnprepError("CORRUPT_FILE", `ONNX Runtime cannot open the model: ${reason}`, { reason });
 }
 

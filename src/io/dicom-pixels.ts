@@ -64,6 +64,13 @@ export function checkPixelFormat(slice: DicomSlice): void {
   if (highBit !== bitsStored - 1) {
     throw refuse(`high bit ${highBit} with ${bitsStored} bits stored`, `a high bit of ${bitsStored - 1} can be read`);
   }
+  const { samplesPerPixel, photometric } = slice;
+  if (samplesPerPixel !== 1 && (samplesPerPixel !== 3 || photometric.startsWith("MONOCHROME"))) {
+    throw refuse(
+      `${samplesPerPixel} samples per pixel, called ${photometric || "nothing"}`,
+      "grey images have 1, colour images 3: the file contradicts itself or is of another kind; export the series again",
+    );
+  }
   if (slice.samplesPerPixel > 1 && bitsAllocated !== 8) {
     throw refuse(`colour with ${bitsAllocated} bits per sample`, "8 bits can be read");
   }

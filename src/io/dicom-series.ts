@@ -61,7 +61,9 @@ export async function groupFiles(files: readonly ScanFile[]): Promise<{ groups: 
     for (const member of (await isZip(file)) ? await membersOfZip(file) : [file]) {
       const content = await readDicomTags(member);
       if ("skipped" in content) {
-        skipped.set(content.skipped, [...(skipped.get(content.skipped) ?? []), member.name]);
+        const names = skipped.get(content.skipped);
+        if (names === undefined) skipped.set(content.skipped, [member.name]);
+        else names.push(member.name);
         continue;
       }
       const group = groups.find(([first]) => belongTogether(first, content.slice));

@@ -42,6 +42,12 @@ export interface DicomSlice {
   readonly bitsStored: number;
   readonly highBit: number;
   readonly signed: boolean;
+  /** Whether the file says so; else the numbers count as unsigned. */
+  readonly signStated: boolean;
+  /** Whether the numbers have a look-up table of their own, which is not applied. */
+  readonly modalityLut: boolean;
+  readonly studyUid: string;
+  readonly frameOfReferenceUid: string;
   /** Centre of the first pixel in mm, LPS; null when the file does not say. */
   readonly position: Vec3 | null;
   /** Direction of a row and of a column, as the file says them. */
@@ -113,8 +119,11 @@ function reasonOf(thrown: unknown): string {
 }
 
 async function readHead(file: ScanFile): Promise<{ tags: DataSet; deflatedFrom: number | null } | null> {
-  const start = await file.read(128, 132);
-  if (start.length < 4 || DICM.some((byte, i) => start[i] !== byte)) return null;
+  const start = await file.read(0, 132);
+  if (start.length < 132 || DICM.some((byte, i) => start[128 + i] !== byte)) {
+    refuseWithoutPreamble(start);
+    return null;
+  }
   for (let length = HEAD_LENGTH; ; length *= HEAD_GROWTH) {
     const extent: Extent = { complete: length >= file.byteLength, deflatedFrom: null };
     const bytes = await file.read(0, Math.min(length, file.byteLength));
@@ -132,6 +141,22 @@ async function readHead(file: ScanFile): Promise<{ tags: DataSet; deflatedFrom: 
     if (tags !== undefined) return { tags, deflatedFrom };
     throw corrupt(`DICOM tags cannot be read (${reason})`, { reason });
   }
+}
+
+/**
+ * A file that begins with the tags of DICOM's file meta information or of an image (groups 0002 and 0008), without the
+ * 128 bytes and "DICM" before them. Left out, it would be a missing slice.
+ */
+function refuseWithoutPreamble(start: Uint8Array): void {
+  if (start.length < 8) return;
+  const view = new DataView(start.buffer, start.byteOffset, 8);
+  const [group, element] = [view.getUint16(0, true), view.getUint16(2, true)];
+  const explicit = /^[A-Z]{2}$/.test(String.fromCharCode(start[4], start[5]));
+  const short = explicit || view.getUint32(4, true) < 256;
+  if ((group !== 2 && group !== 8) || element > 0x18 || !short) return;
+  throw corrupt('DICOM tags without "DICM" at byte 128; write the file again with its preamble (dcmconv +F does)', {
+    found: [group, element],
+  });
 }
 
 /** Storage classes without pixels: directories, reports, presentation states, waveforms, documents, plans ... */
@@ -168,6 +193,13 @@ function interpret(file: ScanFile, tags: DataSet, deflatedFrom: number | null): 
     throw corrupt(`no pixel data found (${kind})`, { byteLength: file.byteLength });
   }
   if (!rows || !columns) throw corrupt(`${rows ?? "no"} rows and ${columns ?? "no"} columns`, { rows, columns });
+  if (text("x00080008").toUpperCase().split("\\").includes("MOSAIC")) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      "mosaic: one image holds the slices of a whole volume beside each other; convert the series to NIfTI (dcm2niix takes it apart)",
+      { found: "MOSAIC" },
+    );
+  }
   const representation = tags.uint16("x00280103") ?? 0;
   if (representation > 1) throw corrupt(`Pixel Representation is ${representation}, but has to be 0 or 1`);
   const bitsAllocated = tags.uint16("x00280100") ?? 0;
@@ -193,6 +225,10 @@ function interpret(file: ScanFile, tags: DataSet, deflatedFrom: number | null): 
       bitsStored,
       highBit: tags.uint16("x00280102") ?? bitsStored - 1,
       signed: representation === 1,
+      signStated: tags.elements.x00280103 !== undefined,
+      modalityLut: tags.elements.x00283000 !== undefined,
+      studyUid: text("x0020000d"),
+      frameOfReferenceUid: text("x00200052"),
       position: numbers(tags, "x00200032", 3) as Vec3 | null,
       orientation: numbers(tags, "x00200037", 6),
       pixelSpacing: checkedSpacing(spacing),

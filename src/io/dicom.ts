@@ -106,6 +106,14 @@ function contentProblems(slices: readonly DicomSlice[]): SeriesProblem[] {
       accepted: "the numbers are stacked as they are",
     });
   }
+  const silent = slices.find((slice) => !slice.signStated);
+  if (silent !== undefined && slices.some((slice) => slice.signStated)) {
+    throw new NnprepError(
+      "CORRUPT_FILE",
+      `${silent.file.name}: Pixel Representation is missing, other slices of the series have it; the file is damaged`,
+      { file: silent.file.name },
+    );
+  }
   const strange = slices.find((slice) => !["MONOCHROME1", "MONOCHROME2"].includes(slice.photometric));
   if (strange !== undefined) {
     if (!["RGB", "YBR_RCT", "YBR_ICT"].includes(strange.photometric) || strange.samplesPerPixel !== 3) {
@@ -132,6 +140,23 @@ function contentNotes(slices: readonly DicomSlice[]): string[] {
   }
   if (slices.some(({ photometric }) => photometric === "MONOCHROME1")) {
     notes.push("MONOCHROME1: values are turned round (highest becomes lowest), as ITK does");
+  }
+  const tables = slices.filter((slice) => slice.modalityLut).length;
+  if (tables > 0) {
+    notes.push(
+      `Modality LUT Sequence in ${tables} of ${slices.length} slices: it is not applied, the numbers are the stored ones`,
+    );
+  }
+  for (const [key, name] of [
+    ["studyUid", "Study Instance UID"],
+    ["frameOfReferenceUid", "Frame of Reference UID"],
+  ] as const) {
+    const [first] = slices;
+    const other = slices.find((slice) => slice[key] !== first[key]);
+    if (other === undefined) continue;
+    notes.push(
+      `the slices have different values of ${name}: "${first[key]}" in ${first.file.name}, "${other[key]}" in ${other.file.name}; they may not belong together`,
+    );
   }
   return notes;
 }

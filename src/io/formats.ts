@@ -193,9 +193,24 @@ function baseName(path: string): string {
   return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
 }
 
-/** Files that are given along, by name. */
-function amongFiles(files: readonly ScanFile[]): FindCompanion {
-  return async (name) => files.find((file) => baseName(file.name) === name);
+function folderOf(path: string): string {
+  return path.slice(0, path.length - baseName(path).length);
+}
+
+/**
+ * Files that are given along with a header. A name with folders is that of the file in this place and no other; one
+ * without is that of the file beside the header, or of the only one where it is not known in which folder one of them
+ * lies (a page's files).
+ */
+function amongFiles(files: readonly ScanFile[], header: string): FindCompanion {
+  return async (name) => {
+    const slashed = (path: string) => path.replaceAll("\\", "/");
+    const beside = files.find((file) => slashed(file.name) === slashed(folderOf(header)) + name);
+    if (beside !== undefined || name.includes("/")) return beside;
+    const named = files.filter((file) => baseName(file.name) === name);
+    const unplaced = folderOf(header) === "" || named.some((file) => folderOf(file.name) === "");
+    return named.length === 1 && unplaced ? named[0] : undefined;
+  };
 }
 
 /** The files of several that are a scan's own or its header; the others may hold its voxels. */
@@ -221,13 +236,13 @@ export async function readScan(
   const files = ([] as ScanInput[]).concat(input).map(asScanFile);
   const [first] = files;
   if (first === undefined) throw new NnprepError("INVALID_ARGUMENT", "no file was given; a scan needs at least one");
-  if (files.length === 1) return readScanFile(first, amongFiles([]), options);
+  if (files.length === 1) return readScanFile(first, amongFiles([], first.name), options);
   const { mains, dicom } = await mainFiles(files);
   if (dicom) {
     const { volume, warnings } = await readDicomSeries(files, options.dicom);
     return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
   }
-  if (mains.length === 1) return readScanFile(mains[0], amongFiles(files), options);
+  if (mains.length === 1) return readScanFile(mains[0], amongFiles(files, mains[0].name), options);
   const names = (mains.length === 0 ? files : mains).map(({ name }) => name);
   throw new NnprepError(
     "INVALID_ARGUMENT",
@@ -253,7 +268,7 @@ export async function readVolume(
   const file = scanFileFromBytes(input, second as Uint8Array);
   const others = companions.map(asScanFile);
   const find: FindCompanion =
-    pairedImage === undefined ? amongFiles(others) : async (name) => scanFileFromBytes(name, pairedImage);
+    pairedImage === undefined ? amongFiles(others, input) : async (name) => scanFileFromBytes(name, pairedImage);
   return (await readScanFile(file, find)).volume;
 }
 

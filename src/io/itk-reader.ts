@@ -6,15 +6,20 @@ import type { ReadNiftiOptions } from "./nifti.js";
 import { NIFTI_HEADER_LENGTH, niftiVersion } from "./nifti-fields.js";
 import { readNiftiImage } from "./nifti-image.js";
 import type { ScanFile } from "./scan-file.js";
+import type { FindCompanion } from "./voxel-source.js";
 
 /** Enough of a gzipped file to hold its header. */
 const GZIPPED_HEAD = 65536;
 
 /**
- * Reads an image as SimpleITK 2.5's `ReadImage` does: NIfTI of two to four axes, MetaImage and NRRD of two or three, in
- * one file. Throws CORRUPT_FILE or UNSUPPORTED.
+ * Reads an image as SimpleITK 2.5's `ReadImage` does: NIfTI of two to four axes, MetaImage and NRRD of two or three.
+ * `find` gives the file that holds the voxels when a header names one. Throws CORRUPT_FILE or UNSUPPORTED.
  */
-export async function readItkImage(file: ScanFile, nifti: ReadNiftiOptions = {}): Promise<ItkReading> {
+export async function readItkImage(
+  file: ScanFile,
+  nifti: ReadNiftiOptions = {},
+  find: FindCompanion = async () => undefined,
+): Promise<ItkReading> {
   if (/\.gipl(\.gz)?$/i.test(file.name)) {
     throw new NnprepError("UNSUPPORTED", "GIPL files cannot be read; write the scan as .nii.gz, .nrrd or .mha", {
       file: file.name,
@@ -23,6 +28,6 @@ export async function readItkImage(file: ScanFile, nifti: ReadNiftiOptions = {})
   const start = await file.read(0, GZIPPED_HEAD);
   const head = isGzip(start) ? gunzipPrefix(start, NIFTI_HEADER_LENGTH) : start;
   if (niftiVersion(head) !== 0) return readNiftiImage(await file.read(), nifti);
-  const { volume, warnings, planar } = await readScanFile(file, async () => undefined);
+  const { volume, warnings, planar } = await readScanFile(file, find);
   return { image: itkImageOf(volume, planar === true), warnings };
 }

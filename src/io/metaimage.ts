@@ -4,7 +4,7 @@ import type { ScanFile, ScanReading } from "./scan-file.js";
 import {
   checkVoxelByteLength,
   corruptHeader,
-  decodeName,
+  decodePath,
   geometryFromAxes,
   parseNumbers,
   readTextHeader,
@@ -173,6 +173,12 @@ function geometryOf(fields: Fields, axes: number, warnings: string[]): Geometry 
   if (spacing === undefined) missing.push("ElementSpacing (1 mm is assumed)");
   if (offset === undefined) missing.push("Offset (0 is assumed)");
   if (matrix === undefined) missing.push("TransformMatrix (axes towards left, posterior, superior are assumed)");
+  const unit = fields.get("DistanceUnits") ?? "mm";
+  if (!/^(mm|\?)$/i.test(unit)) {
+    warnings.push(
+      `MetaImage header gives its lengths in "${unit.slice(0, 40)}"; they are taken for mm, as by ITK and nnU-Net`,
+    );
+  }
   if (missing.length > 0) warnings.push(`MetaImage header has no ${missing.join(", no ")}`);
   // Row j of the matrix is the direction of axis j.
   const columns = Array.from({ length: Math.min(axes, 3) }, (_, j) => {
@@ -186,7 +192,7 @@ type Location = Pick<VoxelSource, "encoding" | "begin" | "end" | "byteSkip" | "d
 
 function locate(fields: Fields, headerEnd: number): Location {
   const target = required(fields, LAST_KEY);
-  const dataFile = /^local$/i.test(target) ? null : decodeName(target);
+  const dataFile = /^local$/i.test(target) ? null : decodePath(target);
   if (/^LIST\b/i.test(target) || /%\d*d/.test(target) || dataFile === "") {
     throw new NnprepError(
       "UNSUPPORTED",

@@ -5,7 +5,7 @@ import type { ScanFile, ScanReading } from "./scan-file.js";
 import {
   checkVoxelByteLength,
   corruptHeader,
-  decodeName,
+  decodePath,
   geometryFromAxes,
   parseNumbers,
   readTextHeader,
@@ -154,6 +154,7 @@ export async function readNrrdHeader(file: ScanFile): Promise<TextHeader> {
   checkVoxelByteLength("NRRD", shape, dtype);
   const encoding = encodingOf(fields);
   const warnings: string[] = [];
+  for (const key of ["spaceunits", "units"]) warnOfUnits(fields.get(key), warnings);
   return {
     format: "NRRD",
     shape,
@@ -184,6 +185,16 @@ function spatialAxes(fields: Fields, sizes: readonly number[]): number[] {
     "UNSUPPORTED",
     `NRRD file of size (${sizes.join(", ")}) with ${values.length} axes of values (kinds ${kinds.join(" ") || "not given"}); write each 3-D volume (channel, time point) to a file of its own`,
     { found: [...sizes], dimensions: sizes.length },
+  );
+}
+
+/** ITK takes the numbers for millimetres, whatever the header calls them. */
+function warnOfUnits(text: string | undefined, warnings: string[]): void {
+  const names = text?.match(/"[^"]*"|[^\s"]+/g)?.map((name) => name.replaceAll('"', "").trim().toLowerCase()) ?? [];
+  const other = names.find((name) => !["", "mm", "???", "none", "millimeter", "millimetre"].includes(name));
+  if (other === undefined) return;
+  warnings.push(
+    `NRRD header gives its lengths in "${other.slice(0, 40)}"; they are taken for mm, as by ITK and nnU-Net`,
   );
 }
 
@@ -287,7 +298,7 @@ function plainGeometry(fields: Fields, axes: readonly number[], dimension: numbe
 
 function locate(fields: Fields, headerEnd: number): Pick<VoxelSource, "begin" | "lineSkip" | "byteSkip" | "dataFile"> {
   const target = fields.get("datafile");
-  if (target !== undefined && (/^LIST\b/i.test(target) || /%\d*d/.test(target) || decodeName(target) === "")) {
+  if (target !== undefined && (/^LIST\b/i.test(target) || /%\d*d/.test(target) || decodePath(target) === "")) {
     throw new NnprepError(
       "UNSUPPORTED",
       `NRRD header with the voxels in "${target}"; one file for all voxels can be read. Write the scan as .nrrd first`,
@@ -302,7 +313,7 @@ function locate(fields: Fields, headerEnd: number): Pick<VoxelSource, "begin" | 
   const byteSkip = skip("byteskip", -1);
   return {
     begin: target === undefined ? headerEnd : 0,
-    dataFile: target === undefined ? null : decodeName(target),
+    dataFile: target === undefined ? null : decodePath(target),
     lineSkip: skip("lineskip", 0),
     byteSkip: byteSkip === -1 ? "all but the voxels" : byteSkip,
   };

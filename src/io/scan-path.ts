@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import { readDicomSeries } from "./dicom.js";
@@ -38,6 +38,7 @@ async function readPieces(handle: FileHandle, begin: number, end: number): Promi
 export async function scanFileFromPath(path: string): Promise<ScanFile> {
   const entry = await stat(path).catch((error) => failToRead(path, error));
   if (entry.isDirectory()) failToRead(path, Object.assign(new Error(), { code: "EISDIR" }));
+  if (!entry.isFile()) throw noFile(path);
   const { size } = entry;
   const read = async (begin = 0, end = size) => {
     const handle = await open(path).catch((error) => failToRead(path, error));
@@ -67,16 +68,44 @@ function besideFile(path: string): FindCompanion {
   };
 }
 
-/** All files below a folder, hidden ones left out, sorted by path. @throws NnprepError FILE_NOT_FOUND */
+/** Pipes, sockets and devices: reading them may never end. */
+function noFile(path: string): NnprepError {
+  return new NnprepError("FILE_NOT_FOUND", `${path}: neither a file nor a folder (a pipe, socket or device)`, {
+    file: path,
+  });
+}
+
+/**
+ * All files below a folder, hidden ones too, sorted by path; links are followed. Nothing is left out in silence: a slice
+ * that is missing would go unnoticed.
+ * @throws NnprepError FILE_NOT_FOUND, also for links to nothing, links that run in a circle, and what is no file
+ */
 export async function scanFilesInFolder(folder: string): Promise<ScanFile[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch((error) =>
-    failToRead(folder, error),
-  );
-  const paths = entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort();
-  return Promise.all(paths.map(scanFileFromPath));
+  const paths: string[] = [];
+  await listFiles(folder, [await realpath(folder).catch((error) => failToRead(folder, error))], paths);
+  return Promise.all(paths.sort().map(scanFileFromPath));
+}
+
+/** @param above the real paths of `folder` and of those that it lies in */
+async function listFiles(folder: string, above: readonly string[], paths: string[]): Promise<void> {
+  for (const name of await readdir(folder).catch((error) => failToRead(folder, error))) {
+    const path = join(folder, name);
+    const entry = await stat(path).catch((error) => failToRead(path, error));
+    if (entry.isFile()) {
+      paths.push(path);
+    } else if (entry.isDirectory()) {
+      const real = await realpath(path).catch((error) => failToRead(path, error));
+      if (above.includes(real)) {
+        throw new NnprepError("FILE_NOT_FOUND", `${path}: a link to a folder that it lies in (${real}); remove it`, {
+          file: path,
+          found: real,
+        });
+      }
+      await listFiles(path, [...above, real], paths);
+    } else {
+      throw noFile(path);
+    }
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { itemSizeOf, type VoxelDtype } from "./voxel-bytes.js";
 /** No header is longer than this. */
 const LONGEST_HEADER = 1 << 20;
 const FIRST_PIECE = 4096;
+const LONGEST_NUMBER = 64;
 
 /** A header file's error. */
 export function corruptHeader(message: string, detail: Record<string, unknown> = {}): NnprepError {
@@ -44,18 +45,28 @@ export function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-/** A file name out of header text, without folders: the file must lie beside its header. */
-export function decodeName(text: string): string {
+/**
+ * The path of another file out of header text, with "/" between its parts. Throws UNSUPPORTED unless it lies in the
+ * header's folder or below: another file of that name would be another volume.
+ */
+export function decodePath(text: string): string {
   const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
-  const name = new TextDecoder().decode(bytes);
-  return name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
+  const path = new TextDecoder().decode(bytes).replaceAll("\\", "/");
+  const parts = path.split("/").filter((part) => part !== ".");
+  if (!path.startsWith("/") && !/^[A-Za-z]:/.test(path) && !parts.includes("..")) return parts.join("/");
+  throw new NnprepError(
+    "UNSUPPORTED",
+    `the header says that the voxels are in "${path.slice(0, 200)}", outside its folder; put that file into the folder of the header and name it there without folders`,
+    { found: path.slice(0, 200) },
+  );
 }
 
 /** Finite numbers apart by white space, exactly `count` of them unless it is undefined. Throws CORRUPT_FILE. */
 export function parseNumbers(key: string, text: string, count?: number): number[] {
   const words = text.trim() === "" ? [] : text.trim().split(/[\s,]+/);
   const numbers = words.map((word) =>
-    /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(word) ? Number(word) : Number.NaN,
+    // Longer ones are no numbers of a header, and take the pattern long.
+    word.length <= LONGEST_NUMBER && /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(word) ? Number(word) : Number.NaN,
   );
   if (numbers.every(Number.isFinite) && (count === undefined || numbers.length === count)) return numbers;
   const expected = count === undefined ? "numbers" : `${count} numbers`;

@@ -4,7 +4,10 @@ import { gunzip, isGzip, largestInflatedLength, unzlib } from "./gzip.js";
 import type { ScanFile } from "./scan-file.js";
 import { alignedBytes, itemSizeOf, type VoxelDtype, voxelsFromBytes, voxelsFromText } from "./voxel-bytes.js";
 
-/** Finds the file of this name beside the one that is read; undefined if there is none. */
+/**
+ * Finds the file of this name beside the one that is read, or of this path below its folder ("/" between the parts);
+ * undefined if there is none.
+ */
 export type FindCompanion = (name: string) => Promise<ScanFile | undefined>;
 
 /** Where the voxels of a file with a text header lie, and how they are written. */
@@ -36,7 +39,7 @@ export async function voxelFile(source: VoxelSource, header: ScanFile, find: Fin
   if (file !== undefined) return file;
   throw new NnprepError(
     "FILE_NOT_FOUND",
-    `the ${source.format} header says that the voxels are in "${source.dataFile}", which is not there; give that file along, in the folder of its header`,
+    `the ${source.format} header says that the voxels are in "${source.dataFile}", which is not there; give that file along, in its place beside the header`,
     { expected: source.dataFile },
   );
 }

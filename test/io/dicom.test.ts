@@ -347,3 +347,53 @@ test("a single slice says that its thickness is a guess", async () => {
   expect(volume.geometry.spacingMm).toEqual([1, 0.5, 0.7]);
   expect(warnings.join()).toMatch(/1 mm is assumed/);
 });
+
+test("several samples a pixel that are called grey are refused, also when colour is allowed", async () => {
+  for (const samples of [2, 3, 4]) {
+    const tags: Tags = { x00280002: ["US", samples], x00280100: ["US", 8], x00280101: ["US", 8], x00280102: ["US", 7] };
+    const values = Array.from({ length: 4 * 6 * samples }, (_, i) => i % 200);
+    const files = seriesFiles(seriesSlices(2, { values, tags }));
+    for (const allow of [[], ["colour"]] as const) {
+      const error = await failure(readDicomSeries(files, { allow }));
+      expect([error.code, error.message]).toEqual([
+        "UNSUPPORTED",
+        expect.stringContaining(`${samples} samples per pixel`),
+      ]);
+    }
+  }
+});
+
+test("a slice without preamble is no file to leave out", async () => {
+  const files = seriesFiles(seriesSlices(3));
+  const bare = formatSlice({ position: [10, -20, 12.5], instance: 4 }).slice(132);
+  const error = await failure(readDicomSeries([...files, scanFileFromBytes("bare.dcm", bare)]));
+  expect([error.code, error.message]).toEqual([
+    "CORRUPT_FILE",
+    expect.stringMatching(/^bare\.dcm: DICOM tags without "DICM"/),
+  ]);
+});
+
+test("a mosaic, and a slice that does not say whether its numbers are signed, are refused", async () => {
+  const mosaic = seriesFiles(seriesSlices(1, { tags: { x00080008: ["CS", "ORIGINAL\\PRIMARY\\M\\MOSAIC"] } }));
+  expect((await failure(readDicomSeries(mosaic))).message).toContain("mosaic");
+  const files = seriesFiles(
+    seriesSlices(3, { tags: { x00280103: ["US", 1] } }, (i) => (i === 1 ? { tags: { x00280103: null } } : {})),
+  );
+  const error = await failure(readDicomSeries(files));
+  expect([error.code, error.message]).toEqual([
+    "CORRUPT_FILE",
+    expect.stringContaining("slice-2.dcm: Pixel Representation"),
+  ]);
+});
+
+test("slices of different studies or frames of reference, and a Modality LUT, are told", async () => {
+  const change = (i: number) =>
+    i === 2 ? { tags: { x0020000d: ["UI", "1.9"], x00200052: ["UI", "1.8"] } as Tags } : {};
+  const tags: Tags = { x0020000d: ["UI", "1.2"], x00200052: ["UI", "1.3"], x00283000: ["SQ", new Uint8Array(0)] };
+  const { warnings } = await readDicomSeries(seriesFiles(seriesSlices(3, { tags }, change)));
+  expect(warnings).toEqual([
+    expect.stringContaining("Modality LUT Sequence in 3 of 3 slices"),
+    expect.stringContaining("different values of Study Instance UID"),
+    expect.stringContaining("different values of Frame of Reference UID"),
+  ]);
+});

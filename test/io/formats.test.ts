@@ -201,14 +201,14 @@ test("text, gzip, skipped lines and bytes, other axes of one sample", async () =
   for (const file of files) expect((await readVolume(file)).data).toEqual(data);
 });
 
-test("voxels in a file of their own are found among the files that are given, wherever the header says they lie", async () => {
+test("voxels in a file of their own are found among the files that are given, where the header says they lie", async () => {
   const bytes = COUNT.subarray(0, 8);
   const packed = await zlibChunks([bytes]);
   const meta = (target: string, more = "") =>
     fileOf("a.mhd", `${META}${more}ElementType = MET_UCHAR\nElementDataFile = ${target}\n`);
-  const nrrd = fileOf("a.nhdr", `${NRRD}type: uchar\ndata file: ../x/scän.raw`);
+  const nrrd = fileOf("a.nhdr", `${NRRD}type: uchar\ndata file: ./scän.raw`);
   const raw = new File([bytes], "scän.raw");
-  const zraw = new File(packed as Uint8Array<ArrayBuffer>[], "b.zraw");
+  const zraw = new File(packed as Uint8Array<ArrayBuffer>[], "sub/b.zraw");
   for (const files of [
     [meta("scän.raw"), raw],
     [zraw, raw, meta("sub/b.zraw", "CompressedData = True\n")],
@@ -216,6 +216,14 @@ test("voxels in a file of their own are found among the files that are given, wh
   ]) {
     expect([...(await readVolume(files)).data]).toEqual([...bytes]);
   }
+  const nowhere = await failure(readVolume([meta("other/scän.raw"), raw]));
+  expect([nowhere.code, nowhere.detail.expected]).toEqual(["FILE_NOT_FOUND", "other/scän.raw"]);
+  for (const target of ["../scän.raw", "/tmp/scän.raw", "C:\\x\\scän.raw", "sub/../scän.raw"]) {
+    const outside = await failure(readVolume([meta(target), raw]));
+    expect([outside.code, outside.message]).toEqual(["UNSUPPORTED", expect.stringContaining("outside its folder")]);
+  }
+  const twins = [meta("t.raw"), new File([bytes], "x/t.raw"), new File([bytes], "y/t.raw")];
+  expect((await failure(readVolume(twins))).code).toBe("FILE_NOT_FOUND");
   const missing = await failure(readVolume([nrrd, zraw]));
   expect(missing.code).toBe("FILE_NOT_FOUND");
   expect(missing.message).toContain('a.nhdr: the NRRD header says that the voxels are in "scän.raw"');

@@ -46,15 +46,17 @@ function formatSizes(sizes: readonly MinimumObjectSize[] | null): string {
   return `{${sizes.map(({ classes, sizeMm3 }) => `${pythonKey(classes)}: ${pythonFloat(sizeMm3)}`).join(", ")}}`;
 }
 
-const ENTRY = /^(\d+|\(\s*\d+(?:\s*,\s*\d+)*\s*,?\s*\))\s*:\s*(?:np\.float64\(\s*)?([-+.\deE]+)(?:\s*\))?\s*,?\s*/;
+/** One entry of a text without blanks. */
+const ENTRY = /^(\d{1,15}|\(\d{1,15}(?:,\d{1,15})*,?\)):(?:np\.float64\()?([-+.\deE]{1,64})\)?(?:,|$)/;
 
 /** Reads what `formatSizes` and nnU-Net under NumPy 1 or 2 write. */
 function parseSizes(text: string): MinimumObjectSize[] | null {
-  const trimmed = text.trim();
+  // Without blanks first: a pattern that allows them everywhere tries every way to share them out.
+  const trimmed = text.replaceAll(/\s/g, "");
   if (trimmed === "None") return null;
   if (!trimmed.startsWith("{") || !trimmed.endsWith("}")) throw unreadableSizes(text);
   const sizes: MinimumObjectSize[] = [];
-  for (let rest = trimmed.slice(1, -1).trim(); rest !== ""; ) {
+  for (let rest = trimmed.slice(1, -1); rest !== ""; ) {
     const entry = ENTRY.exec(rest);
     const size = Number(entry?.[2]);
     if (entry === null || Number.isNaN(size)) throw unreadableSizes(text);
@@ -69,8 +71,8 @@ function parseSizes(text: string): MinimumObjectSize[] | null {
 function unreadableSizes(text: string): NnprepError {
   return new NnprepError(
     "CORRUPT_FILE",
-    `min_valid_object_sizes: expected "None" or sizes by class such as "{1: 24.0, (1, 2): 30.5}", found "${text}"`,
-    { found: text },
+    `min_valid_object_sizes: expected "None" or sizes by class such as "{1: 24.0, (1, 2): 30.5}", found "${text.slice(0, 200)}"`,
+    { found: text.slice(0, 200) },
   );
 }
 

@@ -41,7 +41,7 @@ export interface SegmentationFile {
 }
 
 export interface ReadCaseOptions {
-  /** Gives the file of this name beside those that are read; only Tiff3DIO asks, for the json with the spacing. */
+  /** Gives the file of this name beside those that are read: the json with the spacing of a stack, voxels of a header. */
   readonly find?: FindCompanion | undefined;
   /** What is accepted of NIfTI files that SimpleITK refuses. */
   readonly nifti?: ReadNiftiOptions | undefined;

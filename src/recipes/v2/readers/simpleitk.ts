@@ -37,7 +37,7 @@ function spacingOf(spacing: readonly number[]): Vec3 {
 
 async function readFile(file: ScanFile, options: ReadCaseOptions, reorient: boolean): Promise<FileReading<Place>> {
   return inFile(file.name, async () => {
-    const { image, warnings } = await readItkImage(file, options.nifti);
+    const { image, warnings } = await readItkImage(file, options.nifti, options.find);
     const original = reorient ? orientationOfDirection(threeAxes(image).direction) : undefined;
     const { channels, shape, spacing, origin, direction } = reorient ? orientTo("RAS", image) : image;
     const sitk = { spacing, origin, direction, ...(original === undefined ? {} : { originalOrientation: original }) };

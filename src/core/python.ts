@@ -15,7 +15,16 @@ export type PyValue =
   | PyFloat
   | PyTuple
   | PyDict
+  | PyFunction
   | NdArray;
+
+/** A Python function, pickled by its name; it is never called. */
+export class PyFunction {
+  constructor(
+    readonly module: string,
+    readonly name: string,
+  ) {}
+}
 
 /** A Python float, whole or not. */
 export class PyFloat {

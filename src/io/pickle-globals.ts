@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import { NdArray, PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
+import { NdArray, PyDict, PyFloat, PyFunction, PyTuple, type PyValue } from "../core/python.js";
 import { makeArray } from "./npy.js";
 
 /** A name that a pickle refers to; it stands for what `call` knows of it and is never looked up anywhere. */
@@ -218,7 +218,7 @@ export function toPyValue(loaded: Loaded): PyValue {
   const open = new Set<Loaded>();
   const convert = (value: Loaded): PyValue => {
     if (value === null || typeof value !== "object") return value;
-    if (value instanceof NdArray || value instanceof PyFloat) return value;
+    if (value instanceof NdArray || value instanceof PyFloat || value instanceof PyFunction) return value;
     const known = done.get(value);
     if (known !== undefined) return known;
     if (open.has(value)) throw unsupported("a value that contains itself");

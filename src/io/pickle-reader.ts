@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import { PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
+import { PyDict, PyFloat, type PyFunction, PyTuple, type PyValue } from "../core/python.js";
 import { build, call, isGlobalAllowed, type Loaded, PickleBytes, PickleGlobal, toPyValue } from "./pickle-globals.js";
 
 /** Where a group of stack entries begins. */
@@ -13,9 +13,11 @@ function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepE
  * Reads a pickle of protocol 0 to 5 that holds plain Python values and NumPy arrays and scalars.
  * Nothing is ever executed: only the constructors of those types are understood, any other global is refused as
  * UNSUPPORTED and named. Throws CORRUPT_FILE when the stream breaks off or makes no sense.
+ *
+ * @param functions those that may be named as values besides; they are not called either
  */
-export function parsePickle(bytes: Uint8Array): PyValue {
-  return new PickleReader(bytes).load();
+export function parsePickle(bytes: Uint8Array, functions: readonly PyFunction[] = []): PyValue {
+  return new PickleReader(bytes, functions).load();
 }
 
 class PickleReader {
@@ -23,7 +25,10 @@ class PickleReader {
   private readonly stack: (Loaded | typeof MARK)[] = [];
   private readonly memo = new Map<number, Loaded>();
   private readonly view: DataView;
-  constructor(private readonly bytes: Uint8Array) {
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly functions: readonly PyFunction[],
+  ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -91,6 +96,11 @@ class PickleReader {
   }
 
   global(module: string, name: string): void {
+    const known = this.functions.find((one) => one.module === module && one.name === name);
+    if (known !== undefined) {
+      this.push(known);
+      return;
+    }
     if (!isGlobalAllowed(module, name)) {
       throw new NnprepError(
         "UNSUPPORTED",

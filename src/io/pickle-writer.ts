@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
+import { NdArray, type NdArrayData, PyDict, PyFloat, PyFunction, PyTuple, type PyValue } from "../core/python.js";
 import { bytesOf, dtypeName } from "./npy.js";
 
 /* Opcodes of Python's pickle protocol 3, the newest that every Python 3 and every NumPy loads. */
@@ -70,6 +70,7 @@ class PickleWriter {
     else if (value instanceof PyTuple) this.writeTuple(value.items);
     else if (value instanceof PyDict) this.writeDict(value);
     else if (value instanceof NdArray) this.writeArray(value);
+    else if (value instanceof PyFunction) this.writeGlobal(value.module, value.name);
     else if (Array.isArray(value)) this.writeList(value as readonly PyValue[]);
     else {
       throw new NnprepError("INVALID_ARGUMENT", `a ${typeof value} (${String(value)}) cannot be pickled`);

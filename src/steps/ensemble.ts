@@ -4,14 +4,23 @@ import { addToSums, divideSums, widenHalves } from "../kernels/half.js";
 import type { ProbabilityArray } from "./probabilities.js";
 
 /**
- * The mean of the members' probabilities, one member after the other: `numpy.mean` of the stacked arrays, that is sums
- * and quotient in float32, and float16 again if all members are float16. Memory: one float32 array and one member.
+ * The mean of the members' probabilities, one member after the other: sums and quotient in float32. Memory: one float32
+ * array and one member.
  */
 export class ProbabilityMean {
+  readonly #result: "members" | "float32";
   #sums: Float32Array | null = null;
   #first: Pick<ProbabilityArray, "classes" | "shape"> | null = null;
   #count = 0;
   #halves = true;
+
+  /**
+   * @param result precision of the mean: "members" means float16 if all members are float16, as in `numpy.mean` of the
+   * stacked arrays (nnU-Net 1.7.1); "float32" means float32 (nnU-Net 2.8.1)
+   */
+  constructor(result: "members" | "float32") {
+    this.#result = result;
+  }
 
   /** Adds a member. @throws NnprepError SHAPE_MISMATCH if it differs from the first in classes or shape. */
   add(member: ProbabilityArray): void {
@@ -44,7 +53,7 @@ export class ProbabilityMean {
       throw new NnprepError("INVALID_ARGUMENT", "an ensemble without members has no mean");
     }
     this.#sums = null;
-    if (!this.#halves) {
+    if (!this.#halves || this.#result === "float32") {
       divideSums(sums, this.#count);
       return { ...this.#first, data: sums };
     }
@@ -54,11 +63,14 @@ export class ProbabilityMean {
   }
 }
 
-/** The mean of members that arrive one after the other. @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT */
+/**
+ * The mean of members that arrive one after the other, in the precision of the members.
+ * @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT
+ */
 export async function meanProbabilities(
   members: AsyncIterable<ProbabilityArray> | Iterable<ProbabilityArray>,
 ): Promise<ProbabilityArray> {
-  const mean = new ProbabilityMean();
+  const mean = new ProbabilityMean("members");
   for await (const member of members) mean.add(member);
   return mean.take();
 }

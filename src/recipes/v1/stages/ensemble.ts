@@ -77,7 +77,7 @@ async function ensembleOneCase(stores: EnsembleStores, argument: EnsembleArgumen
   const { identifier, settings } = argument;
   const members = membersOf(stores, argument.members);
   const properties = await agreedProperties(members, identifier);
-  const mean = new ProbabilityMean();
+  const mean = new ProbabilityMean("members");
   for (const store of members) {
     const member = await loadProbabilities(store, identifier);
     await inFile(store.location(caseFileNames(identifier).arrays), () => mean.add(member));

@@ -1,0 +1,68 @@
+import { NnprepError } from "../../core/errors.js";
+import type { Shape3 } from "../../core/volume.js";
+import type { ProbabilityArray } from "../../steps/probabilities.js";
+import { restoreLabels } from "../../steps/restore.js";
+import type { Labels } from "./documents/labels.js";
+import type { CaseProperties } from "./documents/properties.js";
+import { decisionRule } from "./export.js";
+
+/** What members of an ensemble must have in common: everything that decides where a voxel lies. */
+const SHARED = [
+  "spacingMm",
+  "shapeBeforeCropping",
+  "sitk",
+  "nibabel",
+] as const satisfies readonly (keyof CaseProperties)[];
+
+/**
+ * Throws GEOMETRY_MISMATCH unless the members' properties are of one scan. nnU-Net 2.8.1 takes those of the first member.
+ */
+export function checkMembersAgree(
+  members: readonly { readonly name: string; readonly properties: CaseProperties }[],
+): void {
+  const [first, ...others] = members;
+  if (first === undefined) return;
+  for (const key of SHARED) {
+    const expected = JSON.stringify(first.properties[key] ?? null);
+    for (const other of others) {
+      const found = JSON.stringify(other.properties[key] ?? null);
+      // Members of one scan may be of plans with other axes, whose shapes are turned.
+      if (found === expected || (key === "shapeBeforeCropping" && isTurned(first.properties, other.properties)))
+        continue;
+      throw new NnprepError(
+        "GEOMETRY_MISMATCH",
+        `${other.name}: "${key}" is ${found}, but ${first.name} has ${expected}; members of an ensemble must come from the same scan`,
+        { file: other.name, reference: first.name, key, found, expected },
+      );
+    }
+  }
+}
+
+function isTurned(a: CaseProperties, b: CaseProperties): boolean {
+  const sorted = (shape: Shape3) => [...shape].sort((x, y) => x - y).join();
+  return sorted(a.shapeBeforeCropping) === sorted(b.shapeBeforeCropping);
+}
+
+/**
+ * Labels of probabilities on the scan's grid: `convert_probabilities_to_segmentation` of nnU-Net 2.8.1, the same label
+ * in every voxel.
+ *
+ * @throws NnprepError SHAPE_MISMATCH for another number of heads than the labels have
+ */
+export async function labelProbabilities(
+  probabilities: ProbabilityArray,
+  labels: Labels,
+): Promise<{ readonly labels: Uint8Array | Uint16Array; readonly shape: Shape3 }> {
+  const { classes, shape } = probabilities;
+  if (classes !== labels.heads) {
+    throw new NnprepError(
+      "SHAPE_MISMATCH",
+      `${classes} channels of probabilities found, but dataset.json has ${labels.heads} ${labels.regions === null ? "labels" : "regions"} to predict; do they belong together?`,
+      { found: classes, expected: labels.heads },
+    );
+  }
+  const box = shape.map((n) => [0, n] as const) as unknown as [[number, number], [number, number], [number, number]];
+  const rule = decisionRule(labels, "probabilities");
+  const restored = await restoreLabels(probabilities, { shape, box, separateAxis: null, ...rule });
+  return { labels: restored.labels, shape };
+}

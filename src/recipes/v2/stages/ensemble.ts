@@ -1,0 +1,139 @@
+import { inFile, NnprepError } from "../../../core/errors.js";
+import type { Shape3 } from "../../../core/volume.js";
+import { compareCodePoints } from "../../../io/python-json.js";
+import { defineJob } from "../../../runner/jobs.js";
+import { type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
+import type { Store } from "../../../runner/store.js";
+import { ProbabilityMean } from "../../../steps/ensemble.js";
+import type { Labels } from "../documents/labels.js";
+import type { CaseProperties } from "../documents/properties.js";
+import { checkMembersAgree, labelProbabilities } from "../ensemble.js";
+import { DATASET_FILE, preparedFileNames } from "../layout.js";
+import { checkNotEmpty, jobsFor, labelsOf } from "./export.js";
+import { saveSegmentation } from "./label-files.js";
+import { type ModelDocuments, PLANS_FILE } from "./model-files.js";
+import { listProbabilities, loadCaseProperties, loadProbabilities, saveProbabilities } from "./probability-files.js";
+
+/** The folders of the members, named "member 0", "member 1" ..., and the one for the results, named "output". */
+export type EnsembleStores = Readonly<Record<string, Store>> & { readonly output: Store };
+
+/** What became of a case. */
+export interface EnsembledCase {
+  readonly members: number;
+  readonly classes: number;
+  readonly shape: Shape3;
+  /** Labels that occur, ascending. */
+  readonly labels: readonly number[];
+}
+
+/** What a worker needs of the model; all plain values. */
+export interface EnsembleModel {
+  readonly labels: Labels;
+  readonly fileEnding: string;
+  readonly readerName: string;
+}
+
+interface EnsembleArgument {
+  readonly identifier: string;
+  readonly members: number;
+  readonly model: EnsembleModel;
+  readonly saveProbabilities: boolean;
+}
+
+/** Name of the store of one member. */
+export function memberName(member: number): string {
+  return `member ${member}`;
+}
+
+function membersOf(stores: EnsembleStores, count: number): Store[] {
+  return Array.from({ length: count }, (_, member) => stores[memberName(member)] as Store);
+}
+
+/** The job of a worker: mean of the members of one case, one of them in memory at a time. */
+async function ensembleOneCase(stores: EnsembleStores, argument: EnsembleArgument): Promise<EnsembledCase> {
+  const { identifier, model } = argument;
+  const members = membersOf(stores, argument.members);
+  const properties = await agreedProperties(members, identifier);
+  const mean = new ProbabilityMean("float32");
+  for (const store of members) {
+    const member = await loadProbabilities(store, identifier, "probabilities");
+    await inFile(store.location(preparedFileNames(identifier).npz), () => mean.add(member));
+  }
+  const probabilities = mean.take();
+  const { output } = stores;
+  const { classes, shape } = probabilities;
+  if (argument.saveProbabilities) {
+    await saveProbabilities(
+      output,
+      identifier,
+      () => [probabilities.data as Float32Array],
+      [classes, ...shape],
+      properties,
+    );
+  }
+  const segmentation = await labelProbabilities(probabilities, model.labels);
+  await saveSegmentation(output, identifier, model.fileEnding, segmentation, properties, model.readerName);
+  return { members: members.length, classes, shape, labels: labelsOf(segmentation.labels) };
+}
+
+export const ensembleJob = defineJob("v2/ensemble", ensembleOneCase);
+
+/** The first member's properties, after all members' have been compared. */
+async function agreedProperties(members: readonly Store[], identifier: string): Promise<CaseProperties> {
+  const loaded = [];
+  for (const store of members) {
+    const name = store.location(preparedFileNames(identifier).properties);
+    loaded.push({ name, properties: await loadCaseProperties(store, identifier) });
+  }
+  checkMembersAgree(loaded);
+  return (loaded[0] as (typeof loaded)[number]).properties;
+}
+
+export interface EnsembleOptions extends RunOptions {
+  /** Write the mean as `ID.npz` with `ID.pkl`: nnU-Net's `--save_npz`. Default false. */
+  readonly saveProbabilities?: boolean | undefined;
+}
+
+/**
+ * The mean of several folders' probabilities and its labels, case by case: `ensemble_folders` of nnU-Net 2.8.1. A case
+ * that one of the folders lacks fails, the others go on. dataset.json and plans.json of the first folder are written
+ * beside the results, where nnU-Net writes only the first.
+ *
+ * @throws NnprepError INVALID_ARGUMENT with fewer than two members, INVALID_DATASET if there is no case, ABORTED
+ */
+export async function ensembleFolders(
+  executor: Executor<EnsembleStores>,
+  stores: EnsembleStores,
+  { dataset, plans }: ModelDocuments,
+  options: EnsembleOptions = {},
+): Promise<CaseOutcome<EnsembledCase>[]> {
+  const count = Object.keys(stores).length - 1;
+  if (count < 2) {
+    throw new NnprepError("INVALID_ARGUMENT", `an ensemble needs at least two folders, ${count} given`, {
+      found: count,
+    });
+  }
+  const members = membersOf(stores, count);
+  const lists = await Promise.all(members.map((store) => listProbabilities(store)));
+  const identifiers = [...new Set(lists.flat())].sort(compareCodePoints);
+  checkNotEmpty(identifiers, members.map((store) => store.location("")).join(", "), "probabilities");
+  const saves = options.saveProbabilities === true;
+  const model: EnsembleModel = {
+    labels: dataset.labels,
+    fileEnding: dataset.fileEnding,
+    readerName: plans.readerName,
+  };
+  const argument = (identifier: string): EnsembleArgument => ({
+    identifier,
+    members: count,
+    model,
+    saveProbabilities: saves,
+  });
+  const jobs = await jobsFor(members[0] as Store, identifiers, argument, { members: count, saves: false });
+  const outcomes = await runCases(executor, ensembleJob, "ensemble", jobs, options);
+  for (const name of [DATASET_FILE, PLANS_FILE]) {
+    const from = members[0] as Store;
+    if (await from.exists(name)) await stores.output.write(name, await from.read(name));
+  }
+  return outcomes;
+}

@@ -4,5 +4,6 @@ export * from "./index.js";
 export { readScanPath, scanFileFromPath, scanFilesInFolder } from "./io/scan-path.js";
 export { type BuildTaskOptions, buildTask, splitMsdTask } from "./recipes/v1/stages/convert-task.js";
 export { openTask, type TaskFolders } from "./recipes/v1/stages/open-task.js";
+export { type DatasetFolders, openDataset } from "./recipes/v2/stages/open-dataset.js";
 export { FolderStore } from "./runner/folder-store.js";
 export { type NamedFolders, ProcessExecutor, type StoresOf } from "./runner/process-executor.js";

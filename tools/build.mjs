@@ -68,7 +68,7 @@ async function buildStandalone() {
     },
   };
   await bundle({
-    entryPoints: [join(dist, "web.js")],
+    stdin: { contents: 'export * from "./web.js"; export * as v2 from "./v2.js";', resolveDir: dist },
     outfile: join(dist, "standalone.js"),
     bundle: true,
     minify: true,
@@ -80,7 +80,7 @@ async function buildStandalone() {
     plugins: [inline],
     logLevel: "warning",
   });
-  writeFileSync(join(dist, "standalone.d.ts"), 'export * from "./web.js";\n');
+  writeFileSync(join(dist, "standalone.d.ts"), 'export * from "./web.js";\nexport * as v2 from "./v2.js";\n');
 }
 
 const steps = {

@@ -3,7 +3,7 @@
  * of module resolution, bundled by Vite and run in Chromium. `node test/package/check.mjs`
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -89,12 +89,16 @@ function runInNode() {
   return hash;
 }
 
-/** Writes the examples of the README as files; the names of those that need Node, and of the others. */
+/** Writes the examples of the README and the guides as files; the names of those that need Node, and of the others. */
 function writeExamples() {
   const examples = { node: [], anywhere: [] };
-  const blocks = readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n(.*?)```/gs);
+  const guides = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+  const texts = ["README.md", ...guides.map((name) => `docs/${name}`)].map((name) =>
+    readFileSync(join(root, name), "utf8"),
+  );
+  const blocks = texts.join("\n").matchAll(/```ts\n(.*?)```/gs);
   for (const [index, [, code]] of [...blocks].entries()) {
-    const name = `readme-${index + 1}.ts`;
+    const name = `example-${index + 1}.ts`;
     writeFileSync(join(folder, name), code);
     examples[/from "node:/.test(code) ? "node" : "anywhere"].push(name);
   }

@@ -47,7 +47,7 @@ export function exportRows(scale: Scale): Row[] {
       return {
         run: () => {
           decideAll(softmax as Float32Array, shape, newShape, labels);
-          return labels[labels.length >> 1] as number;
+          return labels[labels.length >> 1];
         },
         outputs: () => ({ labels }),
       };

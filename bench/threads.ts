@@ -46,7 +46,7 @@ for (let round = 0; round < WARMUP + ROUNDS; round++) {
   }
 }
 const runs: ThreadsResult["runs"] = engines.map(({ setting, seconds, equal }) => {
-  return { ...setting, seconds: seconds.sort((a, b) => a - b)[ROUNDS >> 1] as number, equal };
+  return { ...setting, seconds: seconds.sort((a, b) => a - b)[ROUNDS >> 1], equal };
 });
 for (const { engine } of engines) await engine.close();
 process.stdout.write(`${JSON.stringify({ size: sizeText(shape, newShape), runs } satisfies ThreadsResult)}\n`);

@@ -123,7 +123,7 @@ const imports = {
 
 function layerOf(file: string): string {
   const [, first] = file.split("/");
-  return basename(first as string, ".ts");
+  return basename(first, ".ts");
 }
 
 /** Every file that `entry` reaches, with the file that imports it. */
@@ -208,7 +208,7 @@ test("no result depends on functions that engines round differently", () => {
     // Comments name them as other libraries' own.
     const code = readFileSync(join(root, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
     return [...code.matchAll(pattern)]
-      .filter(([, name]) => !INEXACT_HOME[name as string]?.test(file))
+      .filter(([, name]) => !INEXACT_HOME[name]?.test(file))
       .map(([use]) => `${file} calls ${use}`);
   });
   expect(wrong).toEqual([]);
@@ -266,7 +266,7 @@ test("a kernel's wrapper has its place and its name", () => {
   const missing = kernelModules.filter((name) => !sources.includes(`src/kernels/${name}.ts`));
   expect(missing.map((name) => `src/kernels/${name}.ts is missing`)).toEqual([]);
   // A folder holds a family: kernels, their wrappers, and what these are made of.
-  const family = (name: string) => name.split("/")[0] as string;
+  const family = (name: string) => name.split("/")[0];
   const wrappers = imports.node
     .filter(({ from, to }) => from.startsWith("src/kernels/") && to === "src/runtime/instantiate.ts")
     .map(({ from }) => family(from.slice("src/kernels/".length, -".ts".length)));

@@ -37,6 +37,6 @@ export function countDifferences(a: ArrayLike<number>, b: ArrayLike<number>): nu
 /** Largest absolute difference. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let largest = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs((a[i] as number) - (b[i] as number)));
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
   return largest;
 }

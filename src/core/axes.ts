@@ -8,7 +8,7 @@ function sameKind<T extends VoxelArray>(source: T, length: number): T {
 
 /** `result[i] = values[axes[i]]`: how shapes and spacings follow a transposition. */
 export function permute<T>(values: readonly [T, T, T], axes: Axes3): [T, T, T] {
-  return [values[axes[0]] as T, values[axes[1]] as T, values[axes[2]] as T];
+  return [values[axes[0]], values[axes[1]], values[axes[2]]];
 }
 
 /** The permutation that undoes `axes`. */
@@ -68,7 +68,7 @@ export function transpose<T extends VoxelArray>(
         for (let j = low; j < high; j++) {
           let from = start + i * other.from + j * wasLast.from + first * s2;
           let to = i * other.step + j * wasLast.step + first;
-          for (const end = to + length; to < end; to++, from += s2) result[to] = data[from] as number;
+          for (const end = to + length; to < end; to++, from += s2) result[to] = data[from];
         }
       }
     }

@@ -29,7 +29,7 @@ export function differingFields(
   return fields.filter((field) => {
     const { absolute, relative } = "absolute" in allowed ? allowed : { absolute: allowed[field], relative: 0 };
     const wanted: readonly number[] = expected[field];
-    return !found[field].every((x, i) => Math.abs(x - wanted[i]!) <= absolute + relative * Math.abs(wanted[i]!));
+    return !found[field].every((x, i) => Math.abs(x - wanted[i]) <= absolute + relative * Math.abs(wanted[i]));
   });
 }
 
@@ -48,7 +48,7 @@ export const PATIENT_LETTERS = [
  * `aff2axcodes`. `direction` as in {@link Geometry}.
  */
 export function axisCodesOf(direction: Geometry["direction"]): string {
-  const size = (row: number, column: number) => Math.abs(direction[row * 3 + column]!);
+  const size = (row: number, column: number) => Math.abs(direction[row * 3 + column]);
   const strength = (column: number) => Math.max(size(0, column), size(1, column), size(2, column));
   const codes = ["", "", ""];
   const free: PatientAxis[] = [0, 1, 2];
@@ -56,7 +56,7 @@ export function axisCodesOf(direction: Geometry["direction"]): string {
   for (const column of [0, 1, 2].sort((a, b) => strength(b) - strength(a))) {
     const row = free.reduce((best, next) => (size(next, column) > size(best, column) ? next : best));
     free.splice(free.indexOf(row), 1);
-    codes[column] = PATIENT_LETTERS[row][direction[row * 3 + column]! >= 0 ? 1 : 0];
+    codes[column] = PATIENT_LETTERS[row][direction[row * 3 + column] >= 0 ? 1 : 0];
   }
   return codes.join("");
 }

@@ -40,15 +40,15 @@ export function md5Hex(text: string): string {
     let [a, b, c, d] = state as unknown as [number, number, number, number];
     for (let i = 0; i < 64; i++) {
       const [mixed, word] = mix(i, b, c, d);
-      const sum = (a + mixed + (SINES[i] as number) + message.getInt32(block + 4 * word, true)) | 0;
-      const bits = ROTATIONS[4 * (i >> 4) + (i % 4)] as number;
+      const sum = (a + mixed + SINES[i] + message.getInt32(block + 4 * word, true)) | 0;
+      const bits = ROTATIONS[4 * (i >> 4) + (i % 4)];
       a = d;
       d = c;
       c = b;
       b = (b + ((sum << bits) | (sum >>> (32 - bits)))) | 0;
     }
     [a, b, c, d].forEach((value, i) => {
-      state[i] = (state[i] as number) + value;
+      state[i] = state[i] + value;
     });
   }
   return [...new Uint8Array(state.buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");

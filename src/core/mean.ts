@@ -6,14 +6,14 @@ export function pairwiseSum(values: ArrayLike<number>, start = 0, count = values
   if (count < 8) {
     // NumPy starts at -0, which only shows in the sum of nothing but -0.
     let sum = count === 0 ? 0 : -0;
-    for (let i = start; i < start + count; i++) sum += values[i] as number;
+    for (let i = start; i < start + count; i++) sum += values[i];
     return sum;
   }
   if (count > BLOCK) {
     const half = (count >> 1) - ((count >> 1) % 8);
     return pairwiseSum(values, start, half) + pairwiseSum(values, start + half, count - half);
   }
-  const r = Array.from({ length: 8 }, (_, k) => values[start + k] as number) as [
+  const r = Array.from({ length: 8 }, (_, k) => values[start + k]) as [
     number,
     number,
     number,
@@ -24,9 +24,9 @@ export function pairwiseSum(values: ArrayLike<number>, start = 0, count = values
     number,
   ];
   const end = start + count - (count % 8);
-  for (let i = start + 8; i < end; i += 8) for (let k = 0; k < 8; k++) (r[k] as number) += values[i + k] as number;
+  for (let i = start + 8; i < end; i += 8) for (let k = 0; k < 8; k++) r[k] += values[i + k];
   let sum = r[0] + r[1] + (r[2] + r[3]) + (r[4] + r[5] + (r[6] + r[7]));
-  for (let i = end; i < start + count; i++) sum += values[i] as number;
+  for (let i = end; i < start + count; i++) sum += values[i];
   return sum;
 }
 

@@ -18,7 +18,7 @@ export function median(values: ArrayLike<number>): number {
   const n = s.length;
   if (n === 0) return Number.NaN;
   const half = n >> 1;
-  return n % 2 === 1 ? (s[half] as number) : ((s[half - 1] as number) + (s[half] as number)) / 2;
+  return n % 2 === 1 ? s[half] : (s[half - 1] + s[half]) / 2;
 }
 
 /**
@@ -51,5 +51,5 @@ export function interpolateOrderStatistics(
 export function percentile(values: ArrayLike<number>, q: number): number {
   const s = sorted(values);
   const { low, high, weight } = percentilePosition(s.length, q);
-  return interpolateOrderStatistics(s[low] as number, s[high] as number, weight, "float64");
+  return interpolateOrderStatistics(s[low], s[high], weight, "float64");
 }

@@ -10,7 +10,7 @@ export function compareCodePoints(a: string, b: string): number {
   const x = [...a];
   const y = [...b];
   for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const difference = x[i]!.codePointAt(0)! - y[i]!.codePointAt(0)!;
+    const difference = x[i].codePointAt(0)! - y[i].codePointAt(0)!;
     if (difference !== 0) return difference;
   }
   return x.length - y.length;

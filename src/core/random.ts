@@ -29,8 +29,8 @@ export class RandomState {
   private twist(): void {
     const s = this.state;
     for (let i = 0; i < N; i++) {
-      const y = (s[i]! & 0x80000000) | (s[(i + 1) % N]! & 0x7fffffff);
-      s[i] = s[(i + M) % N]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+      const y = (s[i] & 0x80000000) | (s[(i + 1) % N] & 0x7fffffff);
+      s[i] = s[(i + M) % N] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
     }
     this.index = 0;
   }
@@ -38,7 +38,7 @@ export class RandomState {
   /** The next 32 random bits as a whole number from 0 to 2^32 - 1. */
   uint32(): number {
     if (this.index === N) this.twist();
-    let y = this.state[this.index++]!;
+    let y = this.state[this.index++];
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
@@ -59,8 +59,8 @@ export class RandomState {
   shuffle(values: Int32Array | Uint32Array | Float64Array | number[]): void {
     for (let i = values.length - 1; i > 0; i--) {
       const j = this.interval(i);
-      const swapped = values[i] as number;
-      values[i] = values[j] as number;
+      const swapped = values[i];
+      values[i] = values[j];
       values[j] = swapped;
     }
   }

@@ -19,7 +19,7 @@ function axisWeights(length: number): Float64Array {
   const middle = Math.floor(length / 2);
   return Float64Array.from({ length }, (_, i) => {
     const distance = Math.abs(i - middle);
-    return distance > radius ? 0 : (kernel[radius + distance] as number) / sum;
+    return distance > radius ? 0 : kernel[radius + distance] / sum;
   });
 }
 
@@ -45,19 +45,19 @@ export function gaussianWeights(patch: readonly number[], settings: GaussianSett
     const length = axis.length;
     const next = new Float64Array(map.length * length);
     for (let i = 0, k = 0; i < map.length; i++) {
-      const weight = map[i] as number;
-      for (let j = 0; j < length; j++) next[k++] = weight * (axis[j] as number);
+      const weight = map[i];
+      for (let j = 0; j < length; j++) next[k++] = weight * axis[j];
     }
     map = next;
   }
   let largest = 0;
-  for (let i = 0; i < map.length; i++) largest = Math.max(largest, map[i] as number);
+  for (let i = 0; i < map.length; i++) largest = Math.max(largest, map[i]);
   const divisor = largest / settings.largest;
   const weights = Float32Array.from(map, (weight) => weight / divisor);
   if (settings.precision === "float16") widenHalves(narrowToHalves(weights), weights);
   let smallest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < weights.length; i++) {
-    const weight = weights[i] as number;
+    const weight = weights[i];
     if (weight > 0 && weight < smallest) smallest = weight;
   }
   for (let i = 0; i < weights.length; i++) if (weights[i] === 0) weights[i] = smallest;

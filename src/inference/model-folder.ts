@@ -89,7 +89,7 @@ function noModel(name: string, paths: readonly string[]): NnprepError {
 
 function chooseRoot(name: string, paths: readonly string[]): string {
   const roots = modelRoots(paths);
-  if (roots.length === 1) return roots[0] as string;
+  if (roots.length === 1) return roots[0];
   if (roots.length === 0) throw noModel(name, paths);
   const found = roots.map((root) => nameOf(root));
   throw new NnprepError("INVALID_ARGUMENT", `${name} holds ${roots.length} models (${found.join(", ")}): give one`, {

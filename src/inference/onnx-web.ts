@@ -83,9 +83,9 @@ async function agree(a: Network, b: Network, shape: readonly number[]): Promise<
   let largest = 0;
   let difference = 0;
   for (let i = 0; i < expected.length; i++) {
-    largest = Math.max(largest, Math.abs(expected[i] as number));
+    largest = Math.max(largest, Math.abs(expected[i]));
     // Not Math.max: a NaN must not pass.
-    const d = Math.abs((expected[i] as number) - (found[i] as number));
+    const d = Math.abs(expected[i] - found[i]);
     if (!(d <= difference)) difference = d;
   }
   return found.length === expected.length && difference <= AGREEMENT * largest;

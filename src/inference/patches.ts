@@ -33,7 +33,7 @@ export function cutPatch(image: NetworkInput, start: Shape3, size: Shape3, flips
         const row = flips[0] ? p0 - 1 - i : i;
         const to = ((c * p0 + row) * p1 + (flips[1] ? p1 - 1 - j : j)) * p2;
         if (!flips[2]) output.set(data.subarray(from + low, from + high), to + low);
-        else for (let k = low; k < high; k++) output[to + p2 - 1 - k] = data[from + k] as number;
+        else for (let k = low; k < high; k++) output[to + p2 - 1 - k] = data[from + k];
       }
     }
   }
@@ -50,10 +50,10 @@ export function addMirrored(logits: Float32Array, size: Shape3, flips: Flips, su
     const to = row * p2;
     if (flips[2]) {
       const last = source * p2 + p2 - 1;
-      for (let k = 0; k < p2; k++) (sums[to + k] as number) += logits[last - k] as number;
+      for (let k = 0; k < p2; k++) sums[to + k] += logits[last - k];
     } else {
       const from = source * p2;
-      for (let k = 0; k < p2; k++) (sums[to + k] as number) += logits[from + k] as number;
+      for (let k = 0; k < p2; k++) sums[to + k] += logits[from + k];
     }
   }
 }
@@ -71,10 +71,10 @@ export function mirrorings(axes: readonly number[], patchAxes: number): Flips[] 
   ).slice(1);
   const compare = (a: number[], b: number[]) => {
     const at = a.findIndex((position, i) => position !== b[i]);
-    return a.length - b.length || (a[at] as number) - (b[at] as number);
+    return a.length - b.length || a[at] - b[at];
   };
   return subsets.sort(compare).map((positions) => {
-    const flipped = positions.map((position) => (axes[position] as number) + 3 - patchAxes);
+    const flipped = positions.map((position) => axes[position] + 3 - patchAxes);
     return [flipped.includes(0), flipped.includes(1), flipped.includes(2)];
   });
 }

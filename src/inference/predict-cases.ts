@@ -197,6 +197,6 @@ async function predictOne(
 
 function labelsIn(data: Uint8Array | Uint16Array): number[] {
   const found = new Uint8Array(1 << (8 * data.BYTES_PER_ELEMENT));
-  for (let i = 0; i < data.length; i++) found[data[i] as number] = 1;
+  for (let i = 0; i < data.length; i++) found[data[i]] = 1;
   return Array.from(found.keys()).filter((label) => found[label] === 1);
 }

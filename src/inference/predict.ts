@@ -127,7 +127,7 @@ export async function predict(
   const previous = model.configuration.previousStage === undefined ? undefined : options.previousStage;
   const warnings = checkVolumes(model, volumes, previous);
   await init();
-  const first = volumes[0] as Volume;
+  const first = volumes[0];
   const channels = volumes.map(({ data }) => (data instanceof Float32Array ? data : new Float32Array(data)));
   const previousStage = previous === undefined ? undefined : labelsOf(previous);
   const owned = channels.every((channel, c) => channel !== volumes[c]?.data) && previousStage !== previous?.data;
@@ -218,10 +218,10 @@ function checkInput(model: LoadedModel, { channels, shape, previousStage: label 
 /** Says what does not fit, and returns what nnU-Net only warns of. */
 function checkVolumes(model: LoadedModel, volumes: readonly Volume[], previous: Volume | undefined): string[] {
   const { channels } = model.dataset;
-  const first = volumes[0] as Volume;
+  const first = volumes[0];
   const others = volumes.slice(1).map((volume, i) => [volume, `image ${i + 1} (${channels[i + 1]})`] as const);
   const label = previous === undefined ? [] : [[previous, "the previous stage's label"] as const];
-  return [...others, ...label].flatMap(([volume, name]) => compareGrids(first, volume, name, channels[0] as string));
+  return [...others, ...label].flatMap(([volume, name]) => compareGrids(first, volume, name, channels[0]));
 }
 
 function compareGrids(first: Volume, other: Volume, name: string, firstName: string): string[] {

@@ -324,7 +324,7 @@ function patchPredictor(
     for (const mirrored of flips) addMirrored(await run(start, mirrored), size, mirrored, sums);
     // The number of versions is a power of two, so this is exact.
     const share = 1 / (flips.length + 1);
-    for (let i = 0; i < expected; i++) (sums[i] as number) *= share;
+    for (let i = 0; i < expected; i++) sums[i] *= share;
     return sums;
   };
 }

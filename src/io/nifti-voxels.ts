@@ -15,7 +15,7 @@ export function zeroNonFinite(values: VoxelArray): NonFiniteCounts {
   let infinite = 0;
   const n = values.length;
   for (let i = 0; i < n; i++) {
-    const x = values[i] as number;
+    const x = values[i];
     // True for NaN and the infinities only.
     if (x - x !== 0) {
       if (Number.isNaN(x)) nan++;

@@ -114,7 +114,7 @@ function arrange({ width, height, depth, kind }: Header, decoded: Decoded): Pixe
       throw corrupt(`has a wrong palette (${(error as Error).message})`);
     }
   }
-  const samples = SAMPLES[kind] as number;
+  const samples = SAMPLES[kind];
   if (depth < 8) return { data: spread(decoded.data, width, height, depth), shape: [height, width] };
   const shape = samples === 1 ? [height, width] : [height, width, samples];
   const { data } = decoded;

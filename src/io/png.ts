@@ -46,8 +46,8 @@ function filterRows(data: Pixels["data"], width: number, height: number, channel
     const above = y === 0 ? -1 : start - 4 * width;
     for (let x = 0; x < 4 * width; x += 4) {
       for (let c = x; c < x + channels; c++) {
-        const upper = above < 0 ? 0 : (data[above + c] as number);
-        rows[to++] = (data[start + c] as number) - upper;
+        const upper = above < 0 ? 0 : data[above + c];
+        rows[to++] = data[start + c] - upper;
       }
     }
   }

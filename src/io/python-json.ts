@@ -53,7 +53,7 @@ function formatString(text: string): string {
 export function compareCodePoints(a: string, b: string): number {
   const [x, y] = [Array.from(a), Array.from(b)];
   for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const difference = ((x[i] as string).codePointAt(0) as number) - ((y[i] as string).codePointAt(0) as number);
+    const difference = (x[i].codePointAt(0) as number) - (y[i].codePointAt(0) as number);
     if (difference !== 0) return difference;
   }
   return x.length - y.length;

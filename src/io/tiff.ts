@@ -102,7 +102,7 @@ async function decodePage(bytes: Uint8Array, page: TiffPage, target: Uint8Array)
     const [plane, row, column] = [Math.floor(i / (across * down)), Math.floor(i / across) % down, i % across];
     // A strip ends with the image; a tile is filled up.
     const rows = tiled ? tileHeight : Math.min(tileHeight, height - row * tileHeight);
-    const [begin, count] = [offsets[i] as number, byteCounts[i] ?? bytes.length];
+    const [begin, count] = [offsets[i], byteCounts[i] ?? bytes.length];
     if (begin + (byteCounts[i] ?? 0) > bytes.length) throw cutOff(bytes.length, begin + count);
     const pixels = await decodeTile(bytes.subarray(begin, begin + count), page, tileWidth, rows);
     const usedRows = Math.min(rows, height - row * tileHeight);
@@ -140,7 +140,7 @@ function unpackRows(bytes: Uint8Array, width: number, rowBytes: number): Uint8Ar
   const result = new Uint8Array(width * rows);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < width; x++) {
-      result[y * width + x] = ((bytes[y * rowBytes + (x >> 3)] as number) >> (7 - (x & 7))) & 1;
+      result[y * width + x] = (bytes[y * rowBytes + (x >> 3)] >> (7 - (x & 7))) & 1;
     }
   }
   return result;

@@ -101,7 +101,7 @@ export class SliceDecider {
     this.#plan = plan;
     this.#identity = shape.every((n, axis) => n === newShape[axis]);
     const kind = (axis: number) => (this.#identity ? "itself" : plan.nearestAxis === axis ? "nearest" : "linear");
-    const taps = [0, 1, 2].map((axis) => axisTaps(shape[axis] as number, newShape[axis] as number, kind(axis)));
+    const taps = [0, 1, 2].map((axis) => axisTaps(shape[axis], newShape[axis], kind(axis)));
     this.#taps = taps as unknown as [LinearTaps, LinearTaps, LinearTaps];
     this.#groups = (classes + 3) >> 2;
     this.#padded = (shape[2] + 7) & ~7;
@@ -225,11 +225,11 @@ export class SliceDecider {
     const f64 = window.f64(address, 4 * m);
     const i32 = window.i32(address, 8 * m);
     for (let k = 0; k < m; k++) {
-      const upperWeight = taps.weights[2 * k + 1] as number;
-      f64[4 * k] = taps.weights[2 * k] as number;
+      const upperWeight = taps.weights[2 * k + 1];
+      f64[4 * k] = taps.weights[2 * k];
       f64[4 * k + 1] = upperWeight;
-      i32[8 * k + 4] = taps.low[k] as number;
-      i32[8 * k + 5] = taps.high[k] as number;
+      i32[8 * k + 4] = taps.low[k];
+      i32[8 * k + 5] = taps.high[k];
       // What has no weight has no say in whether a cell is of one class.
       i32[8 * k + 6] = (upperWeight === 0 ? taps.low[k] : taps.high[k]) as number;
     }
@@ -345,8 +345,8 @@ function sliceRuns(taps: LinearTaps): SliceRun[] {
   const runs: SliceRun[] = [];
   const m = taps.low.length;
   for (let first = 0; first < m; ) {
-    const lower = taps.low[first] as number;
-    const upper = taps.high[first] as number;
+    const lower = taps.low[first];
+    const upper = taps.high[first];
     let last = first + 1;
     while (last < m && taps.low[last] === lower && taps.high[last] === upper) last++;
     runs.push({ lower, upper, slices: [first, last] });

@@ -148,7 +148,7 @@ export class ClassProbabilities {
     storeLinearTaps(this.#taps[2], window.f64(columnTable, newShape[2] * 3), window.i32(columnTable, newShape[2] * 6));
     const addresses = { rowTable, columnTable, weights, halves, lower, upper };
     const forEach = (visit: TileVisitor) => this.#forEachTile(addresses, visit);
-    return { values, classBytes, more: more as [number, number, number], forEach };
+    return { values, classBytes, more: more, forEach };
   }
 
   #forEachTile(addresses: Addresses, visit: TileVisitor): void {
@@ -158,8 +158,8 @@ export class ClassProbabilities {
     const [taps] = this.#taps;
     for (let slice = 0; slice < newShape[0]; slice++) {
       window.f64(weights, 2).set(taps.weights.subarray(2 * slice, 2 * slice + 2));
-      const below = taps.low[slice] as number;
-      const above = taps.high[slice] as number;
+      const below = taps.low[slice];
+      const above = taps.high[slice];
       for (const tile of this.#tiles) {
         const rows = tile.rows[1] - tile.rows[0];
         // Where row 0 would be: tables count rows from the plane's first one.

@@ -136,7 +136,7 @@ function measureAcross(
   spacingMm: Vec3,
 ): Float64Array {
   const offsets = rowOffsets(wanted, slices * rows, length);
-  const result = new Float64Array(offsets[slices * rows] as number);
+  const result = new Float64Array(offsets[slices * rows]);
   const slab = slices * length;
   const [structure, stepsAt, wantedAt, places, heights, starts, out] = window.reserve(
     argumentBytes(AcrossArgument),
@@ -175,10 +175,10 @@ function measureAcross(
     if (!any) continue;
     exports.distancesAcrossSlices(structure);
     for (let slice = 0; slice < slices; slice++) {
-      let to = offsets[slice * rows + row] as number;
+      let to = offsets[slice * rows + row];
       if (to === offsets[slice * rows + row + 1]) continue;
       for (let i = slice * length; i < (slice + 1) * length; i++) {
-        if (wantedView[i] !== 0) result[to++] = distances[i] as number;
+        if (wantedView[i] !== 0) result[to++] = distances[i];
       }
     }
   }

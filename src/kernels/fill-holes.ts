@@ -53,8 +53,8 @@ export function fillHoles(
     return next >>> 0;
   });
   for (let slice = 0; slice < slices; slice++) {
-    const from = firstIds[slice] as number;
-    const to = firstIds[slice + 1] as number;
+    const from = firstIds[slice];
+    const to = firstIds[slice + 1];
     const holes = exports.resolveHoles(at.nodes, from, to);
     if (holes === 0) continue;
     const part = destination.subarray(slice * voxels, (slice + 1) * voxels);
@@ -74,7 +74,7 @@ export function fillHoles(
 function paintFew(slice: Uint8Array, length: number, nodes: Uint32Array): void {
   for (let node = 0; node < nodes.length; node += 2) {
     if (nodes[node] === 0) continue;
-    let voxel = nodes[node + 1] as number;
+    let voxel = nodes[node + 1];
     const rowEnd = (Math.floor(voxel / length) + 1) * length;
     do slice[voxel++] = 1;
     while (voxel < rowEnd && slice[voxel] === 0);

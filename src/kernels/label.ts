@@ -98,7 +98,7 @@ function findComponents(mask: Uint8Array, shape: Shape3, connectivity: Connectiv
     }
     return words;
   };
-  const end = scan.firstIds[slices] as number;
+  const end = scan.firstIds[slices];
   let count = 0;
   forEachNodes(end, (from, to) => {
     count = exports.numberComponents(scan.nodes, from, to, count) >>> 0;
@@ -135,7 +135,7 @@ export function labelComponents(
   const [labelsAt] = components.reserveMore(4 * rowsAtOnce * length);
   const copyOut = copierOf(window.i32(labelsAt, rowsAtOnce * length));
   for (let slice = 0; slice < slices; slice++) {
-    let id = firstIds[slice] as number;
+    let id = firstIds[slice];
     for (let row = 0; row < rows; row += rowsAtOnce) {
       const some = Math.min(rowsAtOnce, rows - row);
       const words = fetchWords(slice, row, some);
@@ -169,7 +169,7 @@ export function measureComponents(mask: Uint8Array, shape: Shape3, connectivity:
   for (let i = 0; i < view.length; i++) view[i] = i % 2 === 0 ? 0x7fffffff : 0;
   const sums = window.f64(sumsAt, 3 * (count + 1)).fill(0);
   for (let slice = 0; slice < slices; slice++) {
-    const id = firstIds[slice] as number;
+    const id = firstIds[slice];
     if (id === firstIds[slice + 1]) continue;
     const words = fetchWords(slice, 0, rows);
     exports.widenBoxes(words, slice, rows, length, runs, nodes, id, boxesAt);
@@ -178,9 +178,9 @@ export function measureComponents(mask: Uint8Array, shape: Shape3, connectivity:
   const boxes = Array.from({ length: count }, (_, i): Box3 => {
     const [a, b, c, d, e, f] = view.subarray(6 * (i + 1), 6 * (i + 2)) as unknown as number[];
     return [
-      [a as number, b as number],
-      [c as number, d as number],
-      [e as number, f as number],
+      [a, b],
+      [c, d],
+      [e, f],
     ];
   });
   return { count, sizes, boxes, indexSums: sums.slice(3) };
@@ -208,13 +208,13 @@ export function keepComponents(
   const [table] = components.reserveMore(4 * (count + 1));
   const tableView = window.u32(table, count + 1);
   for (let i = 0; i < count; i++) tableView[i + 1] = kept[i] ? 1 : 0;
-  forEachNodes(firstIds[slices] as number, (from, to) => exports.renumber(nodes, from, to, table));
+  forEachNodes(firstIds[slices], (from, to) => exports.renumber(nodes, from, to, table));
   const view = window.u8(components.mask, rows * length);
   for (let slice = 0; slice < slices; slice++) {
     const start = slice * rows * length;
     const words = fetchWords(slice, 0, rows);
     view.set(mask.subarray(start, start + rows * length));
-    exports.clearRuns(components.mask, words, rows, length, runs, nodes, firstIds[slice] as number);
+    exports.clearRuns(components.mask, words, rows, length, runs, nodes, firstIds[slice]);
     destination.set(view, start);
   }
   return destination;

@@ -71,15 +71,15 @@ export function resizeLabels(
       window.i16(address, count).set(label.subarray(from, from + count));
     };
     for (let k0 = 0; k0 < m0; k0++) {
-      const low = planar ? k0 : (taps0.low[k0] as number);
-      const high = planar ? k0 : (taps0.high[k0] as number);
+      const low = planar ? k0 : taps0.low[k0];
+      const high = planar ? k0 : taps0.high[k0];
       load(lower, low);
       if (high !== low) load(upper, high);
       window.storeArguments<LabelArgument>(structure, {
         [LabelArgument.lower]: lower,
         [LabelArgument.upper]: high === low ? lower : upper,
-        [LabelArgument.lowerWeight]: planar ? 1 : (taps0.weights[2 * k0] as number),
-        [LabelArgument.upperWeight]: planar ? 0 : (taps0.weights[2 * k0 + 1] as number),
+        [LabelArgument.lowerWeight]: planar ? 1 : taps0.weights[2 * k0],
+        [LabelArgument.upperWeight]: planar ? 0 : taps0.weights[2 * k0 + 1],
         [LabelArgument.firstRow]: source[0],
         [LabelArgument.columns]: n2,
         [LabelArgument.rowTable]: rowTable,

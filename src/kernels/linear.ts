@@ -62,8 +62,8 @@ export function resizeLinear(
   const whole = planar ? null : range(data);
   for (let k0 = 0; k0 < m0; k0++) {
     const clip = whole ?? range(data.subarray(k0 * n1 * n2, (k0 + 1) * n1 * n2));
-    const low = planar ? k0 : (taps0.low[k0] as number);
-    const high = planar ? k0 : (taps0.high[k0] as number);
+    const low = planar ? k0 : taps0.low[k0];
+    const high = planar ? k0 : taps0.high[k0];
     for (const { rows, source } of runs) {
       const count = (source[1] - source[0]) * n2;
       for (const [address, i0] of [
@@ -76,8 +76,8 @@ export function resizeLinear(
       window.storeArguments<LinearArgument>(structure, {
         [LinearArgument.lower]: lower,
         [LinearArgument.upper]: upper,
-        [LinearArgument.w0]: planar ? 1 : (taps0.weights[2 * k0] as number),
-        [LinearArgument.w1]: planar ? 0 : (taps0.weights[2 * k0 + 1] as number),
+        [LinearArgument.w0]: planar ? 1 : taps0.weights[2 * k0],
+        [LinearArgument.w1]: planar ? 0 : taps0.weights[2 * k0 + 1],
         [LinearArgument.planar]: planar ? 1 : 0,
         [LinearArgument.firstRow]: source[0],
         [LinearArgument.columns]: n2,

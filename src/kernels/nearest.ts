@@ -42,7 +42,7 @@ export function resizeNearest<T extends Int8Array | Uint8Array | Int16Array | Ui
   const plane = m1 * m2;
   const unchanged = isIdentity(index1, n1) && isIdentity(index2, n2);
   for (let k0 = 0; k0 < m0; k0++) {
-    const i0 = index0[k0] as number;
+    const i0 = index0[k0];
     if (k0 > 0 && index0[k0 - 1] === i0) {
       output.copyWithin(k0 * plane, (k0 - 1) * plane, k0 * plane);
       continue;

@@ -60,7 +60,7 @@ export function boundingBox(mask: Uint8Array, shape: Shape3): Box3 | null {
     slabView.set(mask.subarray(slice * rows * length, (slice + 1) * rows * length));
     if (exports.joinRows(slab, rows, length, columns, used) === 0) continue;
     usedSlices[slice] = 1;
-    for (let row = 0; row < rows; row++) (usedRows[row] as number) |= usedView[row] as number;
+    for (let row = 0; row < rows; row++) usedRows[row] |= usedView[row];
   }
   if (!usedSlices.includes(1)) return null;
   return [interval(usedSlices), interval(usedRows), interval(columnsView)];

@@ -84,25 +84,25 @@ function selectWithin(values: Float32Array, ranks: readonly number[]): Float32Ar
       return new Float32Array(ranks.length).fill(Number.NaN);
     }
     for (let i = 0; i < INTERVALS; i++) {
-      below[i] = (below[i] as number) + (found[i] as number);
-      const taken = found[INTERVALS + i] as number;
+      below[i] = below[i] + found[i];
+      const taken = found[INTERVALS + i];
       const all = inside[i] as Float32Array;
-      const length = lengths[i] as number;
+      const length = lengths[i];
       if (length + taken > all.length) return null;
-      all.set((parts[i] as Float32Array).subarray(0, taken), length);
+      all.set(parts[i].subarray(0, taken), length);
       lengths[i] = length + taken;
     }
   }
   const result = new Float32Array(ranks.length);
   let missing = ranks.length;
   for (let i = 0; i < INTERVALS; i++) {
-    const first = below[i] as number;
-    const length = lengths[i] as number;
+    const first = below[i];
+    const length = lengths[i];
     const places = ranks.flatMap((rank, place) => (rank >= first && rank < first + length ? [place] : []));
-    const own = places.map((place) => (ranks[place] as number) - first);
+    const own = places.map((place) => ranks[place] - first);
     const selected = selectByRadix((inside[i] as Float32Array).subarray(0, length), own);
     places.forEach((place, j) => {
-      result[place] = selected[j] as number;
+      result[place] = selected[j];
     });
     missing -= places.length;
   }
@@ -113,7 +113,7 @@ function selectWithin(values: Float32Array, ranks: readonly number[]): Float32Ar
 function expectedIntervals(values: Float32Array, ranks: readonly number[]): [Interval, Interval] | null {
   const sample = new Float32Array(SAMPLE);
   const stride = values.length / SAMPLE;
-  for (let i = 0; i < SAMPLE; i++) sample[i] = values[Math.floor(i * stride)] as number;
+  for (let i = 0; i < SAMPLE; i++) sample[i] = values[Math.floor(i * stride)];
   sample.sort();
   const spans: { from: number; to: number }[] = [];
   for (const rank of [...ranks].sort((a, b) => a - b)) {
@@ -126,8 +126,8 @@ function expectedIntervals(values: Float32Array, ranks: readonly number[]): [Int
     else spans.push({ from, to });
   }
   const [a, b = a, ...more] = spans.map(({ from, to }): Interval => {
-    const low = from < 0 ? Number.NEGATIVE_INFINITY : (sample[from] as number);
-    return { low, high: to >= SAMPLE ? Number.POSITIVE_INFINITY : (sample[to] as number) };
+    const low = from < 0 ? Number.NEGATIVE_INFINITY : sample[from];
+    return { low, high: to >= SAMPLE ? Number.POSITIVE_INFINITY : sample[to] };
   });
   if (a === undefined || b === undefined || more.length > 0) return null;
   // Equal values may reach across: then one interval would take what is the other's, or more than there is room for.
@@ -180,7 +180,7 @@ function selectByRadix(values: Float32Array, ranks: readonly number[]): Float32A
 function findRank(counts: Uint32Array, rank: number): { bin: number; rest: number } {
   let rest = rank;
   let bin = 0;
-  while (rest >= (counts[bin] as number)) rest -= counts[bin++] as number;
+  while (rest >= counts[bin]) rest -= counts[bin++];
   return { bin, rest };
 }
 
@@ -190,7 +190,7 @@ const keyValue = new Float32Array(keyBits.buffer);
 /** The float32 whose order-preserving key this is. */
 export function valueOfKey(key: number): number {
   keyBits[0] = key >= 0x80000000 ? key - 0x80000000 : ~key;
-  return keyValue[0] as number;
+  return keyValue[0];
 }
 
 /**
@@ -217,7 +217,7 @@ export function percentiles(
     positions.flatMap(({ low, high }) => [low, high]),
   );
   return positions.map(({ weight }, i) =>
-    interpolateOrderStatistics(statistics[2 * i] as number, statistics[2 * i + 1] as number, weight, precision),
+    interpolateOrderStatistics(statistics[2 * i], statistics[2 * i + 1], weight, precision),
   );
 }
 
@@ -226,6 +226,6 @@ export function medianFloat32(values: Float32Array): number {
   const count = values.length;
   if (count === 0) return Number.NaN;
   const [low, high] = orderStatistics(values, [Math.floor((count - 1) / 2), Math.floor(count / 2)]);
-  if (count % 2 === 1) return low as number;
-  return Math.fround(Math.fround((low as number) + (high as number)) / 2);
+  if (count % 2 === 1) return low;
+  return Math.fround(Math.fround(low + high) / 2);
 }

@@ -64,10 +64,10 @@ export const LINEAR_ENTRY = 24;
 /** The table the linear kernels read: two weights (f64), two indices (i32) per output sample. */
 export function storeLinearTaps(taps: LinearTaps, f64: Float64Array, i32: Int32Array): void {
   for (let k = 0; k < taps.low.length; k++) {
-    f64[3 * k] = taps.weights[2 * k] as number;
-    f64[3 * k + 1] = taps.weights[2 * k + 1] as number;
-    i32[6 * k + 4] = taps.low[k] as number;
-    i32[6 * k + 5] = taps.high[k] as number;
+    f64[3 * k] = taps.weights[2 * k];
+    f64[3 * k + 1] = taps.weights[2 * k + 1];
+    i32[6 * k + 4] = taps.low[k];
+    i32[6 * k + 5] = taps.high[k];
   }
 }
 
@@ -86,10 +86,10 @@ export function rowRuns(
   const runs: RowRun[] = [];
   const m = taps.low.length;
   for (let first = 0; first < m; ) {
-    const from = taps.low[first] as number;
+    const from = taps.low[first];
     let last = first + 1;
-    while (last < m && (taps.high[last] as number) + 1 - from <= mostRows && last - first < mostOutputRows) last++;
-    runs.push({ rows: [first, last], source: [from, (taps.high[last - 1] as number) + 1] });
+    while (last < m && taps.high[last] + 1 - from <= mostRows && last - first < mostOutputRows) last++;
+    runs.push({ rows: [first, last], source: [from, taps.high[last - 1] + 1] });
     first = last;
   }
   return runs;

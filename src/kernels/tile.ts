@@ -24,7 +24,7 @@ export function copierOf<T extends Voxels>(view: T): (destination: T, start: num
   for (let from = 0; from < view.length; from += piece) pieces.push(view.subarray(from, from + piece) as T);
   return (destination, start, length) => {
     for (let i = 0, from = 0; from < length; i++, from += piece) {
-      const part = pieces[i] as T;
+      const part = pieces[i];
       destination.set(from + part.length <= length ? part : part.subarray(0, length - from), start + from);
     }
   };

@@ -13,7 +13,7 @@ const share = (value: number): string => `${Math.round(100 * value)} %`;
 /** Numbers in the network's axes as numbers along x, y and z of the files; without the axis across the slices for 2-D. */
 function inFileOrder(plans: PlansV1, values: readonly number[]): number[] {
   const three = values.length === 2 ? [Number.NaN, ...values] : values;
-  const along = plans.transpose_backward.map((axis) => three[axis] as number);
+  const along = plans.transpose_backward.map((axis) => three[axis]);
   return along.reverse().filter((value) => !Number.isNaN(value));
 }
 

@@ -139,7 +139,7 @@ async function caseOf(source: ReportSource, name: string, { images, label }: Loa
 /** Shape and spacing of a prepared volume along the axes of the file, whatever order the network has them in. */
 function gridInFileAxes(prepared: Volume, file: Volume): [number[], number[]] {
   const column = ({ geometry: { direction } }: Volume, axis: number) =>
-    [0, 1, 2].map((row) => direction[3 * row + 2 - axis] as number);
+    [0, 1, 2].map((row) => direction[3 * row + 2 - axis]);
   const order = [0, 1, 2].map((axis) => {
     const along = column(file, axis);
     const likeness = [0, 1, 2].map((other) =>

@@ -44,11 +44,7 @@ const PLANE_AXIS: Readonly<Record<Plane, 0 | 1 | 2>> = { axial: 2, coronal: 1, s
 /** Where the centre of a voxel lies in the patient, in mm. `index` slowest axis first. */
 function positionOf({ geometry: { originMm, direction, spacingMm } }: Volume, index: readonly number[]): Vec3 {
   return [0, 1, 2].map((row) =>
-    [0, 1, 2].reduce(
-      (sum, axis) =>
-        sum + (direction[3 * row + 2 - axis] as number) * (index[axis] as number) * (spacingMm[axis] as number),
-      originMm[row] as number,
-    ),
+    [0, 1, 2].reduce((sum, axis) => sum + direction[3 * row + 2 - axis] * index[axis] * spacingMm[axis], originMm[row]),
   ) as unknown as Vec3;
 }
 
@@ -59,12 +55,9 @@ function sameSlice(volume: Volume, index: number, other: Volume, plane: Plane): 
   const place = positionOf(volume, middle);
   const through = patientAxes(other.geometry)[PLANE_AXIS[plane]].axis;
   const { originMm, direction, spacingMm } = other.geometry;
-  const along = place.reduce(
-    (sum, mm, row) => sum + (mm - (originMm[row] as number)) * (direction[3 * row + 2 - through] as number),
-    0,
-  );
-  const nearest = Math.round(along / (spacingMm[through] as number));
-  return Math.max(0, Math.min((other.shape[through] as number) - 1, nearest));
+  const along = place.reduce((sum, mm, row) => sum + (mm - originMm[row]) * direction[3 * row + 2 - through], 0);
+  const nearest = Math.round(along / spacingMm[through]);
+  return Math.max(0, Math.min(other.shape[through] - 1, nearest));
 }
 
 /** What is shown of a case as it came. */

@@ -43,9 +43,9 @@ export class TransferredBuffers {
 function takeFitting(buffers: ArrayBuffer[], bytes: number): ArrayBuffer | null {
   let best = -1;
   for (let i = 0; i < buffers.length; i++) {
-    const size = (buffers[i] as ArrayBuffer).byteLength;
+    const size = buffers[i].byteLength;
     if (size < bytes || size > ROOM * bytes) continue;
-    if (best < 0 || size < (buffers[best] as ArrayBuffer).byteLength) best = i;
+    if (best < 0 || size < buffers[best].byteLength) best = i;
   }
-  return best < 0 ? null : (buffers.splice(best, 1)[0] as ArrayBuffer);
+  return best < 0 ? null : buffers.splice(best, 1)[0];
 }

@@ -34,9 +34,9 @@ export function sampleClassLocations(
   const positions = collectPositions(label, labels);
   const random = new RandomState(SEED);
   return regions.map((region) => {
-    const lists = region.map((value) => positions[labels.indexOf(value)] as Int32Array);
+    const lists = region.map((value) => positions[labels.indexOf(value)]);
     const [only] = lists;
-    const found = lists.length === 1 && uses.get(region[0] as number) === 1 ? (only as Int32Array) : joinLists(lists);
+    const found = lists.length === 1 && uses.get(region[0]) === 1 ? only : joinLists(lists);
     // Shuffling the positions themselves is the same as shuffling their indices and looking them up.
     random.shuffle(found);
     const count = Math.max(Math.min(SAMPLES_PER_CLASS, found.length), Math.ceil(found.length * MINIMAL_SHARE));
@@ -76,16 +76,16 @@ function collectPositions(label: Int16Array, classes: readonly number[]): Int32A
   // Labels come in runs, so that most voxels need one comparison.
   for (let i = 0, end = 0; i < n; i = end) {
     end = endOfRun(label, i);
-    counts[slot[label[i]! & 0xffff]!]! += end - i;
+    counts[slot[label[i] & 0xffff]] += end - i;
   }
-  const positions = classes.map((_, i) => new Int32Array(counts[i]!));
+  const positions = classes.map((_, i) => new Int32Array(counts[i]));
   const filled = new Int32Array(classes.length);
   for (let i = 0, end = 0; i < n; i = end) {
     end = endOfRun(label, i);
-    const s = slot[label[i]! & 0xffff]!;
+    const s = slot[label[i] & 0xffff];
     if (s === none) continue;
-    const found = positions[s]!;
-    let to = filled[s]!;
+    const found = positions[s];
+    let to = filled[s];
     for (let at = i; at < end; at++) found[to++] = at;
     filled[s] = to;
   }
@@ -104,7 +104,7 @@ function toTriples(positions: Int32Array, count: number, shape: Shape3): Int32Ar
   const triples = new Int32Array(count * 3);
   const [, n1, n2] = shape;
   for (let i = 0, out = 0; i < count; i++) {
-    const position = positions[i]!;
+    const position = positions[i];
     const row = Math.floor(position / n2);
     const plane = Math.floor(row / n1);
     triples[out++] = plane;

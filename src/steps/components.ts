@@ -31,8 +31,8 @@ export function componentStatistics(
   const { sizes, boxes, indexSums } = measureComponents(mask, shape, connectivity);
   const volume = voxelVolumeMm3(spacingMm);
   return boxes.map((box, i) => {
-    const voxels = sizes[i] as number;
-    const mean = (axis: number) => (indexSums[3 * i + axis] as number) / voxels;
+    const voxels = sizes[i];
+    const mean = (axis: number) => indexSums[3 * i + axis] / voxels;
     return { voxels, volumeMm3: voxels * volume, box, centroid: [mean(0), mean(1), mean(2)] };
   });
 }

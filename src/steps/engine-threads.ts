@@ -21,7 +21,7 @@ export class EngineThreads {
   /** Has a thread run a method of engine-worker.ts; calls arrive in order. */
   run<T>(thread: number, method: string, call: EngineCall, transfer: ArrayBuffer[] = []): Promise<T> {
     const sent: Sent<EngineCall> = { kernels: kernels().module, call };
-    return (this.#pools[thread] as JobPool).run<T>(method, sent, { name: "a resampling" }, transfer);
+    return this.#pools[thread].run<T>(method, sent, { name: "a resampling" }, transfer);
   }
 
   /** Gives each item to a thread that has time for it. Results in the order of the items. */

@@ -35,13 +35,13 @@ export function foregroundVoxels(channel: Float32Array, label: Int16Array): Floa
     );
   }
   let count = 0;
-  for (let i = 0; i < label.length; i++) if ((label[i] as number) > 0) count++;
+  for (let i = 0; i < label.length; i++) if (label[i] > 0) count++;
   const result = new Float32Array(Math.ceil(count / STRIDE));
   let out = 0;
   let skip = 0;
   for (let i = 0; out < result.length; i++) {
-    if ((label[i] as number) <= 0 || skip-- > 0) continue;
-    result[out++] = channel[i] as number;
+    if (label[i] <= 0 || skip-- > 0) continue;
+    result[out++] = channel[i];
     skip = STRIDE - 1;
   }
   return result;

@@ -23,7 +23,7 @@ export class LabelCoding {
     let last = 0;
     let byte = 0;
     for (let i = 0; i < values.length; i++) {
-      const value = values[i] as number;
+      const value = values[i];
       if (value !== last) {
         last = value;
         byte = bytes.get(value) ?? this.#add(bytes, value);
@@ -105,7 +105,7 @@ export function markInBox(labels: Uint8Array, shape: Shape3, box: Box3, table: U
   const [n0, n1, n2] = boxShape(box);
   const mask = new Uint8Array(n0 * n1 * n2);
   forEachBoxRow(shape, box, (from, to, length) => {
-    for (let k = 0; k < length; k++) mask[to + k] = table[labels[from + k] as number] as number;
+    for (let k = 0; k < length; k++) mask[to + k] = table[labels[from + k]];
   });
   return mask;
 }

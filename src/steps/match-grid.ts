@@ -8,11 +8,11 @@ export type Grid = Pick<Volume, "shape" | "geometry" | "niftiForms">;
 const TOLERANCE = 0.01;
 
 function column({ direction }: Geometry, axis: number): number[] {
-  return [0, 1, 2].map((row) => direction[3 * row + 2 - axis] as number);
+  return [0, 1, 2].map((row) => direction[3 * row + 2 - axis]);
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
+  return a.reduce((sum, x, i) => sum + x * b[i], 0);
 }
 
 /**
@@ -51,27 +51,24 @@ function matchAxis(volume: Volume, grid: Grid, axis: number): number {
 function sameCentres(volume: Volume, grid: Grid, axes: readonly number[], flips: readonly boolean[]): boolean {
   const limit = TOLERANCE * Math.min(...grid.geometry.spacingMm);
   for (let corner = 0; corner < 8; corner++) {
-    const index = [0, 1, 2].map((axis) => ((corner >> axis) & 1) * ((grid.shape[axis] as number) - 1));
+    const index = [0, 1, 2].map((axis) => ((corner >> axis) & 1) * (grid.shape[axis] - 1));
     const from = [0, 0, 0];
     for (const [axis, own] of axes.entries()) {
-      from[own] = flips[axis] === true ? (grid.shape[axis] as number) - 1 - index[axis] : (index[axis] as number);
+      from[own] = flips[axis] === true ? grid.shape[axis] - 1 - index[axis] : index[axis];
     }
     const [a, b] = [centre(grid.geometry, index), centre(volume.geometry, from)];
-    if (a.some((x, i) => !(Math.abs(x - (b[i] as number)) <= limit))) return false;
+    if (a.some((x, i) => !(Math.abs(x - b[i]) <= limit))) return false;
   }
   // Where an axis has one voxel, the corners tell nothing of its spacing.
   return axes.every((own, axis) => {
-    const [found, expected] = [volume.geometry.spacingMm[own] as number, grid.geometry.spacingMm[axis] as number];
+    const [found, expected] = [volume.geometry.spacingMm[own], grid.geometry.spacingMm[axis]];
     return Math.abs(found - expected) <= TOLERANCE * expected;
   });
 }
 
 function centre(geometry: Geometry, index: readonly number[]): number[] {
   return geometry.originMm.map((start, row) =>
-    index.reduce(
-      (sum, i, axis) => sum + i * (geometry.spacingMm[axis] as number) * (column(geometry, axis)[row] as number),
-      start,
-    ),
+    index.reduce((sum, i, axis) => sum + i * geometry.spacingMm[axis] * column(geometry, axis)[row], start),
   );
 }
 

@@ -129,8 +129,8 @@ function totalsOf(pairs: Uint32Array): { predicted: Float64Array; referred: Floa
   const predicted = new Float64Array(BYTE_LABELS);
   const referred = new Float64Array(BYTE_LABELS);
   pairs.forEach((count, index) => {
-    (predicted[index >> 8] as number) += count;
-    (referred[index & 0xff] as number) += count;
+    predicted[index >> 8] += count;
+    referred[index & 0xff] += count;
   });
   return { predicted, referred };
 }
@@ -150,9 +150,9 @@ function countRegions({ coding, prediction, reference }: Encoded, regions: reado
   const voxels = predicted.reduce((sum, count) => sum + count, 0);
   const confusions = regions.map((region): Confusion => {
     const bytes = [...new Set(coding.bytesOf(labelsOf(region)))];
-    const total = (totals: Float64Array) => bytes.reduce((sum, byte) => sum + (totals[byte] as number), 0);
+    const total = (totals: Float64Array) => bytes.reduce((sum, byte) => sum + totals[byte], 0);
     let truePositives = 0;
-    for (const a of bytes) for (const b of bytes) truePositives += pairs[a * BYTE_LABELS + b] as number;
+    for (const a of bytes) for (const b of bytes) truePositives += pairs[a * BYTE_LABELS + b];
     const falsePositives = total(predicted) - truePositives;
     const falseNegatives = total(referred) - truePositives;
     const trueNegatives = voxels - truePositives - falsePositives - falseNegatives;
@@ -194,7 +194,7 @@ export function evaluateLabels(pair: LabelPair, regions: readonly Region[], surf
     const overlap = overlapMetrics(confusion);
     const totals = [overlap["Total Positives Test"], overlap["Total Positives Reference"]];
     const measurable = totals.every((total) => total > 0 && total < voxels);
-    const bytes = encoded.coding.bytesOf(labelsOf(regions[i] as Region));
+    const bytes = encoded.coding.bytesOf(labelsOf(regions[i]));
     const distances = measurable ? measure(encoded, pair.shape, bytes, boxes, surface) : notMeasured(surface);
     return { ...overlap, ...distances };
   });

@@ -8,7 +8,7 @@ export function countNonFinite(values: Float32Array): { nan: number; infinite: n
   if (Number.isFinite(min) && Number.isFinite(max)) return { nan, infinite };
   const n = values.length;
   for (let i = 0; i < n; i++) {
-    const value = values[i] as number;
+    const value = values[i];
     if (Number.isNaN(value)) nan++;
     else if (!Number.isFinite(value)) infinite++;
   }

@@ -50,7 +50,7 @@ function sumLeaf(values: readonly number[]): number {
   if (values.length < 8) return values.reduce(add, -0);
   const whole = values.length - (values.length % 8);
   const r = values.slice(0, 8);
-  for (let i = 8; i < whole; i++) r[i % 8] = add(r[i % 8] as number, values[i] as number);
+  for (let i = 8; i < whole; i++) r[i % 8] = add(r[i % 8], values[i]);
   const [a, b, c, d, e, f, g, h] = r as [number, number, number, number, number, number, number, number];
   const sum = add(add(add(a, b), add(c, d)), add(add(e, f), add(g, h)));
   return values.slice(whole).reduce(add, sum);
@@ -70,14 +70,14 @@ function joinSums(parts: readonly Part[], precision: Precision): number {
   const cutUsed = parts.map(() => 0);
   let at = 0;
   const take = (position: number): number => {
-    while (position >= (parts[at] as Part).range.end) at++;
+    while (position >= parts[at].range.end) at++;
     return at;
   };
   const round = precision === "float32" ? Math.fround : (x: number) => x;
   const visit = (start: number, count: number): number => {
     const part = take(start);
-    const { range, sums } = parts[part] as Part;
-    if (start >= range.start && start + count <= range.end) return sums[(sumsUsed[part] as number)++] as number;
+    const { range, sums } = parts[part];
+    if (start >= range.start && start + count <= range.end) return sums[sumsUsed[part]++];
     if (count > LEAF) {
       const half = halfOf(count);
       const left = visit(start, half);
@@ -85,7 +85,7 @@ function joinSums(parts: readonly Part[], precision: Precision): number {
     }
     const values = Array.from({ length: count }, (_, i) => {
       const from = take(start + i);
-      return (parts[from] as Part).cutValues[(cutUsed[from] as number)++] as number;
+      return parts[from].cutValues[cutUsed[from]++];
     });
     return precision === "float32" ? sumLeaf(values) : pairwiseSum(values);
   };
@@ -116,7 +116,7 @@ function tableOf(counts: readonly KeyCounts[]): Uint32Array {
   const table = new Uint32Array(BINS);
   for (const part of counts) {
     part.keys.forEach((key, i) => {
-      (table[key] as number) += part.counts[i] as number;
+      table[key] += part.counts[i];
     });
   }
   return table;
@@ -139,7 +139,7 @@ export function joinMeasured(parts: readonly MeasuredPart[], precision: Precisio
   const places = ranksOf(count).map((rank) => {
     let rest = rank;
     let bin = 0;
-    while (rest >= (table[bin] as number)) rest -= table[bin++] as number;
+    while (rest >= table[bin]) rest -= table[bin++];
     return { bin, rest };
   });
   const bins = [...new Set(places.map(({ bin }) => bin))].sort((a, b) => a - b);
@@ -163,7 +163,7 @@ function selectValues({ places }: PooledChannel, parts: readonly DrawnDeviations
   const totals = new Map<number, number>();
   for (const { lower } of parts) {
     lower.keys.forEach((key, i) => {
-      totals.set(key, (totals.get(key) ?? 0) + (lower.counts[i] as number));
+      totals.set(key, (totals.get(key) ?? 0) + lower.counts[i]);
     });
   }
   const byKey = [...totals].sort(([a], [b]) => a - b);
@@ -205,7 +205,7 @@ export function joinDeviations(
   const std = round(Math.sqrt(divide(sum, count, precision)));
   const values = selectValues(pooled, parts);
   const [min, percentile005, median, percentile995, max] = PERCENTILES.map((q, i) => {
-    const [low, high] = [values[2 * i] as number, values[2 * i + 1] as number];
+    const [low, high] = [values[2 * i], values[2 * i + 1]];
     const { weight } = percentilePosition(count, q);
     const difference = round(high - low);
     return weight < 0.5 ? low + difference * weight : high - difference * (1 - weight);

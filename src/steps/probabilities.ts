@@ -155,7 +155,7 @@ class ReaderFeed implements PlaneFeed {
   }
 
   plane(c: number, a: number): FloatValues {
-    return (this.#planes.get(a) as FloatValues[])[c] as FloatValues;
+    return (this.#planes.get(a) as FloatValues[])[c];
   }
 }
 

@@ -28,7 +28,7 @@ export interface SeparateAxisRule {
  */
 export function resampledShape(shape: Shape3, spacing: Vec3, target: Vec3): Shape3 {
   const result = [0, 1, 2].map((axis) =>
-    roundHalfEven(((spacing[axis] as number) / (target[axis] as number)) * (shape[axis] as number)),
+    roundHalfEven((spacing[axis] / target[axis]) * shape[axis]),
   ) as unknown as Shape3;
   if (!result.every((n) => Number.isSafeInteger(n) && n >= 1)) {
     throw new NnprepError(
@@ -46,7 +46,7 @@ function isAnisotropic(spacing: Vec3, threshold: number): boolean {
 
 function coarsestAxes(spacing: Vec3): number[] {
   const largest = Math.max(...spacing);
-  return [0, 1, 2].filter((axis) => largest / (spacing[axis] as number) === 1);
+  return [0, 1, 2].filter((axis) => largest / spacing[axis] === 1);
 }
 
 /**
@@ -62,7 +62,7 @@ export function separateAxis(first: Vec3, second: Vec3, { force, threshold }: Se
   if (force === true || isAnisotropic(first, threshold)) axes = coarsestAxes(first);
   else if (isAnisotropic(second, threshold)) axes = coarsestAxes(second);
   else return null;
-  return axes.length === 1 ? (axes[0] as number) : null;
+  return axes.length === 1 ? axes[0] : null;
 }
 
 /** The permutation that brings `axis` to the front and keeps the order of the others. */

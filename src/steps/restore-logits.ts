@@ -106,7 +106,7 @@ function rangeOf({ data }: ProbabilityArray): ValueRange {
   if (data instanceof Float32Array) {
     let [lowest, largest, finite] = [Number.POSITIVE_INFINITY, 0, true];
     for (let i = 0; i < data.length; i++) {
-      const value = data[i] as number;
+      const value = data[i];
       if (value < lowest) lowest = value;
       if (Math.abs(value) > largest) largest = Math.abs(value);
       if (value - value !== 0) finite = false;
@@ -115,7 +115,7 @@ function rangeOf({ data }: ProbabilityArray): ValueRange {
   }
   let [least, most, mostNegative] = [HALF_INFINITY, 0, -1];
   for (let i = 0; i < data.length; i++) {
-    const bits = data[i] as number;
+    const bits = data[i];
     const magnitude = bits & 0x7fff;
     if (magnitude > most) most = magnitude;
     if (bits >= 0x8000) mostNegative = Math.max(mostNegative, magnitude);

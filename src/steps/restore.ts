@@ -84,7 +84,7 @@ function labelTable(classes: number, regions: readonly number[] | undefined, typ
 }
 
 function checkBox(box: Box3, shape: Shape3): void {
-  const fits = box.every(([low, high], axis) => low >= 0 && low < high && high <= (shape[axis] as number));
+  const fits = box.every(([low, high], axis) => low >= 0 && low < high && high <= shape[axis]);
   if (fits) return;
   throw new NnprepError(
     "SHAPE_MISMATCH",
@@ -142,7 +142,7 @@ export async function restoreLabels<T extends LabelType>(
 
 /** The separate axis in the source's frame. */
 export function nearestAxisOf({ separateAxis, axes = UNCHANGED }: Pick<RestoreSettings, "separateAxis" | "axes">) {
-  return separateAxis === null ? null : (inverseAxes(axes)[separateAxis] as number);
+  return separateAxis === null ? null : inverseAxes(axes)[separateAxis];
 }
 
 /** Values that lie in rows. */
@@ -159,8 +159,8 @@ export function rowWriter(
   rowShape: Shape3,
 ): (slice: number, firstRow: number, values: Row) => void {
   const fileStrides = [shape[1] * shape[2], shape[2], 1] as const;
-  const strides = axes.map((axis) => fileStrides[axis] as number) as [number, number, number];
-  const origin = box.reduce((sum, [low], axis) => sum + low * (fileStrides[axis] as number), 0);
+  const strides = axes.map((axis) => fileStrides[axis]) as [number, number, number];
+  const origin = box.reduce((sum, [low], axis) => sum + low * fileStrides[axis], 0);
   const columns = rowShape[2];
   return (slice, firstRow, values) => {
     const rows = values.length / columns;
@@ -172,7 +172,7 @@ export function rowWriter(
       const to = origin + slice * strides[0] + (firstRow + row) * strides[1];
       const from = row * columns;
       if (strides[2] === 1) target.set(values.subarray(from, from + columns), to);
-      else for (let k = 0; k < columns; k++) target[to + k * strides[2]] = values[from + k] as number;
+      else for (let k = 0; k < columns; k++) target[to + k * strides[2]] = values[from + k];
     }
   };
 }

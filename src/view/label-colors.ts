@@ -35,5 +35,5 @@ export function labelColor(label: number): Color {
   const first = FIRST[label - 1];
   if (first !== undefined) return first;
   const hue = label * STEP;
-  return fromHue(hue - Math.floor(hue), SATURATION[label % 2] as number, LIGHTNESS[label % 3] as number);
+  return fromHue(hue - Math.floor(hue), SATURATION[label % 2], LIGHTNESS[label % 3]);
 }

@@ -63,12 +63,12 @@ export function readLabelGrid(
   const compact = compactLabels(volume.data, volume.shape, extents, box, turned as [boolean, boolean, boolean]);
   const { spacingMm, direction, originMm } = volume.geometry;
   const steps = [left, posterior, superior].map(({ axis, ascending }) =>
-    [0, 1, 2].map((row) => (direction[3 * row + 2 - axis] as number) * spacingMm[axis] * (ascending ? 1 : -1)),
+    [0, 1, 2].map((row) => direction[3 * row + 2 - axis] * spacingMm[axis] * (ascending ? 1 : -1)),
   );
   const origin = originMm.map((start, row) =>
     axes.reduce((sum, { axis, ascending }) => {
       const index = ascending ? box[axis][0] : box[axis][1] - 1;
-      return sum + (direction[3 * row + 2 - axis] as number) * spacingMm[axis] * index;
+      return sum + direction[3 * row + 2 - axis] * spacingMm[axis] * index;
     }, start),
   );
   return {
@@ -77,7 +77,7 @@ export function readLabelGrid(
     spacingMm: axes.map(({ axis }) => spacingMm[axis]) as unknown as Vec3,
     extents: extents.map((extent) => ({ ...extent, box: turnBox(extent.box, box, axes) })),
     // Adding 0 makes a negative zero positive.
-    stepsMm: [0, 1, 2].flatMap((row) => steps.map((step) => (step[row] as number) + 0)),
+    stepsMm: [0, 1, 2].flatMap((row) => steps.map((step) => step[row] + 0)),
     originMm: origin as unknown as Vec3,
     shares: axes.map(({ axis, ascending }) => {
       const share = compact.shares[axis];
@@ -104,15 +104,15 @@ export function coarsenGrid(grid: LabelGrid, halved: readonly [boolean, boolean,
   const { bytes, shape } = halveLabels(grid.bytes, grid.shape, halved);
   const scale = (box: Box3): Box3 =>
     box.map(([low, high], axis) => {
-      const factor = factors[axis] as number;
+      const factor = factors[axis];
       return [Math.floor(low / factor), Math.ceil(high / factor)];
     }) as unknown as Box3;
   return {
     ...grid,
     bytes,
     shape,
-    spacingMm: grid.spacingMm.map((mm, axis) => mm * (factors[axis] as number)) as unknown as Vec3,
+    spacingMm: grid.spacingMm.map((mm, axis) => mm * factors[axis]) as unknown as Vec3,
     extents: grid.extents.map((extent) => ({ ...extent, box: scale(extent.box) })),
-    stepsMm: grid.stepsMm.map((mm, i) => mm * (factors[2 - (i % 3)] as number)),
+    stepsMm: grid.stepsMm.map((mm, i) => mm * factors[2 - (i % 3)]),
   };
 }

@@ -20,7 +20,7 @@ function partText(part: Part): string {
   if (part === null || part === undefined) return "";
   if (part instanceof Markup) return part.text;
   if (typeof part === "object") return part.map(partText).join("");
-  return String(part).replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
+  return String(part).replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
 
 /** HTML or SVG with values put in; what is not Markup is escaped. */

@@ -29,10 +29,10 @@ export function formatStl({ surface: { positions, triangles }, name }: NamedSurf
   const corner = new Float64Array(9);
   for (let i = 0, at = 84; i < triangles.length; i += 3, at += 50) {
     for (let k = 0; k < 3; k++) {
-      const from = 3 * (triangles[i + k] as number);
-      corner[3 * k] = -(positions[from] as number);
-      corner[3 * k + 1] = -(positions[from + 1] as number);
-      corner[3 * k + 2] = positions[from + 2] as number;
+      const from = 3 * triangles[i + k];
+      corner[3 * k] = -positions[from];
+      corner[3 * k + 1] = -positions[from + 1];
+      corner[3 * k + 2] = positions[from + 2];
     }
     const [ax, ay, az, bx, by, bz, cx, cy, cz] = corner as unknown as [
       number,
@@ -49,7 +49,7 @@ export function formatStl({ surface: { positions, triangles }, name }: NamedSurf
     const [nx, ny, nz] = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx];
     const size = Math.sqrt(nx * nx + ny * ny + nz * nz) || 1;
     for (const [k, value] of [nx / size, ny / size, nz / size].entries()) view.setFloat32(at + 4 * k, value, true);
-    for (let k = 0; k < 9; k++) view.setFloat32(at + 12 + 4 * k, corner[k] as number, true);
+    for (let k = 0; k < 9; k++) view.setFloat32(at + 12 + 4 * k, corner[k], true);
   }
   return bytes;
 }
@@ -82,7 +82,7 @@ export function formatObj(surfaces: readonly NamedSurface[]): Uint8Array<ArrayBu
       add(`vn ${(-x).toFixed(4)} ${(-y).toFixed(4)} ${z.toFixed(4)}`);
     }
     for (let i = 0; i < triangles.length; i += 3) {
-      const [a, b, c] = [0, 1, 2].map((k) => first + (triangles[i + k] as number));
+      const [a, b, c] = [0, 1, 2].map((k) => first + triangles[i + k]);
       add(`f ${a}//${a} ${b}//${b} ${c}//${c}`);
     }
     first += positions.length / 3;
@@ -111,7 +111,7 @@ export function formatPly(surfaces: readonly NamedSurface[]): Uint8Array<ArrayBu
     "end_header",
   ];
   const encoded = new TextEncoder().encode(`${header.join("\n")}\n`);
-  const pieces = [encoded as Uint8Array<ArrayBuffer>, ...surfaces.map(plyVertices)];
+  const pieces = [encoded, ...surfaces.map(plyVertices)];
   let first = 0;
   for (const { surface } of surfaces) {
     pieces.push(plyFaces(surface, first));
@@ -126,9 +126,9 @@ function plyVertices({ surface: { positions, normals, label }, color }: NamedSur
   for (let i = 0, at = 0; i < positions.length; i += 3, at += VERTEX_BYTES) {
     for (let k = 0; k < 3; k++) {
       const sign = k < 2 ? -1 : 1;
-      view.setFloat32(at + 4 * k, sign * (positions[i + k] as number), true);
-      view.setFloat32(at + 12 + 4 * k, sign * (normals[i + k] as number), true);
-      view.setUint8(at + 24 + k, color[k] as number);
+      view.setFloat32(at + 4 * k, sign * positions[i + k], true);
+      view.setFloat32(at + 12 + 4 * k, sign * normals[i + k], true);
+      view.setUint8(at + 24 + k, color[k]);
     }
     view.setUint16(at + 27, label, true);
   }
@@ -140,7 +140,7 @@ function plyFaces({ triangles }: Surface, first: number): Uint8Array<ArrayBuffer
   const view = new DataView(bytes.buffer);
   for (let i = 0, at = 0; i < triangles.length; i += 3, at += FACE_BYTES) {
     view.setUint8(at, 3);
-    for (let k = 0; k < 3; k++) view.setInt32(at + 1 + 4 * k, first + (triangles[i + k] as number), true);
+    for (let k = 0; k < 3; k++) view.setInt32(at + 1 + 4 * k, first + triangles[i + k], true);
   }
   return bytes;
 }

@@ -21,15 +21,15 @@ const ORDERS: readonly (readonly [number, number, number])[] = [
 
 /** For left, posterior and superior: the array axis along it. Oblique grids take the nearest, each axis once. */
 export function patientAxes({ direction }: Geometry): readonly [ArrayAxis, ArrayAxis, ArrayAxis] {
-  let best = ORDERS[0] as readonly [number, number, number];
+  let best = ORDERS[0];
   let most = -1;
   for (const order of ORDERS) {
-    const sum = order.reduce((total, column, row) => total + Math.abs(direction[3 * row + column] as number), 0);
+    const sum = order.reduce((total, column, row) => total + Math.abs(direction[3 * row + column]), 0);
     if (sum > most + 1e-9) [best, most] = [order, sum];
   }
   return best.map((column, row) => ({
     axis: (2 - column) as 0 | 1 | 2,
-    ascending: (direction[3 * row + column] as number) >= 0,
+    ascending: direction[3 * row + column] >= 0,
   })) as unknown as readonly [ArrayAxis, ArrayAxis, ArrayAxis];
 }
 

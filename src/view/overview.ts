@@ -36,7 +36,7 @@ function bestSlice(volume: Volume, grid: LabelGrid | null, plane: Plane): number
   const place = PLANES.indexOf(plane) as 0 | 1 | 2;
   const shares = grid.shares[place];
   let best = 0;
-  for (let i = 1; i < shares.length; i++) if ((shares[i] as number) > (shares[best] as number)) best = i;
+  for (let i = 1; i < shares.length; i++) if (shares[i] > shares[best]) best = i;
   const { axis, ascending } = patientAxes(volume.geometry)[2 - place] as { axis: 0 | 1 | 2; ascending: boolean };
   return ascending ? grid.box[axis][0] + best : grid.box[axis][1] - 1 - best;
 }
@@ -69,7 +69,7 @@ export function renderOverview(label: Volume, image: Volume | undefined, options
     const small = { size: size * 0.82, color: DIM_TEXT_COLOR, halo: true } as const;
     const text = `${plane} ${index + 1}/${sliceCount(label, plane).count}`;
     drawText(slice, text, size * 0.7, size * 1.6, small);
-    placePicture(whole, slice, columns[i % 2] as number, top + Math.floor(i / 2) * (pane + GAP));
+    placePicture(whole, slice, columns[i % 2], top + Math.floor(i / 2) * (pane + GAP));
   }
   const legend = createPicture(pane, pane, PANEL);
   if (grid !== null) drawLegend(legend, grid, options, size);

@@ -35,7 +35,7 @@ export function createPicture(width: number, height: number, [r, g, b]: Color = 
   checkPictureSize(width, height);
   const data = new Uint8ClampedArray(4 * width * height);
   // One pixel as a 32-bit number in the machine's own byte order.
-  const pixel = new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0] as number;
+  const pixel = new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0];
   new Uint32Array(data.buffer).fill(pixel);
   return { data, width, height };
 }
@@ -45,8 +45,8 @@ export function blendPixel({ data, width, height }: Picture, x: number, y: numbe
   if (x < 0 || y < 0 || x >= width || y >= height || opacity <= 0) return;
   const at = 4 * (y * width + x);
   for (let c = 0; c < 3; c++) {
-    const below = data[at + c] as number;
-    data[at + c] = below + ((color[c] as number) - below) * opacity;
+    const below = data[at + c];
+    data[at + c] = below + (color[c] - below) * opacity;
   }
 }
 

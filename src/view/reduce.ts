@@ -39,7 +39,7 @@ function pinchedEdges(triangles: Uint32Array, vertices: number): number {
   const edges = new Map<number, number>();
   for (let i = 0; i < triangles.length; i += 3) {
     for (let k = 0; k < 3; k++) {
-      const key = (triangles[i + k] as number) * vertices + (triangles[i + ((k + 1) % 3)] as number);
+      const key = triangles[i + k] * vertices + triangles[i + ((k + 1) % 3)];
       edges.set(key, (edges.get(key) ?? 0) + 1);
     }
   }
@@ -63,5 +63,5 @@ function keepVertices({ label, positions, normals }: Surface, indices: Uint32Arr
     kept.positions.set(positions.subarray(3 * vertex, 3 * vertex + 3), 3 * to);
     kept.normals.set(normals.subarray(3 * vertex, 3 * vertex + 3), 3 * to);
   }
-  return { label, ...kept, triangles: indices.map((vertex) => place[vertex] as number) };
+  return { label, ...kept, triangles: indices.map((vertex) => place[vertex]) };
 }

@@ -27,9 +27,9 @@ export function base64(bytes: Uint8Array): string {
     const [a, b = 0, c = 0] = bytes.subarray(start, start + 3) as unknown as [number, number?, number?];
     const left = bytes.length - start;
     parts.push(
-      (ALPHABET[a >> 2] as string) + ALPHABET[((a & 3) << 4) | (b >> 4)],
-      left > 1 ? (ALPHABET[((b & 15) << 2) | (c >> 6)] as string) : "=",
-      left > 2 ? (ALPHABET[c & 63] as string) : "=",
+      ALPHABET[a >> 2] + ALPHABET[((a & 3) << 4) | (b >> 4)],
+      left > 1 ? ALPHABET[((b & 15) << 2) | (c >> 6)] : "=",
+      left > 2 ? ALPHABET[c & 63] : "=",
     );
   }
   return parts.join("");
@@ -41,17 +41,17 @@ export function packSurfaces(surfaces: readonly ReportSurface[]): string {
   const high = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const { positions } of surfaces) {
     for (let i = 0; i < positions.length; i++) {
-      const value = positions[i] as number;
-      if (value < (low[i % 3] as number)) low[i % 3] = value;
-      if (value > (high[i % 3] as number)) high[i % 3] = value;
+      const value = positions[i];
+      if (value < low[i % 3]) low[i % 3] = value;
+      if (value > high[i % 3]) high[i % 3] = value;
     }
   }
-  const longest = Math.max(...high.map((value, axis) => value - (low[axis] as number)), 1e-3);
+  const longest = Math.max(...high.map((value, axis) => value - low[axis]), 1e-3);
   const stepMm = longest / STEPS;
   const packed = surfaces.map(({ label, color, positions, triangles }) => {
     const steps = new Uint16Array(positions.length);
     for (let i = 0; i < steps.length; i++) {
-      steps[i] = Math.round(((positions[i] as number) - (low[i % 3] as number)) / stepMm);
+      steps[i] = Math.round((positions[i] - low[i % 3]) / stepMm);
     }
     return {
       label,

@@ -176,7 +176,7 @@ function scoresSection({ scores, worst }: ReportData): Markup {
   const there = labels.map((_, k) => k).filter((k) => rows.some(({ dice }) => !Number.isNaN(dice[k])));
   const absent = labels.length - there.length;
   const left = absent === 0 ? "" : html` ${absent} of ${labels.length} labels are in no case and left out.`;
-  const pick = <T>(values: readonly T[]) => there.map((k) => values[k] as T);
+  const pick = <T>(values: readonly T[]) => there.map((k) => values[k]);
   const table = rows.map(({ name, mean, dice }) => [name, cell(mean), ...pick(dice).map(cell)]);
   const all = means.filter((value) => !Number.isNaN(value));
   const total = all.reduce((sum, value) => sum + value, 0) / Math.max(1, all.length);

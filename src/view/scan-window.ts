@@ -45,7 +45,7 @@ export interface ScanWindowOptions {
 export function chooseScanWindow(image: Volume, options: ScanWindowOptions = {}): ScanWindow {
   const values = sampleVoxels(image.data, () => true);
   if (values.length === 0) return { low: 0, high: 1, name: "no values" };
-  const lowest = values[0] as number;
+  const lowest = values[0];
   const isCt = options.modality === undefined ? looksLikeCt(values) : /^ct$/i.test(options.modality.trim());
   if (isCt) return ctWindow(image, options.label);
   // Skull-stripped and cropped scans are one value outside.
@@ -54,19 +54,19 @@ export function chooseScanWindow(image: Volume, options: ScanWindowOptions = {})
   const low = at(from, 0.005);
   const high = at(from, 0.995);
   if (high > low) return { low, high, name: "0.5 to 99.5 %" };
-  return { low: lowest, high: Math.max(lowest + 1, values[values.length - 1] as number), name: "all values" };
+  return { low: lowest, high: Math.max(lowest + 1, values[values.length - 1]), name: "all values" };
 }
 
 function looksLikeCt(values: Float64Array): boolean {
-  const lowest = values[0] as number;
+  const lowest = values[0];
   const whole = values.every((value) => Number.isInteger(value));
-  return whole && lowest < CT_AIR && lowest > CT_LOWEST && (values[values.length - 1] as number) > -CT_AIR / 7;
+  return whole && lowest < CT_AIR && lowest > CT_LOWEST && values[values.length - 1] > -CT_AIR / 7;
 }
 
 function ctWindow(image: Volume, label: Volume | undefined): ScanWindow {
   if (label !== undefined) {
     const mask = label.data;
-    const inside = sampleVoxels(image.data, (_, index) => (mask[index] as number) > 0);
+    const inside = sampleVoxels(image.data, (_, index) => mask[index] > 0);
     if (inside.length > 0 && at(inside, 0.5) < -400) return CT_WINDOWS.lung;
     if (inside.length > 0 && at(inside, 0.5) > 250) return CT_WINDOWS.bone;
   }
@@ -74,7 +74,7 @@ function ctWindow(image: Volume, label: Volume | undefined): ScanWindow {
 }
 
 function at(values: Float64Array, share: number): number {
-  return values[Math.round((values.length - 1) * share)] as number;
+  return values[Math.round((values.length - 1) * share)];
 }
 
 /** Finite values of evenly spread voxels, ascending. */
@@ -84,7 +84,7 @@ function sampleVoxels(data: VoxelArray, wanted: (value: number, index: number) =
   if (step > 1) while (step % 2 === 0 || step % 3 === 0 || step % 5 === 0) step++;
   const found: number[] = [];
   for (let index = 0; index < data.length; index += step) {
-    const value = data[index] as number;
+    const value = data[index];
     if (Number.isFinite(value) && wanted(value, index)) found.push(value);
   }
   return sorted(found);

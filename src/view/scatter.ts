@@ -1,4 +1,3 @@
-import type { LabelExtent } from "../kernels/mesh/label-survey.js";
 import { type Affine, transformMesh } from "../kernels/mesh/mesh-shape.js";
 import { type Buffers, drawPoints } from "../kernels/mesh/rasterize.js";
 import type { LabelGrid } from "./label-grid.js";
@@ -45,7 +44,7 @@ function collectRow(
   const area = rows * columns;
   const row = z * area + y * columns;
   const isBorder = z === 0 || z === slices - 1 || y === 0 || y === rows - 1;
-  const [from, to] = (extents[byte - 1] as LabelExtent).box[2];
+  const [from, to] = extents[byte - 1].box[2];
   let length = start;
   for (let x = from; x < to; x++) {
     const at = row + x;

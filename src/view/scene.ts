@@ -93,7 +93,7 @@ function rotationOf(viewFrom: Vec3): View["rotation"] {
 }
 
 function product(a: Vec3, b: readonly number[]): number {
-  return a[0] * (b[0] as number) + a[1] * (b[1] as number) + a[2] * (b[2] as number);
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
 /** Ends of the labels in some of the rows, in voxel indices x, y, z: what must be in the picture. */
@@ -130,7 +130,7 @@ function chooseView(grid: LabelGrid, viewFrom: Vec3, width: number, height: numb
     ];
     let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let i = 0; i < points.length; i += 3) {
-      const at = a * (points[i] as number) + b * (points[i + 1] as number) + c * (points[i + 2] as number);
+      const at = a * points[i] + b * points[i + 1] + c * points[i + 2];
       if (at < least) least = at;
       if (at > most) most = at;
     }
@@ -138,9 +138,9 @@ function chooseView(grid: LabelGrid, viewFrom: Vec3, width: number, height: numb
     high[r] = most;
   }
   const voxel = Math.max(...grid.spacingMm);
-  const extent = low.map((from, r) => (high[r] as number) - from + voxel) as [number, number, number];
+  const extent = low.map((from, r) => high[r] - from + voxel) as [number, number, number];
   const scale = FINE * Math.min((width - 2 * margin) / extent[0], (height - 2 * margin) / extent[1]);
-  const centre = low.map((from, r) => (from + (high[r] as number)) / 2) as [number, number, number];
+  const centre = low.map((from, r) => (from + high[r]) / 2) as [number, number, number];
   const row = (r: 0 | 1 | 2, offset: number) => {
     const [a, b, c] = rotation[r];
     return [a * scale, b * scale, c * scale, offset - centre[r] * scale] as const;
@@ -157,7 +157,7 @@ const SMALL = 2;
 function coarsenToPixels(whole: LabelGrid, { pixelsPerMm }: View): LabelGrid {
   let grid = whole;
   for (;;) {
-    const halved = grid.spacingMm.map((mm, axis) => mm * pixelsPerMm < SMALL && (grid.shape[axis] as number) > 1) as [
+    const halved = grid.spacingMm.map((mm, axis) => mm * pixelsPerMm < SMALL && grid.shape[axis] > 1) as [
       boolean,
       boolean,
       boolean,
@@ -174,7 +174,7 @@ function findCovers({ extents }: LabelGrid, contacts: Uint32Array): Set<number> 
     const faces = contacts.subarray(256 * (i + 1), 256 * (i + 2));
     const all = faces.reduce((sum, n) => sum + n, 0);
     for (const [j, outer] of extents.entries()) {
-      if ((faces[j + 1] as number) > ENCLOSED * all && outer.voxels > inner.voxels) covers.add(outer.label);
+      if (faces[j + 1] > ENCLOSED * all && outer.voxels > inner.voxels) covers.add(outer.label);
     }
   }
   return covers;
@@ -186,7 +186,7 @@ function smoothingBounds({ extents }: LabelGrid, contacts: Uint32Array): (extent
   const faces = extents.map((_, i) => facesOf(contacts.subarray(256 * (i + 1), 256 * (i + 2))));
   const all = faces.reduce((sum, n) => sum + n, 0);
   return (extent) => {
-    const own = faces[extents.indexOf(extent)] as number;
+    const own = faces[extents.indexOf(extent)];
     return { work: Math.min(SMOOTHING_WORK, (ALL_SMOOTHING_WORK * own) / Math.max(1, all)), vertices: own };
   };
 }
@@ -209,7 +209,7 @@ function surfaceInView(
 
 /** Red, green, blue and full opacity as a canvas keeps them. */
 function pixelOf([r, g, b]: Color): number {
-  return new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0] as number;
+  return new Uint32Array(new Uint8Array([r, g, b, 255]).buffer)[0];
 }
 
 /**
@@ -313,7 +313,7 @@ function drawGlass(
       const drawn = surfaceOf(extent, label);
       let nearest = Number.NEGATIVE_INFINITY;
       for (let i = 2; i < drawn.mesh.vertices.length; i += 4) {
-        nearest = Math.max(nearest, drawn.mesh.vertices[i] as number);
+        nearest = Math.max(nearest, drawn.mesh.vertices[i]);
       }
       return { drawn, nearest };
     })
@@ -334,7 +334,7 @@ function drawDirections(picture: Picture, { rotation }: View, size: number): voi
   const arms = [0, 1, 2].flatMap((axis) =>
     [0, 1].map((end) => {
       const sign = end === 1 ? 1 : -1;
-      const [x, y, z] = rotation.map((row) => sign * (row[axis] as number)) as [number, number, number];
+      const [x, y, z] = rotation.map((row) => sign * row[axis]) as [number, number, number];
       return { letter: PATIENT_LETTERS[axis]?.[end] as string, x, y, z };
     }),
   );

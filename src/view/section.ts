@@ -19,8 +19,8 @@ export function taps(pixels: number, offset: number, scale: number, spacing: num
     if (position < 0 || position >= count) continue;
     const voxel = Math.max(0, Math.min(count - 1, position - 0.5));
     low[i] = Math.floor(voxel);
-    high[i] = Math.min(count - 1, (low[i] as number) + 1);
-    weight[i] = voxel - (low[i] as number);
+    high[i] = Math.min(count - 1, low[i] + 1);
+    weight[i] = voxel - low[i];
   }
   return { low, high, weight };
 }

@@ -11,7 +11,7 @@ export function readSection(data: VoxelArray, section: Section, isShown: (value:
   for (let row = 0; row < rows; row++) {
     let at = start + row * rowStep;
     for (let column = 0; column < columns; column++, at += columnStep) {
-      const value = data[at] as number;
+      const value = data[at];
       if (value !== last) [last, shown] = [value, isShown(value) ? value : 0];
       labels[to++] = shown;
     }
@@ -26,23 +26,23 @@ export function labelMap(labels: Int32Array, columns: number, xs: Taps, ys: Taps
   const values = [0, 0, 0, 0];
   const weights = [0, 0, 0, 0];
   for (let y = 0; y < height; y++) {
-    if ((ys.low[y] as number) < 0) continue;
-    const upper = (ys.low[y] as number) * columns;
-    const lower = (ys.high[y] as number) * columns;
-    const v = ys.weight[y] as number;
+    if (ys.low[y] < 0) continue;
+    const upper = ys.low[y] * columns;
+    const lower = ys.high[y] * columns;
+    const v = ys.weight[y];
     for (let x = 0; x < width; x++) {
-      const left = xs.low[x] as number;
+      const left = xs.low[x];
       if (left < 0) continue;
-      const right = xs.high[x] as number;
-      const a = labels[upper + left] as number;
-      const b = labels[upper + right] as number;
-      const c = labels[lower + left] as number;
-      const d = labels[lower + right] as number;
+      const right = xs.high[x];
+      const a = labels[upper + left];
+      const b = labels[upper + right];
+      const c = labels[lower + left];
+      const d = labels[lower + right];
       if (a === b && a === c && a === d) {
         map[y * width + x] = a;
         continue;
       }
-      const u = xs.weight[x] as number;
+      const u = xs.weight[x];
       values[0] = a;
       values[1] = b;
       values[2] = c;
@@ -62,8 +62,8 @@ function heaviest(values: readonly number[], weights: readonly number[]): number
   let most = -1;
   for (let i = 0; i < 4; i++) {
     let sum = 0;
-    for (let j = 0; j < 4; j++) if (values[j] === values[i]) sum += weights[j] as number;
-    if (sum > most) [best, most] = [values[i] as number, sum];
+    for (let j = 0; j < 4; j++) if (values[j] === values[i]) sum += weights[j];
+    if (sum > most) [best, most] = [values[i], sum];
   }
   return best;
 }
@@ -101,9 +101,9 @@ function isEdge(map: Int32Array, reach: Uint8Array, width: number, at: number): 
     map[below] === label &&
     reach[below] === 2 &&
     map[above - width] === label &&
-    (reach[above - width] as number) > 0 &&
+    reach[above - width] > 0 &&
     map[below + width] === label &&
-    (reach[below + width] as number) > 0
+    reach[below + width] > 0
   );
 }
 
@@ -135,7 +135,7 @@ export function paintLabels(
       let cover = 0;
       for (let k = 0; k < FINE * FINE; k++) {
         const place = corner + (k & 1) + (k >> 1) * width;
-        const label = map[place] as number;
+        const label = map[place];
         if (label === 0) continue;
         choose(label);
         const share = isEdge(map, reach, width, place) ? 1 : opacity;
@@ -146,9 +146,9 @@ export function paintLabels(
       }
       if (cover === 0) continue;
       const left = 1 - cover / (FINE * FINE);
-      data[at] = (data[at] as number) * left + r / (FINE * FINE);
-      data[at + 1] = (data[at + 1] as number) * left + g / (FINE * FINE);
-      data[at + 2] = (data[at + 2] as number) * left + b / (FINE * FINE);
+      data[at] = data[at] * left + r / (FINE * FINE);
+      data[at + 1] = data[at + 1] * left + g / (FINE * FINE);
+      data[at + 2] = data[at + 2] * left + b / (FINE * FINE);
     }
   }
 }

@@ -115,17 +115,17 @@ export function fullestSlice(
   for (let start = 0; start < data.length; start += stride) {
     let some = 0;
     for (let i = start; i < start + stride; i++) {
-      const value = data[i] as number;
+      const value = data[i];
       if (value !== 0 && isShown(value)) some++;
     }
-    (voxels[slice] as number) += some;
+    voxels[slice] += some;
     if (++slice === count) slice = 0;
   }
   let best = middleSlice(label, plane);
   for (let k = 0; k < count; k++) {
     // In the patient's order, so that of equals the same one is taken however the grid is stored.
     const i = ascending ? k : count - 1 - k;
-    if ((voxels[i] as number) > (voxels[best] as number)) best = i;
+    if (voxels[i] > voxels[best]) best = i;
   }
   return best;
 }
@@ -150,19 +150,19 @@ function fitInto(section: Section, width: number, height: number): Fit {
 function paintScan(picture: Picture, data: VoxelArray, section: Section, xs: Taps, ys: Taps, window: ScanWindow) {
   const factor = 255 / (window.high - window.low);
   const value = (at: number) => {
-    const x = data[at] as number;
+    const x = data[at];
     return Number.isFinite(x) ? Math.max(0, Math.min(255, (x - window.low) * factor)) : 0;
   };
   for (let y = 0; y < picture.height; y++) {
-    if ((ys.low[y] as number) < 0) continue;
-    const upper = section.start + (ys.low[y] as number) * section.rowStep;
-    const lower = section.start + (ys.high[y] as number) * section.rowStep;
-    const v = ys.weight[y] as number;
+    if (ys.low[y] < 0) continue;
+    const upper = section.start + ys.low[y] * section.rowStep;
+    const lower = section.start + ys.high[y] * section.rowStep;
+    const v = ys.weight[y];
     for (let x = 0; x < picture.width; x++) {
-      if ((xs.low[x] as number) < 0) continue;
-      const left = (xs.low[x] as number) * section.columnStep;
-      const right = (xs.high[x] as number) * section.columnStep;
-      const u = xs.weight[x] as number;
+      if (xs.low[x] < 0) continue;
+      const left = xs.low[x] * section.columnStep;
+      const right = xs.high[x] * section.columnStep;
+      const u = xs.weight[x];
       const above = value(upper + left) * (1 - u) + value(upper + right) * u;
       const below = value(lower + left) * (1 - u) + value(lower + right) * u;
       const at = 4 * (y * picture.width + x);

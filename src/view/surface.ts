@@ -48,7 +48,7 @@ const CLOSE = 5e-4;
 export function stepMatrix({ stepsMm: m }: LabelGrid, centre: readonly number[]): Affine {
   const row = (i: number) => {
     const [a, b, c] = [m[3 * i], m[3 * i + 1], m[3 * i + 2]] as [number, number, number];
-    return [a, b, c, centre[i] as number] as const;
+    return [a, b, c, centre[i]] as const;
   };
   return [row(0), row(1), row(2)];
 }
@@ -93,9 +93,9 @@ function mendVolume(mesh: Mesh, volume: number, farthest: number): Float32Array 
 function threes(vectors: Float32Array): Float32Array {
   const result = new Float32Array((vectors.length / 4) * 3);
   for (let from = 0, to = 0; from < vectors.length; from += 4) {
-    result[to++] = vectors[from] as number;
-    result[to++] = vectors[from + 1] as number;
-    result[to++] = vectors[from + 2] as number;
+    result[to++] = vectors[from];
+    result[to++] = vectors[from + 1];
+    result[to++] = vectors[from + 2];
   }
   return result;
 }
@@ -143,8 +143,8 @@ function determinant(m: readonly number[]): number {
 /** Mirrored axes turn inside out: each triangle is listed the other way round. */
 function turnTriangles(triangles: Uint32Array): void {
   for (let i = 0; i < triangles.length; i += 3) {
-    const second = triangles[i + 1] as number;
-    triangles[i + 1] = triangles[i + 2] as number;
+    const second = triangles[i + 1];
+    triangles[i + 1] = triangles[i + 2];
     triangles[i + 2] = second;
   }
 }

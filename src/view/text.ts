@@ -51,7 +51,7 @@ function flatten(path: string): Outline {
     width = Math.max(width, toX);
   };
   for (const [, letter, list] of path.matchAll(/([MLQ])([^MLQ]*)/g)) {
-    const values = (list as string).trim().split(/\s+/).map(Number) as [number, number, number, number];
+    const values = list.trim().split(/\s+/).map(Number) as [number, number, number, number];
     if (letter === "M") {
       [x, y] = values;
       width = Math.max(width, x);
@@ -124,8 +124,8 @@ function strokeGlyph(
   // Squares of the distances to the nearest segment, in the units of the glyphs, where the pen may reach.
   const nearest = new Float64Array(columns * (lastY - firstY + 1)).fill(Number.POSITIVE_INFINITY);
   for (let i = 0; i < segments.length; i += 4) {
-    const [x0, y0] = [segments[i] as number, segments[i + 1] as number];
-    const [x1, y1] = [segments[i + 2] as number, segments[i + 3] as number];
+    const [x0, y0] = [segments[i], segments[i + 1]];
+    const [x1, y1] = [segments[i + 2], segments[i + 3]];
     const fromX = Math.max(firstX, Math.floor(left + Math.min(x0, x1) * scale - reach));
     const toX = Math.min(lastX, Math.ceil(left + Math.max(x0, x1) * scale + reach));
     const fromY = Math.max(firstY, Math.floor(top + Math.min(y0, y1) * scale - reach));
@@ -140,13 +140,13 @@ function strokeGlyph(
         const [ex, ey] = [px - along * dx, py - along * dy];
         const distance = ex * ex + ey * ey;
         const at = (y - firstY) * columns + x - firstX;
-        if (distance < (nearest[at] as number)) nearest[at] = distance;
+        if (distance < nearest[at]) nearest[at] = distance;
       }
     }
   }
   for (let y = firstY, at = 0; y <= lastY; y++) {
     for (let x = firstX; x <= lastX; x++, at++) {
-      const distance = nearest[at] as number;
+      const distance = nearest[at];
       if (distance === Number.POSITIVE_INFINITY) continue;
       const cover = Math.max(0, Math.min(1, pen / 2 + 0.5 - Math.sqrt(distance) * scale));
       blendPixel(picture, x, y, color, opacity * cover);

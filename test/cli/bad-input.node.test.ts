@@ -55,7 +55,7 @@ function patchDimension(file: string, index: number, value: number): void {
 
 const GRID: TinyGrid = { shape: [8, 10, 9], spacingMm: [2, 1, 1] };
 const { images, label } = tinyCase(GRID, 2, 3);
-const first = images[0] as Volume;
+const first = images[0];
 
 /** How to spoil a case of a two-channel task, what cropping says, and what the check finds. */
 const SPOILED: readonly {
@@ -82,7 +82,7 @@ const SPOILED: readonly {
   {
     name: "channel-shape",
     spoil: (folder, id) =>
-      writeVolume(imagePath(folder, id, 1), tinyCase({ ...GRID, shape: [8, 10, 8] }, 1, 0).images[0] as Volume),
+      writeVolume(imagePath(folder, id, 1), tinyCase({ ...GRID, shape: [8, 10, 8] }, 1, 0).images[0]),
     crop: "SHAPE_MISMATCH",
     finding: "geometry-mismatch",
     says: /\(8, 10, 8\).*\(8, 10, 9\)/,
@@ -124,7 +124,7 @@ const SPOILED: readonly {
     name: "corrupt",
     spoil: (folder, id) => {
       const bytes = readFileSync(imagePath(folder, id, 0));
-      for (let i = 200; i < 220; i++) bytes[i] = (bytes[i] as number) ^ 0x55;
+      for (let i = 200; i < 220; i++) bytes[i] = bytes[i] ^ 0x55;
       writeFileSync(imagePath(folder, id, 0), bytes);
     },
     crop: "CORRUPT_FILE",
@@ -280,7 +280,7 @@ describe("dataset.json", () => {
 
 test("an empty label is a warning, and the case is prepared", async () => {
   const folder = await writeTask(raw, CT_TASK);
-  const { label } = tinyCase(CT_TASK.cases.ct_2 as TinyGrid, 1, 0);
+  const { label } = tinyCase(CT_TASK.cases.ct_2, 1, 0);
   await writeVolume(labelPath(folder, "ct_2"), { ...label, data: new Uint8Array(label.data.length) });
   const { code, stdout } = await run("plan-and-preprocess", "-t", "1", "--verify-dataset-integrity");
   expect(code).toBe(0);
@@ -292,10 +292,10 @@ test("an empty label is a warning, and the case is prepared", async () => {
 
 test("NaN and infinities of NIfTI are 0, as for nnU-Net: found by the check, told by cropping", async () => {
   const folder = await writeTask(raw, MR_TASK);
-  const { images } = tinyCase(MR_TASK.cases.mr_2 as TinyGrid, 2, 5);
-  const data = Float32Array.from((images[1] as Volume).data);
+  const { images } = tinyCase(MR_TASK.cases.mr_2, 2, 5);
+  const data = Float32Array.from(images[1].data);
   data.set([Number.NaN, Number.POSITIVE_INFINITY], Math.floor(data.length / 2));
-  await writeVolume(imagePath(folder, "mr_2", 1), { ...(images[1] as Volume), data });
+  await writeVolume(imagePath(folder, "mr_2", 1), { ...images[1], data });
   const file = "imagesTr/mr_2_0001.nii.gz";
   expect((await verify("2")).map((f) => [f.severity, f.kind, f.file])).toEqual([
     ["warning", "nan-voxels", file],
@@ -310,13 +310,13 @@ test("NaN and infinities of NIfTI are 0, as for nnU-Net: found by the check, tol
 
 test("sheared axes: an error of the check and of cropping, unless allowed by name", async () => {
   const folder = await writeTask(raw, CT_TASK);
-  const { images, label } = tinyCase(CT_TASK.cases.ct_2 as TinyGrid, 1, 0);
+  const { images, label } = tinyCase(CT_TASK.cases.ct_2, 1, 0);
   const sheared = (volume: Volume): Volume => ({
     ...volume,
     geometry: { ...volume.geometry, direction: [1, 0.3, 0, 0, 1, 0, 0, 0, 1] },
   });
-  await writeVolume(imagePath(folder, "ct_2", 0), sheared(images[0] as Volume));
-  await writeVolume(labelPath(folder, "ct_2"), sheared(label as Volume));
+  await writeVolume(imagePath(folder, "ct_2", 0), sheared(images[0]));
+  await writeVolume(labelPath(folder, "ct_2"), sheared(label));
   const findings = await verify("1");
   expect(findings.map((f) => [f.severity, f.kind])).toEqual(Array(2).fill(["error", "unreadable-file"]));
   expect(findings[0]).toMatchObject({ action: expect.stringContaining("--allow sheared") });

@@ -48,7 +48,7 @@ function flippedLabel(): Volume {
   const length = (n1 - 1) * spacingMm[1];
   const back = {
     spacingMm,
-    originMm: originMm.map((x, row) => x + length * (d[3 * row + 1] as number)) as unknown as typeof originMm,
+    originMm: originMm.map((x, row) => x + length * d[3 * row + 1]) as unknown as typeof originMm,
     direction: d.map((x, i) => (i % 3 === 1 ? -x : x)) as unknown as typeof d,
   };
   return { data: flipped, shape: label.shape, geometry: back };
@@ -89,7 +89,7 @@ test("info tells shape, spacing, axes, type, range and series", async () => {
 test("from format to format values and place stay the same", async () => {
   const names = ["scan.nii.gz", "a/scan.mha", "a/scan.nrrd", "a/scan.nii", "a/again.nii.gz"];
   for (const [i, name] of names.slice(1).entries()) {
-    const { code, document } = await json(["convert", at(names[i] as string), at(name)]);
+    const { code, document } = await json(["convert", at(names[i]), at(name)]);
     expect(code).toBe(0);
     expect(document).toMatchObject({ ok: true, shape: [16, 14, 12], dtype: "int16" });
   }
@@ -99,8 +99,7 @@ test("from format to format values and place stay the same", async () => {
     expect(data).toEqual(expected.data);
     expect(shape).toEqual(expected.shape);
     for (const key of ["spacingMm", "originMm", "direction"] as const) {
-      for (const [i, value] of geometry[key].entries())
-        expect(value).toBeCloseTo(expected.geometry[key][i] as number, 6);
+      for (const [i, value] of geometry[key].entries()) expect(value).toBeCloseTo(expected.geometry[key][i], 6);
     }
   }
   expect(readdirSync(at("a")).sort()).toEqual(["again.nii.gz", "scan.mha", "scan.nii", "scan.nrrd"]);

@@ -22,7 +22,7 @@ function validatedCase(identifier: string, fold: number): ValidatedCase {
   for (let i = 0; i < reference.length; i++) {
     const [z, y, x] = [Math.floor(i / 48), Math.floor(i / 8) % 6, i % 8];
     if (z >= 1 && z < 3 && y >= 1 && y < 4 && x >= 1 && x < 6) reference[i] = x < 4 ? 1 : 2;
-    prediction[i] = z === 3 && y === 5 && x === 7 ? 1 : (reference[i] as number);
+    prediction[i] = z === 3 && y === 5 && x === 7 ? 1 : reference[i];
   }
   return { identifier, fold, reference, prediction };
 }
@@ -61,7 +61,7 @@ test("evaluate with nnU-Net's own flags: table, summary.json, CSV", async () => 
 
 test("evaluate: a case that fails is named, the others are evaluated, the exit code is 1", async () => {
   mkdirSync(at("partly"));
-  await writeLabel(new FolderStore(at("partly")), "a_1.nii.gz", cases[0]!.prediction, GRID);
+  await writeLabel(new FolderStore(at("partly")), "a_1.nii.gz", cases[0].prediction, GRID);
   writeFileSync(at("partly", "a_2.nii.gz"), "nonsense");
   const { code, stdout } = await runCli(["evaluate", "-ref", at("ref"), "-pred", at("partly"), "-l", "2", "--json"]);
   expect(code).toBe(1);

@@ -65,7 +65,7 @@ test("a worker that is killed fails its case only", async () => {
   const cropped = join(root, "nnUNet_cropped_data", MR_TASK.name);
   await until(() => existsSync(join(cropped, "mr_1.pkl")));
   await pause(200);
-  process.kill(childrenOf(run.child.pid as number)[0] as number, "SIGKILL");
+  process.kill(childrenOf(run.child.pid as number)[0], "SIGKILL");
   const { code, stdout } = await run.done;
   expect(code).toBe(1);
   const { ok, tasks } = JSON.parse(stdout);

@@ -58,7 +58,7 @@ test("surfaces as other programs read them: millimetres, RAS, bodies", async () 
   const check = (values: ArrayLike<number>, from: number) => {
     for (let k = 0; k < 3; k++) {
       const along = Array.from(values).filter((_, i) => i >= from && i % 3 === k);
-      expect((Math.min(...along) + Math.max(...along)) / 2).toBeCloseTo(centre[k] as number, 3);
+      expect((Math.min(...along) + Math.max(...along)) / 2).toBeCloseTo(centre[k], 3);
     }
   };
   const bytes = (name: string) => new Uint8Array(readFileSync(at("mesh", name))).buffer;

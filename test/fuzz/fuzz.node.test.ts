@@ -16,7 +16,7 @@ test.each(["nifti", "metaimage", "nrrd", "dicom"])(
     const wrong: string[] = [];
     let volumes = 0;
     for (let number = 0; number < 2000; number++) {
-      const seed = seeds[number % seeds.length] as Seed;
+      const seed = seeds[number % seeds.length];
       const [bytes, ...others] = seed.files;
       const damaged = { ...seed, files: [mutate(bytes, randomFrom(number)), ...others] };
       const read = async () => {

@@ -85,7 +85,7 @@ class Writer {
 /** Rows of the pixels in the byte order and compression of a transfer syntax. */
 function formatPixels(writer: Writer, syntax: Syntax, values: ArrayLike<number>, bits: number, columns: number): void {
   const pixels = new Writer(true, writer.littleEndian);
-  for (let i = 0; i < values.length; i++) pixels.number((values[i] as number) % 2 ** bits, bits / 8);
+  for (let i = 0; i < values.length; i++) pixels.number(values[i] % 2 ** bits, bits / 8);
   if (syntax !== "rle" && syntax !== "jpegLossless") {
     writer.element("x7fe00010", bits === 8 ? "OB" : "OW", Uint8Array.from(pixels.bytes));
     return;
@@ -108,7 +108,7 @@ function formatRle(bytes: readonly number[], itemSize: number): Uint8Array {
       let run = 1;
       while (run < 128 && plane[at + run] === plane[at] && at + run < plane.length) run++;
       if (run >= 3) {
-        packed.push(257 - run, plane[at] as number);
+        packed.push(257 - run, plane[at]);
         at += run;
         continue;
       }
@@ -159,7 +159,7 @@ export function formatJpegLossless(values: ArrayLike<number>, columns: number, b
       count = 0;
     }
   };
-  const at = (i: number) => (values[i] as number) & (2 ** bits - 1);
+  const at = (i: number) => values[i] & (2 ** bits - 1);
   for (let i = 0; i < values.length; i++) {
     const above = i < columns ? 2 ** (bits - 1) : at(i - columns);
     const predicted = i % columns === 0 ? above : at(i - 1);

@@ -41,13 +41,13 @@ export function damageBytes(bytes: Uint8Array, damage: Damage, below: (n: number
     case "bits":
       for (let i = below(4); i >= 0; i--) {
         const place = below(bytes.length);
-        result[place] = (result[place] as number) ^ (1 << below(8));
+        result[place] = result[place] ^ (1 << below(8));
       }
       return result;
     case "cut":
       return result.slice(0, at);
     case "extreme": {
-      const value = EXTREMES[below(EXTREMES.length)] as number[];
+      const value = EXTREMES[below(EXTREMES.length)];
       result.set(value.slice(0, bytes.length - at), at);
       return result;
     }

@@ -26,11 +26,11 @@ function voxelwise(
 ): Network {
   return {
     async run({ data, shape: [channels, ...axes] }) {
-      seen(channels as number);
+      seen(channels);
       const voxels = axes.reduce((product, n) => product * n, 1);
       const logits = new Float32Array(3 * voxels).fill(0.5);
       for (let i = 0; i < voxels; i++) {
-        const values = Array.from({ length: channels as number }, (_, c) => data[c * voxels + i] as number);
+        const values = Array.from({ length: channels }, (_, c) => data[c * voxels + i]);
         for (const [head, value] of heads(...values).entries()) logits[(head + 1) * voxels + i] = value;
       }
       return logits;
@@ -84,11 +84,11 @@ describe("predict", () => {
       probabilities: true,
     });
     expect([...segmentation.data]).toEqual(expected);
-    const classes = Array.from(probabilities?.volumes() ?? [], (volume) => volume[15] as number);
+    const classes = Array.from(probabilities?.volumes() ?? [], (volume) => volume[15]);
     const logits = [0.5, 1, 2].map(Math.exp);
     const sum = logits.reduce((a, b) => a + b);
     classes.forEach((p, c) => {
-      expect(p).toBeCloseTo((logits[c] as number) / sum, 3);
+      expect(p).toBeCloseTo(logits[c] / sum, 3);
     });
   });
 
@@ -100,11 +100,11 @@ describe("predict", () => {
     };
     const network: Network = {
       run: async ({ data, shape }) => {
-        const voxels = data.length / (shape[0] as number);
+        const voxels = data.length / shape[0];
         const logits = new Float32Array(3 * voxels).fill(-1);
         for (let i = 0; i < voxels; i++) {
-          logits[i] = (data[i] as number) > 0 ? 1 : -1;
-          logits[voxels + i] = (data[voxels + i] as number) > 0 ? 1 : -1;
+          logits[i] = data[i] > 0 ? 1 : -1;
+          logits[voxels + i] = data[voxels + i] > 0 ? 1 : -1;
         }
         return logits;
       },
@@ -117,7 +117,7 @@ describe("predict", () => {
     const cascade = { ...inference, configuration: "3d_cascade_fullres" };
     const counts = new Set<number>();
     const network = voxelwise(
-      (_t2, _t1, one, two) => [one as number, two as number],
+      (_t2, _t1, one, two) => [one, two],
       (count) => counts.add(count),
     );
     const model = await modelOf(network, { "m/inference.json": text(cascade) });
@@ -231,7 +231,7 @@ describe("cases of a folder", () => {
     expect([precision, ...shape]).toEqual(["float32", 3, ...SHAPE]);
     const voxels = voxelCount(SHAPE);
     for (let i = 0; i < voxels; i += 7) {
-      const sum = [0, 1, 2].reduce((total, c) => total + (data[c * voxels + i] as number), 0);
+      const sum = [0, 1, 2].reduce((total, c) => total + data[c * voxels + i], 0);
       expect(sum).toBeCloseTo(1, 5);
     }
   });

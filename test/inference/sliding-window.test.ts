@@ -24,17 +24,17 @@ function shifts(classes: number, gain: number): Network {
     async run({ data, shape: [channels, ...axes] }) {
       const voxels = axes.reduce((product, n) => product * n, 1);
       const image = new Float32Array(voxels);
-      for (let c = 0; c < (channels as number); c++) {
-        for (let i = 0; i < voxels; i++) (image[i] as number) += (data[c * voxels + i] as number) * (1 << c);
+      for (let c = 0; c < channels; c++) {
+        for (let i = 0; i < voxels; i++) image[i] += data[c * voxels + i] * (1 << c);
       }
       const logits = new Float32Array(classes * voxels);
       for (let head = 0; head < classes; head++) {
         const axis = head % axes.length;
         const stride = axes.slice(axis + 1).reduce((product, n) => product * n, 1);
         for (let i = 0; i < voxels; i++) {
-          const first = Math.floor(i / stride) % (axes[axis] as number) === 0;
-          const back = first ? 0 : (image[i - stride] as number);
-          logits[head * voxels + i] = gain * ((head + 1) * (image[i] as number) - (head + 2) * back);
+          const first = Math.floor(i / stride) % axes[axis] === 0;
+          const back = first ? 0 : image[i - stride];
+          logits[head * voxels + i] = gain * ((head + 1) * image[i] - (head + 2) * back);
         }
       }
       return logits;
@@ -104,10 +104,7 @@ describe("windows of nnU-Net 2.8.1", () => {
     const { data } = await gatherProbabilities(predict(one, { precision: "float32" }));
     const expected = widenHalves(decode<Uint16Array>(one.logits as GoldenArray));
     const largest = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    const off = Float32Array.from(data).reduce(
-      (most, x, i) => Math.max(most, Math.abs(x - (expected[i] as number))),
-      0,
-    );
+    const off = Float32Array.from(data).reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i])), 0);
     expect(off).toBeLessThan(largest * 2 ** -8);
   });
 });

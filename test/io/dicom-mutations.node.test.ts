@@ -56,7 +56,7 @@ test.each<Syntax>(["explicit", "implicit", "big", "deflated", "rle"])(
     for (let seed = 0; seed < EACH; seed++) {
       const below = randomBelow(seed);
       const which = below(3);
-      const damage = DAMAGES[seed % DAMAGES.length] as (typeof DAMAGES)[number];
+      const damage = DAMAGES[seed % DAMAGES.length];
       const files = originals.map((bytes, i) =>
         scanFileFromBytes(`slice-${i + 1}.dcm`, i === which ? damageBytes(bytes, damage, below) : bytes),
       );
@@ -79,7 +79,7 @@ test("damaged zip archives: an error or the right volume", async () => {
   });
   const archive = new Uint8Array(await new Blob((await formatZip(members, 6)) as BlobPart[]).arrayBuffer());
   for (let seed = 0; seed < EACH; seed++) {
-    const damage = DAMAGES[seed % DAMAGES.length] as (typeof DAMAGES)[number];
+    const damage = DAMAGES[seed % DAMAGES.length];
     const damaged = damageBytes(archive, damage, randomBelow(seed + 5000));
     // Every member has a checksum: what can be read is whole.
     await tryFiles([scanFileFromBytes("a.zip", damaged)], [1, 2, 3], `zip ${damage} seed ${seed}`, tally);

@@ -34,6 +34,6 @@ test.each([
   expect(image.spacing).toEqual([1.5, 2.25, 3]);
   expect(image.origin).toEqual([10.5, -20.25, 7]);
   Array.from(image.direction as Float64Array).forEach((x, i) => {
-    expect(x).toBeCloseTo(written.geometry.direction[i] as number, name.endsWith("gz") ? 6 : 15);
+    expect(x).toBeCloseTo(written.geometry.direction[i], name.endsWith("gz") ? 6 : 15);
   });
 });

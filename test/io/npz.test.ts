@@ -144,7 +144,7 @@ test("what repeats itself and what does not are both compressed well by the fast
   };
   const noise = Float32Array.from({ length: count }, () => random() - 0.5);
   const pattern = Float32Array.from({ length: 1000 }, random);
-  const repeated = Float32Array.from({ length: count }, (_, i) => pattern[i % 1000] as number);
+  const repeated = Float32Array.from({ length: count }, (_, i) => pattern[i % 1000]);
   for (const [data, most] of [
     [noise, 0.99],
     [repeated, 0.05],

@@ -15,8 +15,8 @@ function noise(count: number, seed: number, size = 8): Float32Array {
   });
 }
 
-const one = (value: number) => narrowToHalves(Float32Array.of(value))[0] as number;
-const wide = (bits: number) => widenHalves(Uint16Array.of(bits))[0] as number;
+const one = (value: number) => narrowToHalves(Float32Array.of(value))[0];
+const wide = (bits: number) => widenHalves(Uint16Array.of(bits))[0];
 
 /** The rule value by value. */
 function slowSums(
@@ -32,10 +32,8 @@ function slowSums(
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
         const at = (c * sumRows + plane.row + i) * sumColumns + plane.column + j;
-        const product = Math.fround(
-          (values[(c * rows + i) * columns + j] as number) * (weights[i * columns + j] as number),
-        );
-        result[at] = round(Math.fround((result[at] as number) + product));
+        const product = Math.fround(values[(c * rows + i) * columns + j] * weights[i * columns + j]);
+        result[at] = round(Math.fround(result[at] + product));
       }
     }
   }
@@ -77,7 +75,7 @@ describe.each(["float16", "float32"] as const)("sums in %s", (precision) => {
   test.each([1, 4, 8, 9, 40000])("division of %i voxels says which class is not finite", (voxels) => {
     const values = Float32Array.from(noise(3 * voxels, voxels), round);
     const divisors = Float32Array.from(noise(voxels, voxels + 1), (x) => round(Math.abs(x) + 0.1));
-    const expected = values.map((x, i) => round(Math.fround(x / (divisors[i % voxels] as number))));
+    const expected = values.map((x, i) => round(Math.fround(x / divisors[i % voxels])));
     const [sums, counts] = half ? [narrowToHalves(values), narrowToHalves(divisors)] : [values, divisors];
     const output = sums.slice();
     expect(dividePlane(sums, counts, output)).toBe(-1);

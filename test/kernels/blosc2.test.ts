@@ -27,7 +27,7 @@ function decompress(stream: Uint8Array, length: number, width: number): Uint8Arr
 }
 
 describe.each(Object.keys(CONTENTS))("%s", (name) => {
-  const content = CONTENTS[name] as (i: number) => number;
+  const content = CONTENTS[name];
   test.each([1, 2, 3, 4, 8])("elements of %i bytes: blocks of all lengths come back", (width) => {
     const lengths = [1, 4, 5, 12, 13, 16, 17, 31, 63, 64, 65, 127, 255, 256, 270, 1000, 4099, 65535, 65550, 131072];
     for (const length of lengths) {

@@ -8,7 +8,7 @@ beforeAll(() => init());
 const LENGTHS = [0, 1, 3, 15, 16, 17, 31, 32, 33, TILE - 1, TILE, TILE + 1, 2 * TILE + 5];
 
 test.each(LENGTHS)("NaN is counted wherever it is, infinities are not: %i values", (n) => {
-  const values = Float32Array.from({ length: n }, (_, i) => [1.5, Infinity, -Infinity, -0, 1e-40][i % 5] as number);
+  const values = Float32Array.from({ length: n }, (_, i) => [1.5, Infinity, -Infinity, -0, 1e-40][i % 5]);
   expect(countNan(values)).toBe(0);
   for (const at of [0, n >> 1, n - 1]) if (at >= 0) values[at] = Number.NaN;
   expect(countNan(values)).toBe(values.filter(Number.isNaN).length);
@@ -16,11 +16,11 @@ test.each(LENGTHS)("NaN is counted wherever it is, infinities are not: %i values
 });
 
 test.each(LENGTHS)("labels below -1 become 0, others stay: %i labels", (n) => {
-  const labels = Int16Array.from({ length: n }, (_, i) => [-1, 0, 7, 32767][i % 4] as number);
+  const labels = Int16Array.from({ length: n }, (_, i) => [-1, 0, 7, 32767][i % 4]);
   const before = labels.slice();
   clearLowLabels(labels);
   expect(labels).toEqual(before);
-  for (const [i, at] of [0, n >> 1, n - 1].entries()) if (at >= 0) labels[at] = [-2, -32768, -3][i] as number;
+  for (const [i, at] of [0, n >> 1, n - 1].entries()) if (at >= 0) labels[at] = [-2, -32768, -3][i];
   const expected = labels.map((x) => (x < -1 ? 0 : x));
   clearLowLabels(labels);
   expect(labels).toEqual(expected);
@@ -29,7 +29,7 @@ test.each(LENGTHS)("labels below -1 become 0, others stay: %i labels", (n) => {
 const KINDS = [Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array, Int16Array, Int8Array, Uint8Array];
 
 test.each(LENGTHS)("labels of every type become int16, and the first that does not fit is named: %i labels", (n) => {
-  const values = Float32Array.from({ length: n }, (_, i) => [-1, 0, 32767, -32768, -0, 61][i % 6] as number);
+  const values = Float32Array.from({ length: n }, (_, i) => [-1, 0, 32767, -32768, -0, 61][i % 6]);
   for (const Kind of KINDS) {
     // What the type cannot hold itself is another number there.
     const labels = Kind.from(values.map((value) => (Kind.of(value)[0] === value ? value : 5)));

@@ -18,9 +18,7 @@ function indexed(count: number): Float32Array {
 /** `RandomState.choice` of every channel in turn, by the generator whose numbers NumPy's fixtures hold. */
 function choose(channels: readonly Float32Array[], count: number): Float32Array[] {
   const random = new RandomState(SEED);
-  return channels.map((channel) =>
-    Float32Array.from(random.choice(channel.length, count), (i) => channel[i] as number),
-  );
+  return channels.map((channel) => Float32Array.from(random.choice(channel.length, count), (i) => channel[i]));
 }
 
 function cut(count: number): DrawOptions {
@@ -36,7 +34,7 @@ function countsOf(keys: Iterable<number>): KeyCounts {
 
 /** The key of a float32: `valueOfKey` the other way round. */
 function keyOf(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value + 0).buffer)[0] as number;
+  const bits = new Uint32Array(Float32Array.of(value + 0).buffer)[0];
   return (bits >= 0x80000000 ? ~bits : bits | 0x80000000) >>> 0;
 }
 
@@ -54,17 +52,17 @@ test("pieces follow each other, and the sums are NumPy's", () => {
   const all = choose(
     channels,
     pieces.reduce((n, piece) => n + piece.count, 0),
-  )[0] as Float32Array;
+  )[0];
   const options: DrawOptions = { seed: SEED, pieces, precision: "float32" };
   const [drawn] = measureDraws(channels, options);
   const parts = pieces.map(({ count }, i) => {
     const start = pieces.slice(0, i).reduce((n, piece) => n + piece.count, 0);
     return all.subarray(start, start + count);
   });
-  expect(drawn?.cutValues).toEqual(Float32Array.from([0, 2, 4].flatMap((i) => [...(parts[i] as Float32Array)])));
-  const [seven, long] = [parts[1] as Float32Array, parts[3] as Float32Array];
+  expect(drawn?.cutValues).toEqual(Float32Array.from([0, 2, 4].flatMap((i) => [...parts[i]])));
+  const [seven, long] = [parts[1], parts[3]];
   // The mean of NumPy is the sum divided by the count, rounded.
-  const means = [seven, long].map((part, i) => Math.fround((drawn?.sums[i] as number) / part.length));
+  const means = [seven, long].map((part, i) => Math.fround(drawn?.sums[i] / part.length));
   expect(means).toEqual([seven, long].map((part) => meanAndStdFloat32(part).mean));
   expect(drawn?.upper).toEqual(countsOf(Array.from(all, (value) => keyOf(value) >>> 16)));
 
@@ -72,7 +70,7 @@ test("pieces follow each other, and the sums are NumPy's", () => {
   const bins = [...new Set(Array.from(all.subarray(0, 40), (value) => keyOf(value) >>> 16))].sort((a, b) => a - b);
   expect(bins.length).toBeGreaterThan(4);
   const [again] = measureDeviations(channels, [{ mean, bins }], options);
-  expect(Math.fround(Math.sqrt(Math.fround((again?.sums[1] as number) / long.length)))).toBe(std);
+  expect(Math.fround(Math.sqrt(Math.fround(again?.sums[1] / long.length)))).toBe(std);
   const keys = Array.from(all, keyOf).filter((key) => bins.includes(key >>> 16));
   expect(again?.lower).toEqual(countsOf(keys));
 });
@@ -80,7 +78,7 @@ test("pieces follow each other, and the sums are NumPy's", () => {
 test("sums in float64", () => {
   const channels = [indexed(300)];
   const options: DrawOptions = { seed: SEED, pieces: [{ count: 6, cut: false }], precision: "float64" };
-  const values = choose(channels, 6)[0] as Float32Array;
+  const values = choose(channels, 6)[0];
   expect(measureDraws(channels, options)[0]?.sums[0]).toBe(values.reduce((a, b) => a + b));
   const [again] = measureDeviations(channels, [{ mean: 0.1, bins: [] }], options);
   expect(again?.sums[0]).toBe(values.reduce((sum, x) => sum + (x - 0.1) * (x - 0.1), 0));

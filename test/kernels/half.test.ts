@@ -26,20 +26,20 @@ test("every half survives widening and narrowing", () => {
   const back = narrowToHalves(wide);
   const isNaN16 = (bits: number) => (bits & 0x7fff) > 0x7c00;
   expect(all.filter((bits) => !isNaN16(bits) && back[bits] !== bits).length).toBe(0);
-  expect(all.filter((bits) => isNaN16(bits) && (back[bits]! & 0x7fff) !== 0x7e00).length).toBe(0);
+  expect(all.filter((bits) => isNaN16(bits) && (back[bits] & 0x7fff) !== 0x7e00).length).toBe(0);
 });
 
 test.each([0, 1, 7, 8, 9, 32767, 32768, 32769])("%i values", (count) => {
   const values = Float32Array.from({ length: count }, (_, i) => i / 7);
   const bits = narrowToHalves(values);
   expect(bits.length).toBe(count);
-  expect(widenHalves(bits).every((x, i) => Math.abs(x - values[i]!) <= values[i]! * 2 ** -11)).toBe(true);
+  expect(widenHalves(bits).every((x, i) => Math.abs(x - values[i]) <= values[i] * 2 ** -11)).toBe(true);
 });
 
 test("sums and quotients are numpy.mean of stacked float16", () => {
   for (const golden of ensembles) {
     const members = golden.members.map((member) => decode<Uint16Array>(member));
-    const sums = widenHalves(members[0] as Uint16Array);
+    const sums = widenHalves(members[0]);
     for (const member of members.slice(1)) addToSums(member, sums);
     const mean = new Uint16Array(sums.length);
     divideSums(sums, members.length, mean);

@@ -15,7 +15,7 @@ function labels(length: number, seed: number): Uint8Array {
   const result = new Uint8Array(length);
   for (let i = 0; i < length; ) {
     const end = Math.min(length, i + 1 + next(next(2) === 0 ? 3 : 60));
-    result.fill([0, 0, 1, 7, 255][next(5)] as number, i, end);
+    result.fill([0, 0, 1, 7, 255][next(5)], i, end);
     i = end;
   }
   return result;
@@ -26,7 +26,7 @@ test.each([0, 1, 15, 16, 17, 31, 33, 16383, 16384, 16401, 50000])("counts every 
   const second = labels(length, length % 2);
   const expected = new Map<number, number>();
   first.forEach((a, i) => {
-    const pair = 256 * a + (second[i] as number);
+    const pair = 256 * a + second[i];
     expected.set(pair, (expected.get(pair) ?? 0) + 1);
   });
   const counts = countLabelPairs(first, second);
@@ -47,8 +47,8 @@ test.each<[Shape3]>([[[1, 1, 1]], [[3, 4, 5]], [[2, 3, 16]], [[5, 7, 33]], [[2, 
       if (value !== label) return;
       const at = [Math.floor(i / (shape[1] * shape[2])), Math.floor(i / shape[2]) % shape[1], i % shape[2]];
       at.forEach((x, axis) => {
-        low[axis] = Math.min(low[axis] as number, x);
-        high[axis] = Math.max(high[axis] as number, x + 1);
+        low[axis] = Math.min(low[axis], x);
+        high[axis] = Math.max(high[axis], x + 1);
       });
     });
     expect(boxes[label]).toEqual(high[0] === 0 ? null : low.map((x, axis) => [x, high[axis]]));

@@ -27,7 +27,7 @@ beforeAll(() => init());
 function spread(mask: Uint8Array, labels: GoldenArray): Int32Array {
   const ofSet = decode<Uint8Array | Uint16Array>(labels);
   let next = 0;
-  return Int32Array.from(mask, (voxel) => (voxel === 0 ? 0 : (ofSet[next++] as number)));
+  return Int32Array.from(mask, (voxel) => (voxel === 0 ? 0 : ofSet[next++]));
 }
 
 test.each([6, 26] as const)("numbering equals scipy.ndimage.label (6) and skimage.measure.label (26): %i", (n) => {
@@ -39,7 +39,7 @@ test.each([6, 26] as const)("numbering equals scipy.ndimage.label (6) and skimag
     expect(countDifferences(labels, expected), `shape ${c.shape}`).toBe(0);
     expect(count).toBe(n === 6 ? c.count6 : c.count26);
     const expectedSizes = new Uint32Array(count);
-    for (const label of expected) if (label > 0) (expectedSizes[label - 1] as number)++;
+    for (const label of expected) if (label > 0) expectedSizes[label - 1]++;
     expect(sizes).toEqual(expectedSizes);
   }
 });
@@ -64,10 +64,10 @@ test("sizes and boxes are those of the painted labels", () => {
     labels.forEach((label, i) => {
       if (label === 0) return;
       const at = [Math.floor(i / shape[1] / shape[2]), Math.floor(i / shape[2]) % shape[1], i % shape[2]];
-      const box = boxes[label - 1] as number[];
+      const box = boxes[label - 1];
       at.forEach((place, axis) => {
-        box[2 * axis] = Math.min(box[2 * axis] as number, place);
-        box[2 * axis + 1] = Math.max(box[2 * axis + 1] as number, place + 1);
+        box[2 * axis] = Math.min(box[2 * axis], place);
+        box[2 * axis + 1] = Math.max(box[2 * axis + 1], place + 1);
       });
     });
     expect(measured.boxes.map((box) => box.flat())).toEqual(boxes);
@@ -93,7 +93,7 @@ test("flipping every axis keeps the partition", () => {
       expect(Uint32Array.from(flipped.sizes).sort()).toEqual(Uint32Array.from(sizes).sort());
       const partner = new Map<number, number>();
       flipped.labels.reverse().forEach((label, i) => {
-        const known = partner.get(label) ?? (labels[i] as number);
+        const known = partner.get(label) ?? labels[i];
         partner.set(label, known);
         expect(labels[i]).toBe(known);
       });
@@ -105,9 +105,7 @@ test("kept components stay as they were, the others are cleared", () => {
   fc.assert(
     fc.property(masks, fc.nat(3), ({ shape, mask, connectivity }, least) => {
       const { labels, sizes } = labelComponents(mask, shape, connectivity);
-      const expected = mask.map((voxel, i) =>
-        voxel !== 0 && (sizes[(labels[i] as number) - 1] as number) > least ? voxel : 0,
-      );
+      const expected = mask.map((voxel, i) => (voxel !== 0 && sizes[labels[i] - 1] > least ? voxel : 0));
       const keep = (found: Uint32Array): boolean[] => {
         expect(found).toEqual(sizes);
         return Array.from(found, (size) => size > least);
@@ -143,8 +141,8 @@ test("an axis of one voxel may be any axis, also when the words of the volume do
     expect(countDifferences(again.labels, kept.labels)).toBe(0);
     const some = keepComponents(mask, [2100, 1010, 1], n, (sizes) => Array.from(sizes, (size) => size > 1));
     const differs = some.findIndex((voxel, i) => {
-      const label = kept.labels[i] as number;
-      return voxel !== Number(label > 0 && (kept.sizes[label - 1] as number) > 1);
+      const label = kept.labels[i];
+      return voxel !== Number(label > 0 && kept.sizes[label - 1] > 1);
     });
     expect(differs).toBe(-1);
   }

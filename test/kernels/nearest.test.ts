@@ -52,14 +52,14 @@ test.each([
 ] as [Shape3, Shape3][])("bytes %j -> %j take the voxel that the rule names", (shape, newShape) => {
   const bytes = Uint8Array.from({ length: voxelCount(shape) }, (_, i) => (i * 7919) >> 3);
   const nearest = (k: number, axis: number) => {
-    const n = shape[axis] as number;
-    const position = (k + 0.5) * (n / (newShape[axis] as number)) - 0.5;
+    const n = shape[axis];
+    const position = (k + 0.5) * (n / newShape[axis]) - 0.5;
     return Math.min(Math.max(Math.floor(position + 0.5), 0), n - 1);
   };
   const [, m1, m2] = newShape;
   const expected = Uint8Array.from({ length: voxelCount(newShape) }, (_, i) => {
     const [k0, k1, k2] = [Math.floor(i / (m1 * m2)), Math.floor(i / m2) % m1, i % m2];
-    return bytes[(nearest(k0, 0) * shape[1] + nearest(k1, 1)) * shape[2] + nearest(k2, 2)] as number;
+    return bytes[(nearest(k0, 0) * shape[1] + nearest(k1, 1)) * shape[2] + nearest(k2, 2)];
   });
   expect(countDifferences(resizeNearest(bytes, shape, newShape), expected)).toBe(0);
 });

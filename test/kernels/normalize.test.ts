@@ -12,13 +12,13 @@ const r = Math.fround;
 test("every operation rounds to float32, at every length and place", () => {
   for (const n of [0, 1, 7, 8, 9, 15, 16, 17, TILE - 1, TILE, TILE + 1]) {
     const values = Float32Array.from({ length: n }, (_, i) => ((i * 7919) % 1009) / 7 - 50);
-    const label = Int16Array.from(values, (_, i) => [-1, 0, 300, -2][i % 4] as number);
+    const label = Int16Array.from(values, (_, i) => [-1, 0, 300, -2][i % 4]);
     const expected = values.map((x) => r(Math.min(Math.max(x, r(-30.1)), r(70.7)) - r(0.3)) / r(12.7));
     const scaling = { low: -30.1, high: 70.7, mean: 0.3, sd: 12.7 };
     const before = values.slice();
     expect(countDifferences(clipAndScale(values, scaling), expected)).toBe(0);
     expect(countDifferences(values, before)).toBe(0);
-    const masked = expected.map((x, i) => ((label[i] as number) < 0 ? 0 : x));
+    const masked = expected.map((x, i) => (label[i] < 0 ? 0 : x));
     expect(clipAndScale(values, scaling, label, values)).toBe(values);
     expect(countDifferences(values, masked)).toBe(0);
   }

@@ -133,7 +133,7 @@ export async function expectSameArrays(npz: Uint8Array, { arrays }: InNode): Pro
   const size = arrays.label.length;
   const found = parts.map((_, i) => data.subarray(i * size, (i + 1) * size));
   const bits = (part: Float32Array) => Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-  expect(parts.map((part, i) => bits(part).equals(bits(found[i] as Float32Array)))).toEqual(parts.map(() => true));
+  expect(parts.map((part, i) => bits(part).equals(bits(found[i])))).toEqual(parts.map(() => true));
 }
 
 export async function setSpacing(page: Page, [z, y, x]: Vec3): Promise<void> {

@@ -7,7 +7,6 @@ import {
   propertiesToPython,
   readVolume,
   type Vec3,
-  type Volume,
 } from "nnprep";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeCt, makeMr } from "../../examples/phantom.js";
@@ -99,7 +98,7 @@ describe("the example page", () => {
     const { page, complaints } = await openPage(example, example.plain);
     await page.emulateMedia({ colorScheme: "dark" });
     const { images, label } = makeCt({ shape: [14, 72, 70], spacingMm: [6, 1.3, 1.2] }, 5);
-    const scan = await nifti("abdomen.nii", images[0] as Volume);
+    const scan = await nifti("abdomen.nii", images[0]);
     const labelFile = await nifti("abdomen_label.nii.gz", label);
     await drop(page, "label", [labelFile]);
     await drop(page, "scan", [scan]);
@@ -133,7 +132,7 @@ describe("the example page", () => {
   test("says what is wrong with a bad file", async () => {
     const { page } = await openPage(example, example.plain, { width: 760, height: 700 });
     const { images, label } = makeCt({ shape: [8, 24, 24], spacingMm: [3, 2, 2] }, 1);
-    const good = await nifti("good.nii.gz", images[0] as Volume);
+    const good = await nifti("good.nii.gz", images[0]);
     const cut = { name: "cut.nii.gz", bytes: good.bytes.subarray(0, good.bytes.length >> 1) };
     await drop(page, "scan", [cut]);
     await waitFor(page, /did not work/);

@@ -70,7 +70,7 @@ function plansFile(
 /** A CT and an image of other values on its grid, with their label. */
 async function twoChannels(): Promise<{ scans: GivenFile[]; label: GivenFile }> {
   const { images, label } = makeCt({ shape: [20, 44, 36], spacingMm: [3, 1.4, 1.2] }, 9);
-  const ct = images[0] as Volume;
+  const ct = images[0];
   const t1 = { ...ct, data: Int16Array.from(ct.data, (value) => Math.max(0, 400 - Math.abs(value))) };
   return {
     scans: [await nifti("two_0000.nii.gz", ct), await nifti("two_0001.nii.gz", t1)],
@@ -98,7 +98,7 @@ test("plans dropped together with a scan, and probabilities taken back", async (
   const [n0, n1, n2] = expected.arrays.shape;
   const quarters = [0x0000, 0x3400, 0x3800, 0x3a00, 0x3c00];
   const second = Uint16Array.from({ length: n0 * n1 * n2 }, (_, i) => Math.abs((i % 9) - 4));
-  const classes = [second.map((q) => quarters[4 - q] as number), second.map((q) => quarters[q] as number)];
+  const classes = [second.map((q) => quarters[4 - q]), second.map((q) => quarters[q])];
   const store = new MemoryStore();
   await saveProbabilities(store, "two", classes, [n1, n0, n2], expected.properties);
   const { segmentation } = await exportSegmentation(await loadProbabilities(store, "two"), expected.properties, {

@@ -26,7 +26,7 @@ let phantoms: Phantom[];
 /** The label moved by some voxels along the rows. */
 function moved(label: Volume, by: number): Volume {
   const data = new Uint8Array(label.data.length);
-  for (let i = by; i < data.length; i++) data[i] = label.data[i - by] as number;
+  for (let i = by; i < data.length; i++) data[i] = label.data[i - by];
   return { ...label, data };
 }
 
@@ -39,10 +39,10 @@ beforeAll(async () => {
   mkdirSync(pictures, { recursive: true });
   phantoms = cases.map((_, i) => makeMr({ shape: [22, 36 + 2 * i, 34], spacingMm: [4, 3, 3 + i / 4] }, i + 1));
   for (const [i, { images, label }] of phantoms.entries()) {
-    const name = cases[i] as string;
+    const name = cases[i];
     const write = async (path: string, volume: Volume) =>
       writeFileSync(path, await formatNifti(volume, { gzip: path.endsWith(".gz") }));
-    await write(join(raw, task, "imagesTr", `${name}_0000.nii.gz`), images[0] as Volume);
+    await write(join(raw, task, "imagesTr", `${name}_0000.nii.gz`), images[0]);
     await write(join(raw, task, "labelsTr", `${name}.nii.gz`), label);
     const by = SHIFTS[name];
     if (by !== undefined) await write(join(predictions, `${name}.nii.gz`), moved(label, by));
@@ -132,8 +132,8 @@ test("shows plans, slices before and after, the worst prediction first, and surf
   const rows = await page.locator("#predictions tbody tr").allInnerTexts();
   const found = rows.map((row) => row.trim().split(/\s+/));
   const expected = ["case_b", "case_a"].map((name) => {
-    const { label } = phantoms[cases.indexOf(name)] as Phantom;
-    const pair = { prediction: moved(label, SHIFTS[name] as number).data, reference: label.data, shape: label.shape };
+    const { label } = phantoms[cases.indexOf(name)];
+    const pair = { prediction: moved(label, SHIFTS[name]).data, reference: label.data, shape: label.shape };
     const { confusions } = compareLabels(pair, [1, 2, 3]);
     return [name, ...confusions.map((confusion) => overlapMetrics(confusion).Dice.toFixed(3))];
   });

@@ -20,7 +20,7 @@ export interface ServedFolder {
 export async function serveFolder(folder: string, isolated: boolean): Promise<ServedFolder> {
   const asked: string[] = [];
   const server: Server = createServer(async (request, response) => {
-    const path = decodeURIComponent((request.url ?? "/").split("?")[0] as string);
+    const path = decodeURIComponent((request.url ?? "/").split("?")[0]);
     asked.push(path);
     const file = join(folder, normalize(path === "/" ? "/index.html" : path));
     try {

@@ -23,7 +23,7 @@ function label({ shape, rows, single, first }: Golden): Int16Array {
   let at = 0;
   for (let i = 0; i < shape[0]; i++) {
     for (let j = 0; j < shape[1]; j++) {
-      for (let k = 0; k < shape[2]; k++) data[at++] = rows![(7 * i + 3 * j * j + k) % rows!.length]!;
+      for (let k = 0; k < shape[2]; k++) data[at++] = rows![(7 * i + 3 * j * j + k) % rows!.length];
     }
   }
   if (single !== null && single !== undefined) data[single] = 5;
@@ -36,7 +36,7 @@ test.each(goldens!.map((golden, i) => [i, golden] as const))(
     const found = sampleClassLocations(label(g), g.shape, g.classes);
     expect(found).toHaveLength(g.classes.length);
     for (const [value, count, hash, first] of g.locations) {
-      const triples = found[g.classes.indexOf(value)]!;
+      const triples = found[g.classes.indexOf(value)];
       expect(triples.length).toBe(count * 3);
       expect([...triples.slice(0, first.length * 3)]).toEqual(first.flat());
       if (hash !== null) expect(await sha256OfInt32(triples)).toBe(hash);
@@ -51,7 +51,7 @@ test("every location is a different voxel of its class", () => {
     const value = 2 - i;
     const seen = new Set<number>();
     for (let i = 0; i < triples.length; i += 3) {
-      const at = (triples[i]! * 7 + triples[i + 1]!) * 11 + triples[i + 2]!;
+      const at = (triples[i] * 7 + triples[i + 1]) * 11 + triples[i + 2];
       expect(data[at]).toBe(value);
       seen.add(at);
     }

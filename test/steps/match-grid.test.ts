@@ -26,8 +26,8 @@ function places({ data, shape, geometry }: Volume): Map<number, string> {
     for (let j = 0; j < shape[1]; j++) {
       for (let k = 0; k < shape[2]; k++, at++) {
         const mm = [k * s[2], j * s[1], i * s[0]];
-        const place = originMm.map((o, row) => o + mm.reduce((sum, x, c) => sum + x * (d[3 * row + c] as number), 0));
-        result.set(data[at] as number, place.map((x) => (Math.round(x * 1e6) / 1e6 + 0).toString()).join());
+        const place = originMm.map((o, row) => o + mm.reduce((sum, x, c) => sum + x * d[3 * row + c], 0));
+        result.set(data[at], place.map((x) => (Math.round(x * 1e6) / 1e6 + 0).toString()).join());
       }
     }
   }
@@ -39,28 +39,24 @@ function stored(volume: Volume<Int16Array>, axes: Axes3, flips: readonly boolean
   const { geometry: g } = volume;
   const shape = permute(volume.shape as [number, number, number], axes);
   const data = transpose(volume.data, volume.shape, axes).slice();
-  const columns = axes.map((axis) => [0, 1, 2].map((row) => g.direction[3 * row + 2 - axis] as number));
+  const columns = axes.map((axis) => [0, 1, 2].map((row) => g.direction[3 * row + 2 - axis]));
   const spacing = permute(g.spacingMm as [number, number, number], axes);
   const origin = [...g.originMm];
   const flipped = data.slice();
   for (let at = 0; at < data.length; at++) {
     const index = [Math.floor(at / (shape[1] * shape[2])), Math.floor(at / shape[2]) % shape[1], at % shape[2]];
-    const [i, j, k] = index.map((x, axis) => (flips[axis] ? (shape[axis] as number) - 1 - x : x)) as [
-      number,
-      number,
-      number,
-    ];
-    flipped[(i * shape[1] + j) * shape[2] + k] = data[at] as number;
+    const [i, j, k] = index.map((x, axis) => (flips[axis] ? shape[axis] - 1 - x : x)) as [number, number, number];
+    flipped[(i * shape[1] + j) * shape[2] + k] = data[at];
   }
   for (const [axis, flip] of flips.entries()) {
     if (!flip) continue;
-    const length = ((shape[axis] as number) - 1) * (spacing[axis] as number);
-    columns[axis] = (columns[axis] as number[]).map((x, row) => {
-      origin[row] = (origin[row] as number) + length * x;
+    const length = (shape[axis] - 1) * spacing[axis];
+    columns[axis] = columns[axis].map((x, row) => {
+      origin[row] = origin[row] + length * x;
       return -x;
     });
   }
-  const direction = [0, 1, 2].flatMap((row) => [2, 1, 0].map((axis) => columns[axis]?.[row] as number));
+  const direction = [0, 1, 2].flatMap((row) => [2, 1, 0].map((axis) => columns[axis]?.[row]));
   return { data: flipped, shape, geometry: { spacingMm: spacing, originMm: origin, direction } as unknown as Geometry };
 }
 

@@ -38,7 +38,7 @@ test.each(cases.map((c) => [c.name, c.shape.join("x"), c] as const))(
       reference: decode<VoxelArray>(c.reference),
       shape: c.shape,
     };
-    const regions = c.regions.map(({ labels }) => (labels.length === 1 ? (labels[0] as number) : labels));
+    const regions = c.regions.map(({ labels }) => (labels.length === 1 ? labels[0] : labels));
     const { metrics } = evaluateLabels(pair, regions, c);
     const plain = evaluateLabels(pair, regions);
     expect(metrics.length).toBe(c.regions.length);
@@ -48,7 +48,7 @@ test.each(cases.map((c) => [c.name, c.shape.join("x"), c] as const))(
       for (const [name, value] of Object.entries(expected)) {
         const what = `${name} of ${labels.join()}`;
         if (value !== null && SURFACE.has(name)) {
-          expect(Math.abs((found[name] as number) - value), what).toBeLessThanOrEqual(1e-15 * Math.abs(value));
+          expect(Math.abs(found[name] - value), what).toBeLessThanOrEqual(1e-15 * Math.abs(value));
         } else {
           expect(found[name], what).toBe(value ?? Number.NaN);
           if (!SURFACE.has(name)) expect((plain.metrics[i] as unknown as typeof found)[name]).toBe(found[name]);

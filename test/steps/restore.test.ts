@@ -26,7 +26,7 @@ function settingsOf(golden: (typeof cases)[number]): RestoreSettings {
   const shape = golden.before as unknown as Shape3;
   const box = golden.box.map(([low], axis) => [
     low,
-    Math.min((low as number) + (golden.after[axis] as number), shape[axis] as number),
+    Math.min(low + golden.after[axis], shape[axis]),
   ]) as unknown as Box3;
   const axis = separateAxis(golden.spacing as unknown as Vec3, golden.target as unknown as Vec3, RULE);
   return { shape, box, separateAxis: axis, regions: regionsOf(golden.regions), labelType: "uint8" };
@@ -91,13 +91,13 @@ test("probabilities come back class by class in the file's axes", async () => {
   const golden = transposed.find(({ axes }) => axes.join() === "2,0,1") as (typeof transposed)[number];
   const source = arrayOf(golden.probabilities);
   const settings = { box: golden.box as unknown as Box3, separateAxis: null, axes: golden.axes as unknown as Axes3 };
-  const box = golden.box.map(([low, high]) => [0, (high as number) - (low as number)]) as unknown as Box3;
+  const box = golden.box.map(([low, high]) => [0, high - low]) as unknown as Box3;
   const shape = box.map(([, high]) => high) as unknown as Shape3;
   const all: Float32Array[] = [];
   for await (const values of restoreProbabilities(source, settings)) all.push(values);
   const { labels } = await restoreLabels(source, { ...settings, box, shape, labelType: "uint8" });
   expect(all.length).toBe(source.classes);
-  const best = labels.map((_, i) => all.reduce((top, values, c) => (values[i]! > all[top]![i]! ? c : top), 0));
+  const best = labels.map((_, i) => all.reduce((top, values, c) => (values[i] > all[top][i] ? c : top), 0));
   expect(countDifferences(labels, best)).toBe(0);
 });
 

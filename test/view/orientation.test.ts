@@ -40,20 +40,20 @@ function store<T extends Uint8Array | Int16Array>(
   for (let i = 0; i < data.length; i++) {
     let to = 0;
     for (let axis = 0; axis < 3; axis++) {
-      const n = shape[axis] as number;
-      const index = Math.floor(i / (strides[axis] as number)) % n;
-      to += (flips[axis] ? n - 1 - index : index) * (strides[axis] as number);
+      const n = shape[axis];
+      const index = Math.floor(i / strides[axis]) % n;
+      to += (flips[axis] ? n - 1 - index : index) * strides[axis];
     }
-    turned[to] = data[i] as number;
+    turned[to] = data[i];
   }
   const direction = new Array<number>(9).fill(0);
   const origin = [0, 0, 0];
   for (let axis = 0; axis < 3; axis++) {
     const column = 2 - axes.indexOf(axis);
     direction[3 * (2 - axis) + column] = flips[axis] ? -1 : 1;
-    if (flips[axis]) origin[2 - axis] = ((shape[axis] as number) - 1) * (geometry.spacingMm[axis] as number);
+    if (flips[axis]) origin[2 - axis] = (shape[axis] - 1) * geometry.spacingMm[axis];
   }
-  const pick = (values: readonly number[]) => axes.map((axis) => values[axis] as number);
+  const pick = (values: readonly number[]) => axes.map((axis) => values[axis]);
   return {
     data: transpose(turned, shape, axes),
     shape: pick(shape) as unknown as Shape3,
@@ -66,7 +66,7 @@ function store<T extends Uint8Array | Int16Array>(
 }
 
 /** Every order of the axes, every set of flips at least once. */
-const WAYS = ORDERS.flatMap((axes, i) => [i, 7 - i].map((turn) => ({ axes, flips: FLIPS[turn] as (typeof FLIPS)[0] })));
+const WAYS = ORDERS.flatMap((axes, i) => [i, 7 - i].map((turn) => ({ axes, flips: FLIPS[turn] })));
 
 test("twelve ways to store the same patient give the same pictures and surfaces", { timeout: 60_000 }, () => {
   const { label, image } = phantom();
@@ -90,7 +90,7 @@ test("twelve ways to store the same patient give the same pictures and surfaces"
     }
     const other = labelSurface(stored, 2);
     expect(other.triangles).toEqual(surface.triangles);
-    expect(other.positions.every((mm, at) => Math.abs(mm - (surface.positions[at] as number)) < 1e-4)).toBe(true);
+    expect(other.positions.every((mm, at) => Math.abs(mm - surface.positions[at]) < 1e-4)).toBe(true);
   }
 });
 
@@ -136,7 +136,7 @@ test("proportions are true: a voxel of 3 x 1.5 x 1 mm", () => {
   );
   let [left, right, top, bottom] = [400, 0, 400, 0];
   for (let i = 0; i < 160_000; i++) {
-    if ((picture.data[4 * i] as number) < 60) continue;
+    if (picture.data[4 * i] < 60) continue;
     left = Math.min(left, i % 400);
     right = Math.max(right, i % 400);
     top = Math.min(top, Math.floor(i / 400));
@@ -170,7 +170,7 @@ test("a pixel's grey is its place in the window, linear between the centres of v
     for (let x = 5; x < 195; x++) {
       const value = 10 * ((x + 0.5) / 10 - 0.5) + 4 * ((y + 0.5) / 15 - 0.5) + 5;
       const grey = ((value - low) / (high - low)) * 255;
-      largest = Math.max(largest, Math.abs((picture.data[4 * (y * width + x)] as number) - grey));
+      largest = Math.max(largest, Math.abs(picture.data[4 * (y * width + x)] - grey));
     }
   }
   // A byte is half a step away at most.

@@ -77,7 +77,7 @@ test("packed surfaces are within half a step of what they were", () => {
     const steps = new Uint16Array(bytesOf(packed.surfaces[s].positions).buffer);
     for (const [i, step] of steps.entries()) {
       const mm = packed.originMm[i % 3] + step * packed.stepMm;
-      expect(Math.abs(mm - positions[i]!)).toBeLessThanOrEqual(packed.stepMm * 0.5001);
+      expect(Math.abs(mm - positions[i])).toBeLessThanOrEqual(packed.stepMm * 0.5001);
     }
     expect(new Uint32Array(bytesOf(packed.surfaces[s].triangles).buffer)).toEqual(triangles);
   }

@@ -48,7 +48,7 @@ function ball(radiusMm: number, spacing: readonly [number, number, number]): Vol
 test("every cube has its triangles, and a cube and its inverse have the same crossing edges", () => {
   const table = cubeTable();
   for (let code = 0; code < 256; code++) {
-    const edges = (c: number) => new Set(table.subarray(32 * c + 1, 32 * c + 1 + 3 * (table[32 * c] as number)));
+    const edges = (c: number) => new Set(table.subarray(32 * c + 1, 32 * c + 1 + 3 * table[32 * c]));
     expect([...edges(code)].sort()).toEqual([...edges(255 - code)].sort());
   }
 });
@@ -71,19 +71,16 @@ test.each([
   expect(areaMm2 / area).toBeGreaterThan(0.97);
   expect(areaMm2 / area).toBeLessThan(spacing[0] === 4 ? 1.1 : 1.04);
   const centre = [2, 1, 0].map((axis, i) => {
-    const half = ((volume.shape[axis] as number) - 1) / 2;
-    return half * (spacing[axis] as number) + ([10, -20, 30][i] as number);
+    const half = (volume.shape[axis] - 1) / 2;
+    return half * (spacing[axis] as number) + [10, -20, 30][i];
   });
   let worst = 1;
   let farthest = 0;
   for (let i = 0; i < surface.positions.length; i += 3) {
-    const d = [0, 1, 2].map((k) => (surface.positions[i + k] as number) - (centre[k] as number));
+    const d = [0, 1, 2].map((k) => surface.positions[i + k] - centre[k]);
     const size = Math.hypot(...d);
     farthest = Math.max(farthest, Math.abs(size - radius));
-    worst = Math.min(
-      worst,
-      [0, 1, 2].reduce((sum, k) => sum + (d[k] as number) * (surface.normals[i + k] as number), 0) / size,
-    );
+    worst = Math.min(worst, [0, 1, 2].reduce((sum, k) => sum + d[k] * surface.normals[i + k], 0) / size);
   }
   expect(farthest).toBeLessThan(0.75 * Math.max(...spacing));
   expect(worst).toBeGreaterThan(Math.max(...spacing) > 2 ? 0.5 : 0.8);
@@ -97,9 +94,9 @@ test("no stairs: normals of a tilted plate are those of its plane", () => {
     let off = 0;
     let counted = 0;
     for (let i = 0; i < positions.length; i += 3) {
-      const [x, y] = [(positions[i] as number) - 10, (positions[i + 1] as number) + 20];
+      const [x, y] = [positions[i] - 10, positions[i + 1] + 20];
       if (x < 8 || x > 31 || y < 8 || y > 31) continue;
-      const [nx, ny, nz] = [normals[i] as number, normals[i + 1] as number, normals[i + 2] as number];
+      const [nx, ny, nz] = [normals[i], normals[i + 1], normals[i + 2]];
       counted++;
       if (Math.abs(nz - nx / 8 - ny / 8) / size < 0.966) off++;
     }

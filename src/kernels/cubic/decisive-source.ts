@@ -30,7 +30,7 @@ export function decisiveSource(
 ): DecisiveSource {
   for (let reach = FIRST_LOOK; ; reach = Math.min(2 * reach, FARTHEST)) {
     const found = largestWithin(data, shape, first, reach, spans);
-    if (reach === FARTHEST || largest * (DECAY_OVER[reach + 1] as number) <= found.magnitude) return found;
+    if (reach === FARTHEST || largest * DECAY_OVER[reach + 1] <= found.magnitude) return found;
   }
 }
 
@@ -51,10 +51,10 @@ function largestWithin(
       const left1 = left0 - away(i1, f1);
       const row = (i0 * n1 + i1) * n2;
       const span = 2 * (Math.floor(i0 / BLOCK) * blocks1 + Math.floor(i1 / BLOCK));
-      const end = Math.min(n2, f2 + 4 + left1, spans[span + 1] as number);
-      for (let i2 = Math.max(0, f2 - left1, spans[span] as number); i2 < end; i2++) {
+      const end = Math.min(n2, f2 + 4 + left1, spans[span + 1]);
+      for (let i2 = Math.max(0, f2 - left1, spans[span]); i2 < end; i2++) {
         const d = reach - left1 + away(i2, f2);
-        const reached = Math.abs(data[row + i2] as number) * (DECAY_OVER[d] as number);
+        const reached = Math.abs(data[row + i2]) * DECAY_OVER[d];
         if (reached <= magnitude) continue;
         magnitude = reached;
         distance = d;

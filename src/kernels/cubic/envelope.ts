@@ -87,6 +87,6 @@ const blocksOfGroups = remembered((n2: number, m2: number): Int32Array => {
   const groups = Math.ceil(m2 / LANES);
   return Int32Array.from({ length: 2 * groups }, (_, i) => {
     const first = (i >> 1) * LANES;
-    return blockOf[i % 2 === 0 ? first : Math.min(first + LANES - 1, m2 - 1)] as number;
+    return blockOf[i % 2 === 0 ? first : Math.min(first + LANES - 1, m2 - 1)];
   });
 });

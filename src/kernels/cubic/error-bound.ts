@@ -12,7 +12,7 @@ export const FARTHEST = 80;
 /** DECAY^distance, for distances up to one more than `FARTHEST`. */
 export const DECAY_OVER: Float64Array = new Float64Array(FARTHEST + 2);
 DECAY_OVER[0] = 1;
-for (let d = 1; d < DECAY_OVER.length; d++) DECAY_OVER[d] = (DECAY_OVER[d - 1] as number) * DECAY;
+for (let d = 1; d < DECAY_OVER.length; d++) DECAY_OVER[d] = DECAY_OVER[d - 1] * DECAY;
 
 /**
  * Largest difference between the fast and the reference's order of operations, relative to the largest

@@ -138,8 +138,8 @@ export class ExactCoefficients {
   /** Address of the first row of coefficients that the output row (k0, k1) is made of; all of them are ready. */
   #rowsOf(k0: number, k1: number): number {
     const { exports } = kernels<ExactExports>();
-    const plane = this.#planar ? 0 : (this.#taps[0].first[k0] as number) - this.#box.first[0];
-    const row = (this.#taps[1].first[k1] as number) + PADDING - this.#span1.from;
+    const plane = this.#planar ? 0 : this.#taps[0].first[k0] - this.#box.first[0];
+    const row = this.#taps[1].first[k1] + PADDING - this.#span1.from;
     const { from, to } = this.#span2;
     const height = this.#span1.to - this.#span1.from;
     for (let i = 0; i < (this.#planar ? 1 : 4); i++) {
@@ -170,16 +170,14 @@ export class ExactCoefficients {
   /** What a voxel is the sum of, all terms taken positive. */
   magnitudeOfTerms(k0: number, k1: number, k2: number): number {
     const { window } = kernels();
-    const first = this.#rowsOf(k0, k1) + 8 * ((this.#taps[2].first[k2] as number) + PADDING - this.#span2.from);
-    const [w0, w1, w2] = [k0, k1, k2].map((k, axis) =>
-      (this.#taps[axis] as CubicTaps).weights.subarray(4 * k, 4 * k + 4),
-    );
+    const first = this.#rowsOf(k0, k1) + 8 * (this.#taps[2].first[k2] + PADDING - this.#span2.from);
+    const [w0, w1, w2] = [k0, k1, k2].map((k, axis) => this.#taps[axis].weights.subarray(4 * k, 4 * k + 4));
     let sum = 0;
     for (let i = 0; i < (this.#planar ? 1 : 4); i++) {
       for (let j = 0; j < 4; j++) {
         const row = window.f64(first + i * this.#planeBytes + j * this.#rowBytes, 4);
-        const weight = (this.#planar ? 1 : (w0?.[i] as number)) * (w1?.[j] as number);
-        for (let k = 0; k < 4; k++) sum += Math.abs((row[k] as number) * weight * (w2?.[k] as number));
+        const weight = (this.#planar ? 1 : w0?.[i]) * w1?.[j];
+        for (let k = 0; k < 4; k++) sum += Math.abs(row[k] * weight * w2?.[k]);
       }
     }
     return sum;
@@ -192,9 +190,9 @@ function joinSpans(spans: Int32Array, from: number, to: number, i1: number, n1: 
   const joined: [number, number] = [Number.POSITIVE_INFINITY, 0];
   for (let b0 = Math.floor(from / BLOCK); b0 <= Math.floor(to / BLOCK); b0++) {
     const span = 2 * (b0 * blocks1 + Math.floor(i1 / BLOCK));
-    if ((spans[span] as number) >= (spans[span + 1] as number)) continue;
-    joined[0] = Math.min(joined[0], spans[span] as number);
-    joined[1] = Math.max(joined[1], spans[span + 1] as number);
+    if (spans[span] >= spans[span + 1]) continue;
+    joined[0] = Math.min(joined[0], spans[span]);
+    joined[1] = Math.max(joined[1], spans[span + 1]);
   }
   return joined;
 }
@@ -250,10 +248,10 @@ function filterFirstAxis(
     const depth = span0.to - span0.from;
     for (let i = 0, at = 0; i < depth; i++, at += lanes) {
       const start = inside(span0.from + i, n0) * n1 * n2 + source;
-      const first = data[start] as number;
-      const last = data[start + count2 - 1] as number;
+      const first = data[start];
+      const last = data[start + count2 - 1];
       for (let c = 0; c < left; c++) lines[at + c] = first;
-      for (let c = 0; c < count2; c++) lines[at + left + c] = data[start + c] as number;
+      for (let c = 0; c < count2; c++) lines[at + left + c] = data[start + c];
       for (let c = left + count2; c < lanes; c++) lines[at + c] = last;
     }
     exports.filterLines(strip, depth, lanes, span0.from === 0 ? 1 : 0, endPower(span0, n0));

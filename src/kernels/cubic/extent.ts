@@ -102,7 +102,7 @@ export class ExtentGatherer {
 
 /** The extent of a volume from those of slabs of its slices, in order; all but the last are whole blocks thick. */
 export function joinExtents(parts: readonly Extent[]): Extent {
-  const first = parts[0] as Extent;
+  const first = parts[0];
   const magnitudes = new Float32Array(parts.reduce((length, part) => length + part.magnitudes.length, 0));
   let at = 0;
   for (const part of parts) {

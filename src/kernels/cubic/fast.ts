@@ -48,8 +48,8 @@ function storeTaps(taps: CubicTaps, address: number): void {
   const f32 = window.f32(address, m * 8);
   const i32 = window.i32(address, m * 8);
   for (let k = 0; k < m; k++) {
-    for (let j = 0; j < 4; j++) f32[8 * k + j] = GAIN * (taps.weights[4 * k + j] as number);
-    i32[8 * k + 4] = (taps.first[k] as number) + 2;
+    for (let j = 0; j < 4; j++) f32[8 * k + j] = GAIN * taps.weights[4 * k + j];
+    i32[8 * k + 4] = taps.first[k] + 2;
   }
 }
 
@@ -112,7 +112,7 @@ function centerOf(data: Float32Array): number {
   let high = Number.NEGATIVE_INFINITY;
   let zeros = 0;
   for (let i = 0; i < data.length; i += step) {
-    const value = data[i] as number;
+    const value = data[i];
     low = Math.min(low, value);
     high = Math.max(high, value);
     if (value === 0) zeros++;
@@ -193,8 +193,8 @@ function resizePlanes(
   const [n0, n1, n2] = shape;
   const m2 = newShape[2];
   const [from, to] = between.rows;
-  const begin = Math.max(0, (taps1.first[from] as number) - HALO);
-  const end = Math.min(n1, (taps1.first[to - 1] as number) + 4 + HALO);
+  const begin = Math.max(0, taps1.first[from] - HALO);
+  const end = Math.min(n1, taps1.first[to - 1] + 4 + HALO);
   const width = padToLanes(m2);
   const { exports, window } = kernels<FastExports>();
   const [structure, slice, wide, plane, scratch, table1, table2, ...gathered] = window.reserve(
@@ -243,7 +243,7 @@ function resizePlanes(
     }
     exports.fastRows(slice + begin * n2 * 4, n2 * 4, end - begin, n2, center, table2, m2, scratch, wide, width * 4);
     exports.fastColumns(structure);
-    for (let r = 0; r < runs.length; r++) between.put(i0, r * run, runs[r] as Float32Array);
+    for (let r = 0; r < runs.length; r++) between.put(i0, r * run, runs[r]);
   }
   return known ?? (gatherer as ExtentGatherer).finish();
 }
@@ -286,6 +286,6 @@ function resizeFirstAxis(between: Between, n0: number, { low, high }: Extent, ce
     });
     exports.fastColumns(structure);
     if (count < most) results = viewsOf(target, most, count);
-    for (let k0 = 0; k0 < m0; k0++) between.put(k0, lane, results[k0] as Float32Array);
+    for (let k0 = 0; k0 < m0; k0++) between.put(k0, lane, results[k0]);
   }
 }

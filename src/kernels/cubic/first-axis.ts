@@ -57,7 +57,7 @@ export function roundFirstAxis(
   // Tiles that are cut alike share their views; there are few ways.
   const runsOf = new Map<string, Run[]>();
   for (let t = 0; t < tiles.length; t++) {
-    const tile = tiles[t] as Tile;
+    const tile = tiles[t];
     const { lanes } = tile;
     const lane = tile.lane - firstLane;
     gatherTile(tile, blocks, kernels().window.f64(input, shape[0] * lanes));
@@ -145,8 +145,8 @@ function fillTolerances({ shape, newShape, reaching }: FirstAxisPass, tile: Tile
     const k1 = Math.floor(first / width);
     const column = (first - k1 * width) / LANES;
     for (let b0 = 0; b0 < blocks0; b0++) {
-      const row = b0 * blocks1 + (block1[k1] as number);
-      values[at++] = RELATIVE_ERROR * (reaching.values[row * reaching.groups + column] as number);
+      const row = b0 * blocks1 + block1[k1];
+      values[at++] = RELATIVE_ERROR * reaching.values[row * reaching.groups + column];
     }
   }
 }

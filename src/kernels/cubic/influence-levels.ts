@@ -28,7 +28,7 @@ const NOTHING = -1;
 
 /** Biased exponent of a float32. */
 function exponentOf(value: number): number {
-  return (new Uint32Array(Float32Array.of(value).buffer)[0] as number) >>> 23;
+  return new Uint32Array(Float32Array.of(value).buffer)[0] >>> 23;
 }
 
 /** Words that hold the levels of n slices, or of n rows of a slice on its own. */
@@ -151,7 +151,7 @@ export class InfluenceLevels {
       for (let k1 = Math.floor(pending.from / this.#width); k1 * this.#width < pending.to; k1++) {
         const [first, end] = this.#columnsOf(k1, pending);
         if (first >= end) continue;
-        const row = levels + (nearest1[k1] as number) * n2;
+        const row = levels + nearest1[k1] * n2;
         exports.gatherLevels(row, plane, nearest + 4 * first, end - first, words);
         this.#words.set(window.i32(words, end - first), (group * m1 + k1) * m2 + first);
       }

@@ -28,8 +28,8 @@ const tapTable = remembered((n: number, m: number): Float64Array => {
   const table = new Float64Array(m * 5);
   const places = new Int32Array(table.buffer);
   for (let k = 0; k < m; k++) {
-    for (let j = 0; j < 4; j++) table[5 * k + j] = GAIN * (weights[4 * k + j] as number);
-    places[10 * k + 8] = (first[k] as number) + 2;
+    for (let j = 0; j < 4; j++) table[5 * k + j] = GAIN * weights[4 * k + j];
+    places[10 * k + 8] = first[k] + 2;
   }
   return table;
 });

@@ -33,9 +33,7 @@ function windowArea(group: Pick<TapBox, "first" | "last">, reach: number): numbe
  */
 export function repairUncertain(job: CubicJob, uncertain: UncertainVoxels, extent: Extent, output: Float32Array): void {
   const { shape, newShape } = job;
-  const taps = [0, 1, 2].map((axis) =>
-    cubicTaps(shape[axis] as number, newShape[axis] as number),
-  ) as unknown as AxisTaps;
+  const taps = [0, 1, 2].map((axis) => cubicTaps(shape[axis], newShape[axis])) as unknown as AxisTaps;
   const few = uncertain.few;
   if (few?.length === 0) return;
   const spans = nonzeroSpans(extent);
@@ -80,7 +78,7 @@ function repairRow(
 ): void {
   const to = (k0 * newShape[1] + k1) * newShape[2];
   window.evaluate(k0, k1, columns).forEach((value, c) => {
-    output[to + (columns[c] as number)] = Math.min(Math.max(value, low), high);
+    output[to + columns[c]] = Math.min(Math.max(value, low), high);
   });
 }
 
@@ -88,8 +86,8 @@ function joinGroup(groups: Group[], voxel: UncertainVoxel, first: [number, numbe
   const alone = windowArea({ first, last: first }, reach);
   for (const group of groups) {
     const joined = {
-      first: first.map((f, axis) => Math.min(f, group.first[axis] as number)) as [number, number, number],
-      last: first.map((f, axis) => Math.max(f, group.last[axis] as number)) as [number, number, number],
+      first: first.map((f, axis) => Math.min(f, group.first[axis])) as [number, number, number],
+      last: first.map((f, axis) => Math.max(f, group.last[axis])) as [number, number, number],
     };
     const together = Math.max(reach, group.reach);
     const area = windowArea(joined, together);
@@ -108,7 +106,7 @@ function runsOfTaps(taps: CubicTaps, most: number): [number, number][] {
   const m = taps.first.length;
   for (let from = 0; from < m; ) {
     let to = from + 1;
-    while (to < m && (taps.first[to] as number) - (taps.first[from] as number) + 4 <= most) to++;
+    while (to < m && taps.first[to] - taps.first[from] + 4 <= most) to++;
     runs.push([from, to]);
     from = to;
   }
@@ -144,12 +142,8 @@ function repairMany(
               taps,
               {
                 reach,
-                first: [taps[0].first[from0] as number, taps[1].first[from1] as number, taps[2].first[from2] as number],
-                last: [
-                  taps[0].first[to0 - 1] as number,
-                  taps[1].first[to1 - 1] as number,
-                  taps[2].first[to2 - 1] as number,
-                ],
+                first: [taps[0].first[from0], taps[1].first[from1], taps[2].first[from2]],
+                last: [taps[0].first[to0 - 1], taps[1].first[to1 - 1], taps[2].first[to2 - 1]],
               },
               spans,
             );

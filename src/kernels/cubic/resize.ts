@@ -69,7 +69,7 @@ export function resizePlanes(
         return;
       }
       parts ??= blocks.map(({ tiles }) => cutPlane(plane, tiles));
-      for (const [b, cut] of parts.entries()) scatterPlane(cut, i0, blocks[b] as BetweenPasses);
+      for (const [b, cut] of parts.entries()) scatterPlane(cut, i0, blocks[b]);
     });
   }
   return gatherer.finish();

@@ -128,6 +128,6 @@ export class RoundedPass {
     const [places, values] = this.#addresses.slice(-2) as [number, number];
     const where = window.i32(places, count * 2);
     const what = window.f64(values, count);
-    for (let i = 0; i < count; i++) use(where[2 * i] as number, where[2 * i + 1] as number, what[i] as number);
+    for (let i = 0; i < count; i++) use(where[2 * i], where[2 * i + 1], what[i]);
   }
 }

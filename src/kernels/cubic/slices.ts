@@ -91,7 +91,7 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
         const { groups } = reaching;
         for (let group = lane / LANES, at = 0; at < values.length; group++) {
           for (let b1 = 0; b1 < blocks1; b1++) {
-            values[at++] = RELATIVE_ERROR * (reaching.values[b1 * groups + group] as number);
+            values[at++] = RELATIVE_ERROR * reaching.values[b1 * groups + group];
           }
         }
       },

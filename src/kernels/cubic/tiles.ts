@@ -39,8 +39,8 @@ export function scatterPlane(parts: readonly Float64Array[], i0: number, block: 
   const { tiles, samples, store } = block;
   const first = firstLane(block);
   for (let t = 0; t < tiles.length; t++) {
-    const { lane, lanes } = tiles[t] as Tile;
-    store.set(parts[t] as Float64Array, samples * (lane - first) + i0 * lanes);
+    const { lane, lanes } = tiles[t];
+    store.set(parts[t], samples * (lane - first) + i0 * lanes);
   }
 }
 

@@ -36,7 +36,7 @@ function edgeBetween(a: number, b: number): number {
 }
 
 function faceHas(face: readonly number[], edge: number): boolean {
-  const [p, q] = EDGES[edge] as readonly [number, number];
+  const [p, q] = EDGES[edge];
   return face.includes(p) && face.includes(q);
 }
 
@@ -46,12 +46,12 @@ function followingEdges(code: number): Map<number, number> {
   const next = new Map<number, number>();
   for (const face of FACES) {
     for (let i = 0; i < 4; i++) {
-      const [before, here] = [face[(i + 3) % 4] as number, face[i] as number];
+      const [before, here] = [face[(i + 3) % 4], face[i]];
       if (isInside(before) || !isInside(here)) continue;
       // A run of corners inside begins here: the surface cuts it off from the other corners of the face.
       let last = i;
-      while (isInside(face[(last + 1) % 4] as number)) last++;
-      const after = edgeBetween(face[last % 4] as number, face[(last + 1) % 4] as number);
+      while (isInside(face[(last + 1) % 4])) last++;
+      const after = edgeBetween(face[last % 4], face[(last + 1) % 4]);
       next.set(edgeBetween(before, here), after);
     }
   }
@@ -66,10 +66,10 @@ function share(a: number, b: number): boolean {
 /** Splits a patch into triangles, none of whose inner sides lies on a face; null if that cannot be. */
 function split(patch: readonly number[]): number[] | null {
   if (patch.length === 3) return [...patch];
-  const [a, b] = [patch[0] as number, patch[1] as number];
+  const [a, b] = [patch[0], patch[1]];
   const far = patch.length - 1;
   for (let k = 2; k <= far; k++) {
-    const c = patch[k] as number;
+    const c = patch[k];
     if ((k > 2 && share(b, c)) || (k < far && share(a, c))) continue;
     const right = k > 2 ? split(patch.slice(1, k + 1)) : [];
     const left = k < far ? split([a, ...patch.slice(k)]) : [];

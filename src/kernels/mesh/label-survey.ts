@@ -68,7 +68,7 @@ export function surveyLabels(data: VoxelArray, shape: Shape3): LabelExtent[] {
   }
   const found: LabelExtent[] = [];
   for (let label = 1; label <= HIGHEST; label++) {
-    const voxels = counts[label] as number;
+    const voxels = counts[label];
     if (voxels === 0) continue;
     const [a, b, c, d, e, f] = boxes.subarray(6 * label, 6 * label + 6) as unknown as number[];
     const box = [
@@ -170,8 +170,8 @@ function sumColumns(changes: Int32Array, weights: Float64Array, length: number):
   for (let at = length + 1, byte = 1; at < changes.length; at += length + 1, byte++) {
     let voxels = 0;
     for (let x = 0; x < length; x++) {
-      voxels += changes[at + x] as number;
-      (sums[x] as number) += voxels * (weights[byte] as number);
+      voxels += changes[at + x];
+      sums[x] += voxels * weights[byte];
     }
   }
   return sums;
@@ -197,7 +197,7 @@ export function countContacts(bytes: Uint8Array, shape: Shape3): Uint32Array {
   const both = new Uint32Array(65536);
   for (let a = 0; a < 256; a++) {
     for (let b = 0; b < 256; b++) {
-      if (a !== b) both[256 * a + b] = (contacts[256 * a + b] as number) + (contacts[256 * b + a] as number);
+      if (a !== b) both[256 * a + b] = contacts[256 * a + b] + contacts[256 * b + a];
     }
   }
   return both;

@@ -101,15 +101,15 @@ function mapVectors(
   work: (addresses: readonly number[], count: number) => void,
 ): void {
   const { window } = kernels<ShapeExports>();
-  const length = (arrays[0] as Float32Array).length / 4;
+  const length = arrays[0].length / 4;
   const addresses = window.reserve(...arrays.map(() => 16 * Math.min(length, VERTICES)));
   for (let from = 0; from < length; from += VERTICES) {
     const count = Math.min(VERTICES, length - from);
     const views = addresses.map((address) => window.f32(address, 4 * count));
     const parts = arrays.map((array) => array.subarray(4 * from, 4 * (from + count)));
-    for (const [i, part] of parts.entries()) (views[i] as Float32Array).set(part);
+    for (const [i, part] of parts.entries()) views[i].set(part);
     work(addresses, count);
-    for (const [i, part] of parts.entries()) part.set(views[i] as Float32Array);
+    for (const [i, part] of parts.entries()) part.set(views[i]);
   }
 }
 
@@ -168,9 +168,7 @@ function smoothInParts(mesh: Mesh, factors: readonly number[], reach: number): v
   const ranges = rangesOf(mesh);
   for (const factor of factors) {
     accumulate(exports.addNeighbours, ranges, vertices, sums);
-    mapVectors([vertices, sums, stood], ([a, b, c], count) =>
-      exports.relaxVertices(a as number, b as number, c as number, count, factor, reach),
-    );
+    mapVectors([vertices, sums, stood], ([a, b, c], count) => exports.relaxVertices(a, b, c, count, factor, reach));
   }
 }
 
@@ -197,11 +195,11 @@ export function meshNormals(mesh: Mesh, blends = 0): Float32Array {
   const normals = new Float32Array(mesh.vertices.length);
   const ranges = rangesOf(mesh);
   accumulate(exports.addNormals, ranges, mesh.vertices, normals);
-  mapVectors([normals], ([at], count) => exports.unitVectors(at as number, count));
+  mapVectors([normals], ([at], count) => exports.unitVectors(at, count));
   const sums = blends > 0 ? new Float32Array(normals.length) : normals;
   for (let i = 0; i < blends; i++) {
     accumulate(exports.addNeighbours, ranges, normals, sums);
-    mapVectors([normals, sums], ([a, b], count) => exports.blendNormals(a as number, b as number, count));
+    mapVectors([normals, sums], ([a, b], count) => exports.blendNormals(a, b, count));
   }
   return normals;
 }
@@ -209,7 +207,7 @@ export function meshNormals(mesh: Mesh, blends = 0): Float32Array {
 /** Moves every vertex along its normal, in place. */
 export function shiftMesh({ vertices }: Mesh, normals: Float32Array, distance: number): void {
   const { exports } = kernels<ShapeExports>();
-  mapVectors([vertices, normals], ([a, b], count) => exports.shiftVertices(a as number, b as number, count, distance));
+  mapVectors([vertices, normals], ([a, b], count) => exports.shiftVertices(a, b, count, distance));
 }
 
 /** Volume inside a closed mesh and area of its surface, in the units of the vertices. */
@@ -227,5 +225,5 @@ export function measureMesh(mesh: Mesh): { volume: number; area: number } {
     window.f32(at, 4 * (to - from)).set(mesh.vertices.subarray(4 * from, 4 * to));
     volume += exports.sixVolumes(trianglesAt, part.length / 3, from, at, x, y, z, areaAt);
   }
-  return { volume: volume / 6, area: (window.f64(areaAt, 1)[0] as number) / 2 };
+  return { volume: volume / 6, area: window.f64(areaAt, 1)[0] / 2 };
 }

@@ -138,7 +138,7 @@ export function drawMeshes(buffers: Buffers, meshes: readonly DrawnMesh[]): void
 function rowsOf(points: Float32Array, height: number, margin: number): [number, number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 1; i < points.length; i += 4) {
-    const y = points[i] as number;
+    const y = points[i];
     if (y < low) low = y;
     if (y > high) high = y;
   }
@@ -153,8 +153,8 @@ export function drawPoints(buffers: Buffers, points: Float32Array, label: number
   drawInBands(buffers, rows, [16 * POINTS], (top, bottom, band, [at]) => {
     for (let from = 0; from < points.length; from += 4 * POINTS) {
       const part = points.subarray(from, from + 4 * POINTS);
-      window.f32(at as number, part.length).set(part);
-      exports.drawPoints(at as number, part.length / 4, label, radius, buffers.width, top, bottom, ...band);
+      window.f32(at, part.length).set(part);
+      exports.drawPoints(at, part.length / 4, label, radius, buffers.width, top, bottom, ...band);
     }
   });
 }

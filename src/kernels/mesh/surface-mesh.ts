@@ -39,7 +39,7 @@ const MOST_VERTICES = 12_000_000;
 
 const MOST_TRIANGLES = () => {
   let most = 1;
-  for (let code = 0; code < 256; code++) most = Math.max(most, cubeTable()[code * CUBE_ENTRY] as number);
+  for (let code = 0; code < 256; code++) most = Math.max(most, cubeTable()[code * CUBE_ENTRY]);
   return most;
 };
 

@@ -70,7 +70,7 @@ const PERMUTATIONS: readonly Axes3[] = [
   [1, 2, 0],
   [2, 1, 0],
 ];
-const IDENTITY = PERMUTATIONS[0] as Axes3;
+const IDENTITY = PERMUTATIONS[0];
 /** Probabilities may leave [0, 1] by what float16 and a sum of classes make of them. */
 const SLACK = 1e-3;
 /** A voxel belongs to a region where its probability is above this. */
@@ -95,8 +95,8 @@ function possibleTransposes(properties: ExportProperties, shape: Shape3): Axes3[
     const target = permute(spacing_after_resampling, inverseAxes(forward));
     const size = size_after_resampling && permute(size_after_resampling, inverseAxes(forward));
     return [0, 1, 2].every((axis) => {
-      const ratio = (original_spacing[axis] as number) / (target[axis] as number);
-      const expected = roundHalfEven(ratio * (size_after_cropping[axis] as number));
+      const ratio = original_spacing[axis] / target[axis];
+      const expected = roundHalfEven(ratio * size_after_cropping[axis]);
       return shape[axis] === expected && (size === undefined || size[axis] === expected);
     });
   });
@@ -117,7 +117,7 @@ function chooseAxis(
   if (options.transposeForward !== undefined) return { axis: axisFor(options.transposeForward), warnings: [] };
   const possible = possibleTransposes(properties, shape);
   const axes = (possible.length > 0 ? possible : [IDENTITY]).map(axisFor);
-  const axis = axes[0] as number | null;
+  const axis = axes[0];
   if (axes.every((other) => other === axis)) return { axis, warnings: [] };
   const message =
     `transpose_forward may be ${possible.map((forward) => `[${forward.join(", ")}]`).join(" or ")}, and the axis that is ` +
@@ -135,7 +135,7 @@ function boxInScan(shape: Shape3, properties: ExportProperties): Box3 {
   const size = uncropped ? before : after;
   return [0, 1, 2].map((axis) => {
     const low = box?.[axis]?.[0] ?? 0;
-    return [low, low + (size[axis] as number)] as const;
+    return [low, low + size[axis]] as const;
   }) as unknown as Box3;
 }
 

@@ -84,7 +84,7 @@ function collectIntensityProperties(
       pooled.set(part, filled);
       filled += part.length;
     }
-    const local_props = new Map(cases.map((c, i) => [c.identifier, measure(voxels[i]!)]));
+    const local_props = new Map(cases.map((c, i) => [c.identifier, measure(voxels[i])]));
     result.set(channel, { local_props, ...measure(pooled) });
   }
   return result;

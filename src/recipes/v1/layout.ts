@@ -29,7 +29,7 @@ export function taskPrefix(number: number): string {
 export function findTask(number: number, folders: readonly string[], where = "the raw data folder"): string {
   const prefix = taskPrefix(number);
   const found = [...new Set(folders)].filter((name) => name.startsWith(prefix)).sort();
-  if (found.length === 1) return found[0]!;
+  if (found.length === 1) return found[0];
   const problem =
     found.length === 0
       ? `no folder ${prefix}NAME in ${where}; check the task number and the folder`

@@ -79,7 +79,7 @@ export function estimatePreprocessMemory(
 function resamplingBytes(shape: Shape3, newShape: Shape3, axis: number | null): { temporary: number; scratch: number } {
   if (sameShape(shape, newShape)) return { temporary: 0, scratch: 0 };
   if (axis === null) return { temporary: 0, scratch: 8 * planCubic(shape, newShape).storeLength };
-  const slices = (4 * voxelCount(newShape) * (shape[axis] as number)) / (newShape[axis] as number);
+  const slices = (4 * voxelCount(newShape) * shape[axis]) / newShape[axis];
   const between = shape[axis] === newShape[axis] ? 0 : slices;
   // Slices that do not lie one after the other are turned to the front and back.
   const turning = axis === 0 ? 0 : 4 * voxelCount(shape) + 4 * voxelCount(newShape);

@@ -40,7 +40,7 @@ export function normalizeChannels(
   });
   if (label !== null) checkLength("label", label, shape);
   const normalized = channels.map((channel, c) => {
-    const scheme = schemes[c] as NormalizationScheme;
+    const scheme = schemes[c];
     const masked = useMask[c] === true && scheme !== "noNorm";
     if (masked && label === null) {
       throw new NnprepError(

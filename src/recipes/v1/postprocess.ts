@@ -213,7 +213,7 @@ function meanDice(
 ): Map<string, number> {
   return new Map(
     classes.map((label, i) => {
-      const dices = cases.map((results) => overlapMetrics(results[chain]?.confusions[i] as Confusion).Dice);
+      const dices = cases.map((results) => overlapMetrics(results[chain]?.confusions[i]).Dice);
       return [`${label}`, nanMean(dices)];
     }),
   );

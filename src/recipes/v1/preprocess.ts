@@ -161,7 +161,7 @@ export async function preprocessCase(
       ...properties,
       size_after_resampling: newShape,
       spacing_after_resampling: newSpacing,
-      class_locations: new Map(classes.map((value, i) => [value, locations[i] as Int32Array])),
+      class_locations: new Map(classes.map((value, i) => [value, locations[i]])),
     },
     warnings,
   };
@@ -198,7 +198,7 @@ function cleanLabel(label: Int16Array, borrowed: boolean): Int16Array {
 function countInfinite(data: Float32Array): number {
   let count = 0;
   const n = data.length;
-  for (let i = 0; i < n; i++) if (Math.abs(data[i] as number) === Number.POSITIVE_INFINITY) count++;
+  for (let i = 0; i < n; i++) if (Math.abs(data[i]) === Number.POSITIVE_INFINITY) count++;
   return count;
 }
 
@@ -226,7 +226,7 @@ function treatInfinite(
   }
   const result = borrowed ? data.slice() : data;
   for (let i = 0; i < result.length; i++) {
-    if (Math.abs(result[i] as number) === Number.POSITIVE_INFINITY) result[i] = 0;
+    if (Math.abs(result[i]) === Number.POSITIVE_INFINITY) result[i] = 0;
   }
   warnings.push({ code: "INFINITE_REPLACED", message: `${found}; they were replaced by 0`, detail });
   return result;

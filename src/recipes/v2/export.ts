@@ -1,6 +1,6 @@
 import { inverseAxes, permute } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
-import { type Axes3, type Box3, formatShape, type Shape3, sameShape, type Vec3 } from "../../core/volume.js";
+import { type Box3, formatShape, type Shape3, sameShape, type Vec3 } from "../../core/volume.js";
 import type { ValueRange } from "../../kernels/argmax.js";
 import { gatherProbabilities, type Probabilities } from "../../steps/probabilities.js";
 import { resampledShape, separateAxis } from "../../steps/resample.js";
@@ -151,8 +151,8 @@ export function restoreSettings(
   return {
     shape: permute(properties.shapeBeforeCropping, backward),
     box: permute(properties.bbox, backward) as Box3,
-    separateAxis: axis === null ? null : (transposeForward[axis] as number),
-    axes: transposeForward as Axes3,
+    separateAxis: axis === null ? null : transposeForward[axis],
+    axes: transposeForward,
     summedIn: "source",
   };
 }

@@ -57,7 +57,7 @@ export function findDataset(
   }
   const prefix = datasetPrefix(number);
   const found = [...new Set(listings.flat())].filter((name) => name.startsWith(prefix)).sort(compareCodePoints);
-  if (found.length === 1) return found[0] as string;
+  if (found.length === 1) return found[0];
   const problem =
     found.length === 0
       ? `no folder ${prefix}_NAME in ${where}; check the number and the folders`

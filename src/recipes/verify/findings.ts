@@ -76,7 +76,7 @@ export function describeFindings({ trainingCases, testCases, findings }: Verific
   if (findings.length === 0) return `${cases}: nothing wrong`;
   const lines = [`${cases}: ${plural(errors, "error")}, ${plural(findings.length - errors, "warning")}`];
   for (const [kind, group] of groupFindings(findings)) {
-    lines.push(`${group[0]!.severity}: ${kind} (${group.length})`);
+    lines.push(`${group[0].severity}: ${kind} (${group.length})`);
     lines.push(...group.map((finding) => `  ${describeFinding(finding)}`));
     lines.push(...new Set(group.map(({ action }) => `  -> ${action}`)));
   }

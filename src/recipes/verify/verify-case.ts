@@ -52,7 +52,7 @@ export function verifyCase(
     findings.push({
       severity: "error",
       kind: "empty-image",
-      file: read[0]!.file,
+      file: read[0].file,
       found: channels === 1 ? "0 in every voxel" : `0 in every voxel of all ${channels} channels`,
       expected: "some voxel other than 0",
       action: "replace the image or take the case out of dataset.json: cropping would leave nothing",

@@ -21,7 +21,7 @@ function countNonFinite(data: VoxelArray): NonFiniteCounts {
   let infinite = 0;
   const n = isFloat(data) ? data.length : 0;
   for (let i = 0; i < n; i++) {
-    const x = data[i]!;
+    const x = data[i];
     // True for NaN and the infinities only.
     if (x - x !== 0) {
       if (Number.isNaN(x)) nan++;
@@ -71,7 +71,7 @@ function countValues(data: VoxelArray): Map<number, number> {
   const counts = new Map<number, number>();
   const n = data.length;
   for (let start = 0; start < n; ) {
-    const value = data[start]!;
+    const value = data[start];
     let end = start + 1;
     while (end < n && data[end] === value) end++;
     counts.set(value, (counts.get(value) ?? 0) + end - start);

@@ -47,7 +47,7 @@ test("a label spares only voxels where it is negative", () => {
   );
   const spared = resizeCubic(scan, shape, newShape, undefined, label);
   expect(all.every((x, i) => label[i] === -1 || x === spared[i])).toBe(true);
-  expect(spared.every((x, i) => Math.abs(x - (all[i] as number)) <= 1e-11 + 2 ** -23 * x)).toBe(true);
+  expect(spared.every((x, i) => Math.abs(x - all[i]) <= 1e-11 + 2 ** -23 * x)).toBe(true);
   expect(() => resizeCubic(scan, shape, newShape, undefined, new Int16Array(5))).toThrow(
     expect.objectContaining({ code: "SHAPE_MISMATCH" }),
   );

@@ -38,12 +38,12 @@ function eachVoxel([slices, rows, length]: Shape3, visit: (place: [number, numbe
 function naiveSurvey(data: Uint8Array, shape: Shape3) {
   const found = new Map<number, { voxels: number; box: [number, number][] }>();
   eachVoxel(shape, (place, at) => {
-    const label = data[at] as number;
+    const label = data[at];
     if (label === 0) return;
     const one = found.get(label) ?? { voxels: 0, box: place.map((i): [number, number] => [i, i + 1]) };
     one.voxels++;
     one.box = one.box.map(([low, high], axis) => {
-      const i = place[axis] as number;
+      const i = place[axis];
       return [Math.min(low, i), Math.max(high, i + 1)];
     });
     found.set(label, one);
@@ -94,7 +94,7 @@ test("cut to a box, numbered, turned round: as voxel by voxel", () => {
         const [z, y, x] = place.map((i, axis) => box[axis as 0][0] + i) as [number, number, number];
         const label = data[(z * shape[1] + y) * shape[2] + x];
         const number = 1 + extents.findIndex((one) => one.label === label);
-        const [i, j, k] = place.map((at, axis) => (turned[axis] ? (found.shape[axis] as number) - 1 - at : at)) as [
+        const [i, j, k] = place.map((at, axis) => (turned[axis] ? found.shape[axis] - 1 - at : at)) as [
           number,
           number,
           number,
@@ -102,7 +102,7 @@ test("cut to a box, numbered, turned round: as voxel by voxel", () => {
         expected[(i * found.shape[1] + j) * found.shape[2] + k] = number;
         if (number === 0) return;
         const weight = 1 / Math.sqrt((extents[number - 1] as { voxels: number }).voxels);
-        for (const [axis, at] of place.entries()) (shares[axis] as Float64Array)[at]! += weight;
+        for (const [axis, at] of place.entries()) (shares[axis] as Float64Array)[at] += weight;
       });
       expect(found.bytes).toEqual(expected);
       for (const [axis, share] of shares.entries()) {
@@ -119,11 +119,11 @@ test("faces between labels: as voxel by voxel", () => {
       const expected = new Uint32Array(65536);
       eachVoxel(shape, (place, at) => {
         for (const [axis, stride] of [shape[1] * shape[2], shape[2], 1].entries()) {
-          if ((place[axis] as number) + 1 >= (shape[axis] as number)) continue;
-          const [a, b] = [data[at] as number, data[at + stride] as number];
+          if (place[axis] + 1 >= shape[axis]) continue;
+          const [a, b] = [data[at], data[at + stride]];
           if (a === b) continue;
-          expected[256 * a + b]! += 1;
-          expected[256 * b + a]! += 1;
+          expected[256 * a + b] += 1;
+          expected[256 * b + a] += 1;
         }
       });
       const found = countContacts(data, shape);
@@ -148,9 +148,9 @@ test("halved: what most of the voxels are, two of eight being enough against bac
           const [z, y, x] = place.map((i, axis) => {
             const first = i * (steps[axis] as number);
             const second = first + ((corner >> (2 - axis)) & 1);
-            return halved[axis] && second < (shape[axis] as number) ? second : first;
+            return halved[axis] && second < shape[axis] ? second : first;
           }) as [number, number, number];
-          const label = data[(z * shape[1] + y) * shape[2] + x] as number;
+          const label = data[(z * shape[1] + y) * shape[2] + x];
           votes.set(label, (votes.get(label) ?? 0) + (label === 0 ? 2 : 7));
         }
         let most = 0;

@@ -12,7 +12,7 @@ function rectangle(left: number, top: number, right: number, bottom: number, dep
     [right, bottom],
     [left, bottom],
   ];
-  const vertices = Float32Array.from(corners.flatMap(([x, y]) => [x as number, y as number, depth, 1]));
+  const vertices = Float32Array.from(corners.flatMap(([x, y]) => [x, y, depth, 1]));
   const normals = Float32Array.from(corners.flatMap(() => [0, 0, 1, 0]));
   return { mesh: { vertices, triangles: Uint32Array.of(0, 2, 1, 0, 3, 2) }, normals, label };
 }
@@ -52,12 +52,7 @@ test("a plane is open everywhere, also at the border; beside a wall it is not", 
     const open = measureOpenness(buffers, 6, 1.9);
     const middle = 12 * width + Math.floor(width / 2);
     // Blocks of two by two pixels look into different directions: only together they see the wall.
-    const around = (at: number) =>
-      ((open[at] as number) +
-        (open[at + 1] as number) +
-        (open[at + width] as number) +
-        (open[at + width + 1] as number)) /
-      4;
+    const around = (at: number) => (open[at] + open[at + 1] + open[at + width] + open[at + width + 1]) / 4;
     expect(around(middle - 3)).toBeLessThan(235);
     expect(around(middle + 2)).toBe(255);
   }

@@ -63,7 +63,7 @@ test("a segmentation of another scan, or one that is none, is refused", () => {
 });
 
 test("a folder of low resolution probabilities becomes the next stage's files", async () => {
-  const golden = cascade[0] as (typeof cascade)[number];
+  const golden = cascade[0];
   const [input, nextStage, output] = [new MemoryStore(), new MemoryStore(), new MemoryStore()];
   const softmax = { chunks: [decode<Float32Array>(golden.probabilities)], shape: golden.probabilities.shape };
   const shape = [2, ...golden.target];

@@ -58,7 +58,7 @@ describe("nnU-Net's own files", () => {
 
 test("the network's own arrays are turned back", async () => {
   for (const golden of transposed) {
-    const after = golden.box.map(([low, high]) => (high as number) - (low as number));
+    const after = golden.box.map(([low, high]) => high - low);
     const properties = propertiesOf({ ...golden, after, target: golden.spacing });
     const options = { transposed: true, transposeForward: golden.axes as unknown as Axes3 };
     const { segmentation } = await exportSegmentation(arrayOf(golden.probabilities), properties, options);
@@ -110,7 +110,7 @@ describe("the target spacing is anisotropic, the original is not, and axes were 
   const data = Float32Array.from({ length: 2 * 48 }, (_, i) => ((i * i * 37) % 101) / 101);
   const probabilities: ProbabilityArray = { classes: 2, shape: [4, 2, 6], data };
   const along = (axis: number, labels: Uint8Array) => {
-    const stride = [80, 10, 1][axis] as number;
+    const stride = [80, 10, 1][axis];
     return labels.filter((label, i) => labels[i + stride] !== label).length;
   };
 
@@ -217,5 +217,5 @@ test("the probabilities of an export are those its labels come from", async () =
       [0, 6],
     ],
   });
-  expect([...segmentation.data]).toEqual(Array.from(values[0]!, (p, i) => Number(values[1]![i]! > p)));
+  expect([...segmentation.data]).toEqual(Array.from(values[0], (p, i) => Number(values[1][i] > p)));
 });

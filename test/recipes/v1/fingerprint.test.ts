@@ -57,7 +57,7 @@ function dataset(first: string) {
 
 function everyTenth(channel: GoldenArray, label: GoldenArray): Float32Array {
   const mask = decode<Int16Array>(label);
-  const inside = decode<Float32Array>(channel).filter((_, i) => mask[i]! > 0);
+  const inside = decode<Float32Array>(channel).filter((_, i) => mask[i] > 0);
   return inside.filter((_, i) => i % 10 === 0);
 }
 
@@ -131,7 +131,7 @@ test("voxels of all cases are pooled in nnU-Net's order", () => {
 });
 
 test("a CT case without voxels given, or a case given twice, is refused", () => {
-  const { foreground: _, ...bare } = summaries[0]!;
+  const { foreground: _, ...bare } = summaries[0];
   expect(() => analyzeDataset(dataset("CT"), [bare])).toThrowError("no foreground voxels given for channel 0");
   expect(() => analyzeDataset(dataset("CTA"), [bare, bare])).toThrowError("given twice");
 });

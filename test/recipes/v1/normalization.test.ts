@@ -36,14 +36,14 @@ test.each(cases.map((c) => [`${c.name}, ${c.scheme}${c.useMask ? ", mask" : ""}`
   "equals the reference bit by bit: %s",
   (_, c) => {
     const { arrays, properties, expected } = prepare(c);
-    const before = arrays.channels[0]!.slice();
+    const before = arrays.channels[0].slice();
     const result = normalizeChannels(arrays, [c.scheme], [c.useMask], properties);
-    expect(countDifferences(result.channels[0]!, expected)).toBe(0);
-    expect(countDifferences(arrays.channels[0]!, before)).toBe(0);
+    expect(countDifferences(result.channels[0], expected)).toBe(0);
+    expect(countDifferences(arrays.channels[0], before)).toBe(0);
     expect(result.label).toBe(arrays.label);
     const inPlace = normalizeChannels(arrays, [c.scheme], [c.useMask], properties, arrays.channels);
     expect(inPlace.channels[0]).toBe(arrays.channels[0]);
-    expect(countDifferences(inPlace.channels[0]!, expected)).toBe(0);
+    expect(countDifferences(inPlace.channels[0], expected)).toBe(0);
   },
 );
 
@@ -51,7 +51,7 @@ test("float64 sums stay within 1e-6 of the reference", () => {
   for (const c of cases.filter(({ name }) => name === "noise")) {
     const { arrays, properties, expected } = prepare(c);
     const result = normalizeChannels(arrays, [c.scheme], [c.useMask], properties, undefined, "float64");
-    expect(largestDifference(result.channels[0]!, expected)).toBeLessThan(1e-6);
+    expect(largestDifference(result.channels[0], expected)).toBeLessThan(1e-6);
   }
 });
 

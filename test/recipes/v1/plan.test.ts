@@ -49,10 +49,10 @@ test("the fixtures reach every branch", () => {
 });
 
 test("plans survive the way through their pickled form", () => {
-  const plans = planExperiment3d(properties(goldens[2]!.dataset), { croppedFolder: "/c", preprocessedFolder: "/p" });
+  const plans = planExperiment3d(properties(goldens[2].dataset), { croppedFolder: "/c", preprocessedFolder: "/p" });
   expect(plansFromPython(plansToPython(plans))).toEqual(plans);
   expect(plans.list_of_npz_files[0]).toBe("/c/case_000.npz");
-  const flat = planExperiment2d(properties(goldens[2]!.dataset));
+  const flat = planExperiment2d(properties(goldens[2].dataset));
   expect(plansFromPython(plansToPython(flat))).toEqual(flat);
 });
 
@@ -67,7 +67,7 @@ test("a plan in words", () => {
 });
 
 test("what cannot be planned is refused with a reason", () => {
-  const dataset = properties(goldens[0]!.dataset);
+  const dataset = properties(goldens[0].dataset);
   const none = { ...dataset, all_sizes: [], all_spacings: [], size_reductions: new Map() };
   expect(() => planExperiment3d(none)).toThrowError("expected as many as cases");
   const broken = { ...dataset, all_spacings: dataset.all_spacings.map(() => [0, 1, 1] as const) };

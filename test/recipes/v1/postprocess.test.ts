@@ -62,7 +62,7 @@ function casesOf({
 }: Scenario): (PredictedCase & { prediction: Uint8Array })[] {
   const test = unpack(predictions, shape);
   return unpack(references, shape).map((reference, i) => ({
-    prediction: test[i] as Uint8Array,
+    prediction: test[i],
     reference,
     shape,
     spacingMm,
@@ -78,10 +78,7 @@ function summaryOf(
 ) {
   const references = unpack(scenario.references, scenario.shape);
   const all = predictions.map((prediction, i): CaseScores => {
-    const { metrics } = evaluateLabels(
-      { prediction, reference: references[i] as Uint8Array, shape: scenario.shape },
-      labels,
-    );
+    const { metrics } = evaluateLabels({ prediction, reference: references[i], shape: scenario.shape }, labels);
     const file = `case_${String(i).padStart(2, "0")}.nii.gz`;
     return {
       labels: new Map(labels.map((label, j) => [`${label}`, sortedScores(metrics[j] as object)])),
@@ -124,7 +121,7 @@ describe.each(scenarios.map((s) => [s.name, s] as const))("as determine_postproc
     for (const [i, { prediction }] of casesOf(scenario).entries()) {
       const before = prediction.slice();
       const { changed } = applyPostprocessing(prediction, scenario.shape, scenario.spacingMm, postprocessing);
-      expect(countDifferences(prediction, final[i] as Uint8Array)).toBe(0);
+      expect(countDifferences(prediction, final[i])).toBe(0);
       expect(changed).toBe(countDifferences(prediction, before) > 0);
     }
   });

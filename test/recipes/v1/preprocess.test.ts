@@ -33,8 +33,8 @@ beforeAll(() => init());
 
 function split(array: GoldenArray): Float32Array[] {
   const data = decode<Float32Array>(array);
-  const n = data.length / (array.shape[0] as number);
-  return Array.from({ length: array.shape[0] as number }, (_, c) => data.subarray(c * n, (c + 1) * n));
+  const n = data.length / array.shape[0];
+  return Array.from({ length: array.shape[0] }, (_, c) => data.subarray(c * n, (c + 1) * n));
 }
 
 function inputOf(fixture: PreprocessFixture): CaseArrays & { label: Int16Array } {
@@ -69,7 +69,7 @@ test.each(named)("%s: equal to nnU-Net's", async (_, fixture) => {
   expect(arrays.shape).toEqual(fixture.label.shape);
   expect(countDifferences(arrays.label, decode(fixture.label))).toBe(0);
   split(fixture.result).forEach((expected, c) => {
-    const found = arrays.channels[c] as Float32Array;
+    const found = arrays.channels[c];
     if (fixture.schemes[c] === "CT" || fixture.schemes[c] === "noNorm") {
       expect(countDifferences(found, expected)).toBe(0);
     } else {
@@ -89,7 +89,7 @@ test.each(named)("%s: equal to nnU-Net's", async (_, fixture) => {
   // The input is left as it was.
   expect(countDifferences(input.label, copy.label)).toBe(0);
   input.channels.forEach((channel, c) => {
-    expect(countDifferences(channel, copy.channels[c] as Float32Array)).toBe(0);
+    expect(countDifferences(channel, copy.channels[c])).toBe(0);
   });
 });
 

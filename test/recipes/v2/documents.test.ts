@@ -257,7 +257,7 @@ describe("plans", () => {
   test("a CT channel needs sound statistics", () => {
     const ct = (change: object | null) => {
       const plans = JSON.parse(text) as Record<string, Record<string, Record<string, unknown>>>;
-      (plans.configurations?.["3d_fullres"] as Record<string, unknown>).normalization_schemes = ["CTNormalization"];
+      plans.configurations["3d_fullres"].normalization_schemes = ["CTNormalization"];
       if (change === null) plans[intensities] = {};
       else Object.assign(plans[intensities]?.["0"] as object, change);
       return message(() => parsePlans(formatPythonJson(parseOrderedJson(JSON.stringify(plans)))));
@@ -375,7 +375,7 @@ describe("properties", () => {
 
   test("something else is refused", () => {
     expect(message(() => propertiesFromPython([]))).toMatch(/^CORRUPT_FILE properties: a pickled dict is expected/);
-    const v1 = parsePickle((entries[0] as (typeof entries)[0]).bytes) as PyDict;
+    const v1 = parsePickle(entries[0].bytes) as PyDict;
     const without = v1.entries.filter(([key]) => key !== "bbox_used_for_cropping");
     v1.entries.splice(0, v1.entries.length, ...without, ["itk_spacing", 1]);
     expect(message(() => propertiesFromPython(v1))).toContain(

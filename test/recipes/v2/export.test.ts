@@ -40,7 +40,7 @@ function propertiesOf({ spacing, before, low, after }: GoldenCase): ExportProper
   return {
     spacingMm: spacing as unknown as Vec3,
     shapeBeforeCropping: before as unknown as Shape3,
-    bbox: low.map((from, axis) => [from, from + (after[axis] as number)]) as unknown as Box3,
+    bbox: low.map((from, axis) => [from, from + after[axis]]) as unknown as Box3,
     shapeAfterCropping: after as unknown as Shape3,
   };
 }

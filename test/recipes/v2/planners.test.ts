@@ -21,7 +21,7 @@ const files = import.meta.glob<string>("../../golden/v2-plans/*.json", {
 });
 
 function golden(name: string): JsonDict {
-  return parseJsonDict(files[`../../golden/v2-plans/${name}.json`] as string);
+  return parseJsonDict(files[`../../golden/v2-plans/${name}.json`]);
 }
 
 function at<T = JsonDict>(dict: JsonDict, ...keys: string[]): T {
@@ -50,8 +50,8 @@ function inputs(dataset: JsonDict, statistics: JsonDict) {
   const fingerprint = new Map<string, PythonJson>([
     ["foreground_intensity_properties_per_channel", new Map([...statistics].slice(0, channels.length))],
     ["median_relative_size_after_cropping", dataset.get("rel") ?? 1],
-    ["shapes_after_crop", cases.map(({ size }) => size as PythonJson)],
-    ["spacings", cases.map(({ spacing }) => spacing as PythonJson)],
+    ["shapes_after_crop", cases.map(({ size }) => size)],
+    ["spacings", cases.map(({ spacing }) => spacing)],
   ]);
   return {
     dataset: readDatasetJson(document),
@@ -126,7 +126,7 @@ test("planning over an existing file keeps what is not planned anew, and says so
 
 const liver = golden("documented");
 const statistics = at(liver, "statistics");
-const brain = at(list(liver, "entries")[0] as JsonDict, "dataset");
+const brain = at(list(liver, "entries")[0], "dataset");
 
 function message(work: () => unknown): string {
   try {

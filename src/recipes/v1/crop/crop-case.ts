@@ -65,9 +65,9 @@ export function joinVolumes(volumes: CaseVolumes): { arrays: CaseArrays; propert
   }
   const names = nameFiles(volumes);
   for (const [channel, image] of images.entries()) {
-    checkSameGrid(first, names.images[0] as string, image, names.images[channel] as string);
+    checkSameGrid(first, names.images[0], image, names.images[channel]);
   }
-  if (label !== undefined) checkSameGrid(first, names.images[0] as string, label, names.label as string);
+  if (label !== undefined) checkSameGrid(first, names.images[0], label, names.label as string);
   const arrays: CaseArrays = {
     channels: images.map(toFloat32),
     label: label === undefined ? null : toLabel(label, names.label as string),

@@ -16,13 +16,13 @@ export function preparedGeometry(properties: Placed, shape: Shape3, axes: Axes3 
   const length = (axis: number) => (box as Box3)[axis][1] - (box as Box3)[axis][0];
   const spacingMm = axes.map((axis, i) => (length(axis) * spacing[axis]) / shape[i]) as unknown as Vec3;
   // Columns of the direction are the axes fastest first.
-  const column = (axis: number) => [0, 1, 2].map((row) => direction[3 * row + 2 - axis] as number);
+  const column = (axis: number) => [0, 1, 2].map((row) => direction[3 * row + 2 - axis]);
   const origin: [number, number, number] = [...itk_origin];
   for (const [i, axis] of axes.entries()) {
     const shift = (box[axis][0] - 0.5) * spacing[axis] + spacingMm[i] / 2;
     for (const [row, cosine] of column(axis).entries()) origin[row] += cosine * shift;
   }
   const columns = [column(axes[2]), column(axes[1]), column(axes[0])];
-  const turned = [0, 1, 2].flatMap((row) => columns.map((c) => c[row] as number));
+  const turned = [0, 1, 2].flatMap((row) => columns.map((c) => c[row]));
   return { spacingMm, originMm: origin, direction: turned as unknown as Geometry["direction"] };
 }

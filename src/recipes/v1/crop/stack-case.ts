@@ -31,7 +31,7 @@ export function stackCase(volumes: CaseVolumes): CroppedCaseResult {
   const { arrays, properties } = joinVolumes(volumes);
   const label = arrays.label ?? new Int16Array(voxelCount(arrays.shape));
   const classes = [...new Set(label)].sort((a, b) => a - b);
-  const lowest = classes[0] as number;
+  const lowest = classes[0];
   if (lowest < 0) {
     throw new NnprepError(
       "INVALID_VALUES",
@@ -101,7 +101,7 @@ function boxOf(found: Shape3, properties: CaseProperties): Box3 {
     [0, whole[2]],
   ];
   const expected = boxShape(box);
-  const inside = box.every(([low, high], axis) => low >= 0 && low < high && high <= (whole[axis] as number));
+  const inside = box.every(([low, high], axis) => low >= 0 && low < high && high <= whole[axis]);
   if (inside && sameShape(found, expected)) return box;
   const swapped = [...found].sort().join() === [...expected].sort().join();
   throw new NnprepError(
@@ -117,6 +117,6 @@ function boxOf(found: Shape3, properties: CaseProperties): Box3 {
 function plainLabel(label: Int16Array): Uint8Array | Int16Array {
   const largest = label.reduce((a, b) => Math.max(a, b), 0);
   const plain = largest < 256 ? new Uint8Array(label.length) : new Int16Array(label.length);
-  for (let i = 0; i < label.length; i++) plain[i] = Math.max(0, label[i] as number);
+  for (let i = 0; i < label.length; i++) plain[i] = Math.max(0, label[i]);
   return plain;
 }

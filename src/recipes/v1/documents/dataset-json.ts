@@ -114,7 +114,7 @@ export function parseDatasetJson(content: Uint8Array | string, file = "dataset.j
     const hint = isVersion2
       ? ". This looks like a dataset.json of nnU-Net v2; v1 expects modality and labels by number"
       : "";
-    throw invalid(file, list + hint, { key: issues[0]!.key, issues });
+    throw invalid(file, list + hint, { key: issues[0].key, issues });
   }
   const { name, training, test, numTraining, numTest } = parsed.output;
   const modality = toNumbered(parsed.output.modality, "modality", file);

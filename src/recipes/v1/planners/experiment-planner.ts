@@ -37,7 +37,7 @@ function firstMaximum(values: Vec3): 0 | 1 | 2 {
 }
 
 function perAxis(values: readonly Vec3[], reduce: (column: number[]) => number): Triple {
-  return [0, 1, 2].map((axis) => reduce(values.map((v) => v[axis] as number))) as Triple;
+  return [0, 1, 2].map((axis) => reduce(values.map((v) => v[axis]))) as Triple;
 }
 
 function product(values: Vec3): number {
@@ -61,9 +61,9 @@ export function chooseTargetSpacing(
   const size = perAxis(properties.all_sizes, (column) => percentile(column, 50));
   const worst = firstMaximum(target);
   const others = [0, 1, 2].filter((axis) => axis !== worst);
-  const inPlane = (rule === "max" ? Math.max : Math.min)(...others.map((axis) => target[axis]!));
+  const inPlane = (rule === "max" ? Math.max : Math.min)(...others.map((axis) => target[axis]));
   const coarse = target[worst] > ANISOTROPY_THRESHOLD * inPlane;
-  const short = size[worst] * ANISOTROPY_THRESHOLD < Math.min(...others.map((axis) => size[axis]!));
+  const short = size[worst] * ANISOTROPY_THRESHOLD < Math.min(...others.map((axis) => size[axis]));
   if (coarse && short) {
     const fine = percentile(
       properties.all_spacings.map((spacing) => spacing[worst]),
@@ -84,7 +84,7 @@ function chooseTransposition(target: Vec3): Axes3 {
 function medianShape(properties: DatasetProperties, target: Vec3): Triple {
   const { all_spacings, all_sizes } = properties;
   return [0, 1, 2].map((axis) =>
-    median(all_spacings.map((spacing, i) => (spacing[axis]! / target[axis]!) * all_sizes[i]![axis]!)),
+    median(all_spacings.map((spacing, i) => (spacing[axis] / target[axis]) * all_sizes[i][axis])),
   ) as Triple;
 }
 
@@ -187,8 +187,8 @@ function planLowResolution(fullres: PlansStage, target: Vec3, shape: Vec3, axes:
     const coarsest = Math.max(...spacing);
     const fine = spacing.map((mm) => coarsest / mm > 2);
     const all = !fine.includes(true);
-    for (let i = 0; i < 3; i++) if (all || fine[i]) spacing[i] = spacing[i]! * 1.01;
-    voxels = product([0, 1, 2].map((i) => (target[i]! / spacing[i]!) * shape[i]!) as Triple);
+    for (let i = 0; i < 3; i++) if (all || fine[i]) spacing[i] = spacing[i] * 1.01;
+    voxels = product([0, 1, 2].map((i) => (target[i] / spacing[i]) * shape[i]) as Triple);
     stage = planStage3d({ ...task, spacing: permute(spacing, axes) });
   }
   return stage;

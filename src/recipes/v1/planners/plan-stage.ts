@@ -40,7 +40,7 @@ function product(values: readonly number[]): number {
 
 /** Shape of the median case at the stage's spacing. */
 function roundedMedianShape({ originalSpacing, spacing, originalShape }: StageTask): Shape3 {
-  const shape = [0, 1, 2].map((i) => roundHalfEven((originalSpacing[i]! / spacing[i]!) * originalShape[i]!));
+  const shape = [0, 1, 2].map((i) => roundHalfEven((originalSpacing[i] / spacing[i]) * originalShape[i]));
   if (shape.some((n) => n < 1)) {
     throw new NnprepError(
       "INVALID_PLANS",
@@ -55,7 +55,7 @@ function roundedMedianShape({ originalSpacing, spacing, originalShape }: StageTa
 /** `numpy.argsort(patch / shape)[-1]`: the axis with the largest share, the last one of equals. */
 function axisToReduce(patch: readonly number[], shape: readonly number[]): number {
   let axis = 0;
-  for (let i = 1; i < patch.length; i++) if (patch[i]! / shape[i]! >= patch[axis]! / shape[axis]!) axis = i;
+  for (let i = 1; i < patch.length; i++) if (patch[i] / shape[i] >= patch[axis] / shape[axis]) axis = i;
   return axis;
 }
 
@@ -83,8 +83,8 @@ function reducePatch(
     }
     const axis = axisToReduce(patch, shape);
     const smaller = [...patch];
-    smaller[axis]! -= topology.mustBeDivisibleBy[axis]!;
-    patch[axis]! -= configurePooling(spacing, smaller).mustBeDivisibleBy[axis]!;
+    smaller[axis] -= topology.mustBeDivisibleBy[axis];
+    patch[axis] -= configurePooling(spacing, smaller).mustBeDivisibleBy[axis];
     topology = configurePooling(spacing, patch);
     estimate = estimateTrainingMemory(topology.patchSize, topology.poolOpKernelSizes, network);
   }
@@ -123,10 +123,10 @@ export function planStage3d(task: StageTask): PlansStage {
   // Voxels per mm, scaled so that the patch spans 512 voxels along the coarsest axis; the order of operations is the
   // reference's, because the result is rounded.
   const perMm = spacing.map((mm) => 1 / mm);
-  const mean = (perMm[0]! + perMm[1]! + perMm[2]!) / 3;
+  const mean = (perMm[0] + perMm[1] + perMm[2]) / 3;
   const normalized = perMm.map((x) => x / mean);
   const scale = (1 / Math.min(...normalized)) * ISOTROPIC_START_MM;
-  const start = normalized.map((x, i) => Math.min(roundHalfEven(x * scale), shape[i]!));
+  const start = normalized.map((x, i) => Math.min(roundHalfEven(x * scale), shape[i]));
 
   const network = { ...task, baseFeatures: BASE_FEATURES, maxFeatures: MAX_FEATURES_3D };
   const first = configurePooling(spacing, start);
@@ -136,7 +136,7 @@ export function planStage3d(task: StageTask): PlansStage {
   const fitting = Math.floor(Math.max(REFERENCE_3D / estimate, 1) * DEFAULT_BATCH);
   const largest = Math.max(largestBatch(shape, task.cases, patch), MINIMAL_BATCH);
   const batch = Math.max(1, Math.min(fitting, largest));
-  return describeStage(task, shape, topology, batch, Math.max(...patch) / patch[0]! > ANISOTROPY_THRESHOLD);
+  return describeStage(task, shape, topology, batch, Math.max(...patch) / patch[0] > ANISOTROPY_THRESHOLD);
 }
 
 /** `ExperimentPlanner2D_v21.get_properties_for_stage` of nnU-Net 1.7.1: axes 1 and 2 of the transposed frame. */

@@ -32,7 +32,7 @@ export function configurePooling(spacing: readonly number[], patch: readonly num
     const pool = spacing.map(() => 1);
     let pooled = false;
     for (let i = 0; i < dimensions; i++) {
-      if (currentSpacing[i]! / smallest < 2 && currentSize[i]! >= 2 * MINIMAL_FEATURE_MAP_LENGTH) {
+      if (currentSpacing[i] / smallest < 2 && currentSize[i] >= 2 * MINIMAL_FEATURE_MAP_LENGTH) {
         pool[i] = 2;
         pooled = true;
       }
@@ -42,9 +42,9 @@ export function configurePooling(spacing: readonly number[], patch: readonly num
     convKernelSizes.push(similarAxes(currentSpacing));
     for (let i = 0; i < dimensions; i++) {
       if (pool[i] === 1) continue;
-      numPoolPerAxis[i]!++;
-      currentSpacing[i]! *= 2;
-      currentSize[i] = Math.ceil(currentSize[i]! / 2);
+      numPoolPerAxis[i]++;
+      currentSpacing[i] *= 2;
+      currentSize[i] = Math.ceil(currentSize[i] / 2);
     }
   }
   convKernelSizes.push(spacing.map(() => 3));
@@ -53,7 +53,7 @@ export function configurePooling(spacing: readonly number[], patch: readonly num
     numPoolPerAxis,
     poolOpKernelSizes,
     convKernelSizes,
-    patchSize: patch.map((n, i) => Math.ceil(n / mustBeDivisibleBy[i]!) * mustBeDivisibleBy[i]!),
+    patchSize: patch.map((n, i) => Math.ceil(n / mustBeDivisibleBy[i]) * mustBeDivisibleBy[i]),
     mustBeDivisibleBy,
   };
 }
@@ -100,7 +100,7 @@ export function estimateTrainingMemory(
   let features = network.baseFeatures;
   let estimate = product(size) * (both * features + network.modalities + network.classes);
   pools.forEach((pool, p) => {
-    for (let i = 0; i < size.length; i++) size[i] = Math.trunc(size[i]! / pool[i]!);
+    for (let i = 0; i < size.length; i++) size[i] = Math.trunc(size[i] / pool[i]);
     features = Math.min(features * 2, network.maxFeatures);
     estimate += (p < pools.length - 1 ? both : CONVOLUTIONS_PER_STAGE) * product(size) * features;
   });

@@ -52,7 +52,7 @@ export async function loadArrays(store: Store, identifier: string, folder = ""):
 
 function splitStack({ data, shape }: NdArray): LabelledCaseArrays {
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
-  if (!isFloat || shape.length !== 4 || (shape[0] as number) < 2) {
+  if (!isFloat || shape.length !== 4 || shape[0] < 2) {
     throw new NnprepError(
       "CORRUPT_FILE",
       `array "${ARRAY_KEY}" has the shape (${shape.join(", ")}); float32 (channels + 1, a0, a1, a2) is expected. Crop the case again with --overwrite`,
@@ -61,9 +61,9 @@ function splitStack({ data, shape }: NdArray): LabelledCaseArrays {
   }
   // nnU-Net stores float64 for a case without a label.
   const stack = data instanceof Float32Array ? data : new Float32Array(data);
-  const grid: Shape3 = [shape[1] as number, shape[2] as number, shape[3] as number];
+  const grid: Shape3 = [shape[1], shape[2], shape[3]];
   const n = voxelCount(grid);
-  const channels = Array.from({ length: (shape[0] as number) - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
+  const channels = Array.from({ length: shape[0] - 1 }, (_, c) => stack.subarray(c * n, (c + 1) * n));
   const values = stack.subarray(channels.length * n);
   // The label becomes int16 where it is: the stack is not needed any more.
   const label = wholeFloatLabels(values, new Int16Array(values.buffer, values.byteOffset, n));

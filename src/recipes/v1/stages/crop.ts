@@ -133,7 +133,7 @@ async function loadAndCrop(
   for (const path of imagePaths) images.push(await load(path, toFloat32));
   const label = await load(labelPath, (volume) => toLabel(volume, files.label));
   collectGarbage();
-  return inFile(files.images[0] as string, () => cropCase({ images, label, files }, true));
+  return inFile(files.images[0], () => cropCase({ images, label, files }, true));
 }
 
 /** A label of another format becomes NIfTI: nnU-Net looks for no other in gt_segmentations. */
@@ -149,7 +149,7 @@ async function copyLabel({ raw, cropped }: TaskStores, name: string, scan?: Read
  */
 async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryBytes?: number }> {
   try {
-    const image = await readStoredVoxels(raw, joinPath(IMAGES_TRAINING, images[0] as string));
+    const image = await readStoredVoxels(raw, joinPath(IMAGES_TRAINING, images[0]));
     const { shape, stored } = image;
     return {
       memoryBytes: estimateMemory({ step: "crop", shape, channels: images.length, image: stored, label: stored }),

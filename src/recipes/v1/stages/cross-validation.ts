@@ -120,7 +120,7 @@ function requireReferences(
   throw new NnprepError(
     "INVALID_DATASET",
     `${model.location("")}: the folds do not hold every case with a reference in ${reference.location("")} (${parts.join("; ")}). ` +
-      `Complete the cross-validation. ${missingFile(unpaired[0] as UnpairedFile).message}`,
+      `Complete the cross-validation. ${missingFile(unpaired[0]).message}`,
     { withoutPrediction: without("prediction"), withoutReference: without("reference") },
   );
 }

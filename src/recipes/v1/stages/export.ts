@@ -92,7 +92,7 @@ export async function writeExport(
 
 function labelsOf(data: Uint8Array): number[] {
   const found = new Uint8Array(256);
-  for (let i = 0; i < data.length; i++) found[data[i] as number] = 1;
+  for (let i = 0; i < data.length; i++) found[data[i]] = 1;
   return Array.from(found.keys()).filter((label) => found[label] === 1);
 }
 

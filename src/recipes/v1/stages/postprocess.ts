@@ -254,10 +254,10 @@ async function applyDecision(
   const files = cases.map(({ identifier, prediction }, i) => ({
     identifier,
     input: prediction,
-    output: outputs[i] as string,
+    output: outputs[i],
   }));
   requireAll(await applyToFiles(executor, files, decision, options), "post-processed");
-  const finished = cases.map((files, i): PredictionFiles => ({ ...files, prediction: outputs[i] as string }));
+  const finished = cases.map((files, i): PredictionFiles => ({ ...files, prediction: outputs[i] }));
   const { summary: final } = await summarizeAll(executor, finished, classes, options, {});
   await saveSummary(model, finalFolder, final);
   return final;

@@ -110,9 +110,9 @@ async function preprocessOneCase(stores: TaskStores, job: PreprocessJob): Promis
   const { transposeForward: axes } = job.settings;
   const { original_spacing: spacing, size_after_cropping: shape } = properties;
   const grid: PreprocessedGrid = {
-    shapeBefore: [shape[axes[0]] as number, shape[axes[1]] as number, shape[axes[2]] as number],
+    shapeBefore: [shape[axes[0]], shape[axes[1]], shape[axes[2]]],
     shapeAfter: result.arrays.shape,
-    spacingBeforeMm: [spacing[axes[0]] as number, spacing[axes[1]] as number, spacing[axes[2]] as number],
+    spacingBeforeMm: [spacing[axes[0]], spacing[axes[1]], spacing[axes[2]]],
     spacingAfterMm: result.properties.spacing_after_resampling as Vec3,
     warnings: result.warnings,
     skipped: false,

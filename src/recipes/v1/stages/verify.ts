@@ -201,7 +201,7 @@ function checkLabelNumbering(labels: readonly number[]): Finding[] {
   if (labels[0] !== 0) {
     add(`labels: smallest number ${labels[0] ?? "missing"}`, "0, the background", `add "0": "background"; ${renumber}`);
   }
-  const gaps = labels.filter((value, i) => i > 0 && value !== labels[i - 1]! + 1);
+  const gaps = labels.filter((value, i) => i > 0 && value !== labels[i - 1] + 1);
   if (gaps.length > 0) {
     add(`labels: ${gaps.join(", ")} not following on the number before`, "0, 1, 2, ... without gaps", renumber);
   }
@@ -301,7 +301,7 @@ export async function verifyFiles(
   const results = await checkCases(jobs);
   const cases: CaseVerification[] = [];
   results.forEach((result, i) => {
-    if (result instanceof Error) findings.push(failedCheck(jobs[i]!, result));
+    if (result instanceof Error) findings.push(failedCheck(jobs[i], result));
     else cases.push(result);
   });
   findings.push(...cases.flatMap((c) => c.findings), ...compareAxisCodes(cases));

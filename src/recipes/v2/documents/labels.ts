@@ -128,8 +128,8 @@ export function readLabels(labels: JsonDict, regionsClassOrder?: readonly number
  */
 export function describeLabelGap({ all, ignore }: Labels): string | null {
   const expected = ignore === null ? all : [...all, ignore];
-  const gap = expected.findIndex((label, i) => i > 0 && label !== (expected[i - 1] as number) + 1);
+  const gap = expected.findIndex((label, i) => i > 0 && label !== expected[i - 1] + 1);
   if (gap === -1) return null;
-  const missing = (expected[gap - 1] as number) + 1;
+  const missing = expected[gap - 1] + 1;
   return `labels: ${expected.join(", ")} found; expected consecutive labels from 0 on, but ${missing} is missing`;
 }

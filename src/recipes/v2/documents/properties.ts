@@ -82,7 +82,7 @@ function locationsToPython(locations: readonly ClassLocations[]): PyDict {
     if (count === 0) return [];
     const data = new BigInt64Array(count * 4);
     for (let i = 0; i < count; i++) {
-      for (let axis = 0; axis < 3; axis++) data[4 * i + 1 + axis] = BigInt(voxels[3 * i + axis] as number);
+      for (let axis = 0; axis < 3; axis++) data[4 * i + 1 + axis] = BigInt(voxels[3 * i + axis]);
     }
     return new NdArray(data, [count, 4]);
   };
@@ -179,7 +179,7 @@ function triplesOf(value: PyValue, key: string): Int32Array {
   if (!(value instanceof NdArray) || value.shape.length !== 2 || value.shape[1] !== 4) {
     throw wrong(key, "a dict {class: array of shape (n, 4)}");
   }
-  const count = value.shape[0] as number;
+  const count = value.shape[0];
   const voxels = new Int32Array(count * 3);
   for (let i = 0; i < count; i++) {
     for (let axis = 0; axis < 3; axis++) voxels[3 * i + axis] = Number(value.data[4 * i + 1 + axis]);

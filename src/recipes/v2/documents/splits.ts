@@ -54,7 +54,7 @@ export function selectSplit(splits: readonly Split[], fold: number, identifiers:
   const count = Math.floor(ids.length * TRAINING_SHARE);
   const drawn = [...new RandomState(SEED + fold).choiceWithoutReplacement(ids.length, count)];
   const trained = new Set(drawn);
-  return { train: drawn.map((i) => ids[i] as string), val: ids.filter((_, i) => !trained.has(i)) };
+  return { train: drawn.map((i) => ids[i]), val: ids.filter((_, i) => !trained.has(i)) };
 }
 
 /** The text of a splits_final.json as nnU-Net writes it. */

@@ -181,7 +181,7 @@ function planLowResolution(
     const fine = spacing.map((mm) => coarsest / mm > 2);
     const all = !fine.includes(true);
     spacing = spacing.map((mm, i) => (all || fine[i] === true ? mm * LOWRES_STEP : mm));
-    const shape = spacing.map((mm, i) => ((fullSpacing[i] as number) / mm) * (medianShape[i] as number));
+    const shape = spacing.map((mm, i) => (fullSpacing[i] / mm) * medianShape[i]);
     voxels = product(shape);
     const rounded = shape.map(roundHalfEven);
     const planned = planner.network(spacing, rounded, voxels * numTraining);

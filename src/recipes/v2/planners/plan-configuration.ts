@@ -65,7 +65,7 @@ function startPatch({ spacingMm, medianShape }: ConfigurationTask): number[] {
     perMm.length === 3
       ? cubeRoot((START_EDGE_3D * START_EDGE_3D * START_EDGE_3D) / product(perMm))
       : Math.sqrt((START_EDGE_2D * START_EDGE_2D) / product(perMm));
-  return perMm.map((x, i) => Math.min(roundHalfEven(x * scale), medianShape[i] as number));
+  return perMm.map((x, i) => Math.min(roundHalfEven(x * scale), medianShape[i]));
 }
 
 function networkSize(planner: Planner, stages: number, axes: number, classes: number): NetworkSize {
@@ -77,7 +77,7 @@ function networkSize(planner: Planner, stages: number, axes: number, classes: nu
     return own;
   });
   const blocks = (_: unknown, stage: number) =>
-    planner.residual ? (RESIDUAL_BLOCKS[Math.min(stage, RESIDUAL_BLOCKS.length - 1)] as number) : 2;
+    planner.residual ? RESIDUAL_BLOCKS[Math.min(stage, RESIDUAL_BLOCKS.length - 1)] : 2;
   return {
     features: perStage,
     blocks: Array.from({ length: stages }, blocks),
@@ -89,7 +89,7 @@ function networkSize(planner: Planner, stages: number, axes: number, classes: nu
 
 /** `numpy.argsort(patch / shape)[-1]`: the axis with the largest share, the last one of equals. */
 function axisToReduce(patch: readonly number[], shape: readonly number[]): number {
-  const share = (i: number) => (patch[i] as number) / (shape[i] as number);
+  const share = (i: number) => patch[i] / shape[i];
   let axis = 0;
   for (let i = 1; i < patch.length; i++) if (share(i) >= share(axis)) axis = i;
   return axis;
@@ -101,9 +101,9 @@ function reducePatch(topology: Topology, { spacingMm, medianShape, gpuMemoryGb }
   const axis = axisToReduce(patch, medianShape);
   const smaller = [...patch];
   // The divisor of the smaller patch counts: 256 may be divisible by 64, but 224 is a valid size too.
-  (smaller[axis] as number) -= topology.mustBeDivisibleBy[axis] as number;
-  (patch[axis] as number) -= configureTopology(spacingMm, smaller).mustBeDivisibleBy[axis] as number;
-  if ((patch[axis] as number) < 1) {
+  smaller[axis] -= topology.mustBeDivisibleBy[axis];
+  patch[axis] -= configureTopology(spacingMm, smaller).mustBeDivisibleBy[axis];
+  if (patch[axis] < 1) {
     throw new NnprepError(
       "INVALID_ARGUMENT",
       `no patch fits ${gpuMemoryGb} GB of graphics memory: ${topology.patchSize.join(" x ")} voxels are still too ` +

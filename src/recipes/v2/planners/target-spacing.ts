@@ -9,7 +9,7 @@ const ANISOTROPY_THRESHOLD = 3;
 const STAYS_WORST_MM = 1e-5;
 
 function perAxis(values: readonly Vec3[], reduce: (column: number[]) => number): Triple {
-  return [0, 1, 2].map((axis) => reduce(values.map((v) => v[axis] as number))) as Triple;
+  return [0, 1, 2].map((axis) => reduce(values.map((v) => v[axis]))) as Triple;
 }
 
 /** Index of the first maximum: `numpy.argmax`. */
@@ -30,9 +30,9 @@ export function chooseTargetSpacing({
   const size = perAxis(shapesAfterCrop, (column) => percentile(column, 50));
   const worst = firstMaximum(target);
   const others = [0, 1, 2].filter((axis) => axis !== worst);
-  const inPlane = Math.max(...others.map((axis) => target[axis] as number));
+  const inPlane = Math.max(...others.map((axis) => target[axis]));
   const coarse = target[worst] > ANISOTROPY_THRESHOLD * inPlane;
-  const short = size[worst] * ANISOTROPY_THRESHOLD < Math.min(...others.map((axis) => size[axis] as number));
+  const short = size[worst] * ANISOTROPY_THRESHOLD < Math.min(...others.map((axis) => size[axis]));
   if (coarse && short) {
     const fine = percentile(
       spacings.map((spacing) => spacing[worst]),
@@ -56,9 +56,7 @@ export function medianTargetShape(
 ): Vec3 {
   const shapes = spacings.map(
     (spacing, i) =>
-      [0, 1, 2].map((axis) =>
-        roundHalfEven(((spacing[axis] as number) / (target[axis] as number)) * (shapesAfterCrop[i]?.[axis] as number)),
-      ) as Triple,
+      [0, 1, 2].map((axis) => roundHalfEven((spacing[axis] / target[axis]) * shapesAfterCrop[i]?.[axis])) as Triple,
   );
   return perAxis(shapes, median);
 }

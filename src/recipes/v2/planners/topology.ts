@@ -14,11 +14,11 @@ const MINIMAL_FEATURE_MAP_LENGTH = 4;
 
 /** Axes to halve next: long enough, and with spacings within a factor of 2 of the finest of those. */
 function axesToPool(spacing: readonly number[], size: readonly number[]): number[] {
-  const long = spacing.map((_, i) => i).filter((i) => (size[i] as number) >= 2 * MINIMAL_FEATURE_MAP_LENGTH);
-  const finest = Math.min(...long.map((i) => spacing[i] as number));
-  const axes = long.filter((i) => (spacing[i] as number) / finest < 2);
+  const long = spacing.map((_, i) => i).filter((i) => size[i] >= 2 * MINIMAL_FEATURE_MAP_LENGTH);
+  const finest = Math.min(...long.map((i) => spacing[i]));
+  const axes = long.filter((i) => spacing[i] / finest < 2);
   // A single axis is only halved where that leaves more than the minimum.
-  return axes.length === 1 && (size[axes[0] as number] as number) < 3 * MINIMAL_FEATURE_MAP_LENGTH ? [] : axes;
+  return axes.length === 1 && size[axes[0]] < 3 * MINIMAL_FEATURE_MAP_LENGTH ? [] : axes;
 }
 
 /**
@@ -36,19 +36,17 @@ export function configureTopology(spacing: readonly number[], patch: readonly nu
   let kernel = spacing.map(() => 1);
   for (let axes = axesToPool(currentSpacing, size); axes.length > 0; axes = axesToPool(currentSpacing, size)) {
     const finest = Math.min(...currentSpacing);
-    kernel = kernel.map((k, i) => (k === 3 || (currentSpacing[i] as number) / finest < 2 ? 3 : 1));
+    kernel = kernel.map((k, i) => (k === 3 || currentSpacing[i] / finest < 2 ? 3 : 1));
     kernelSizes.push(kernel);
     strides.push(spacing.map((_, i) => (axes.includes(i) ? 2 : 1)));
     for (const i of axes) {
-      (mustBeDivisibleBy[i] as number) *= 2;
-      (currentSpacing[i] as number) *= 2;
-      size[i] = Math.ceil((size[i] as number) / 2);
+      mustBeDivisibleBy[i] *= 2;
+      currentSpacing[i] *= 2;
+      size[i] = Math.ceil(size[i] / 2);
     }
   }
   kernelSizes.push(spacing.map(() => 3));
-  const padded = patch.map(
-    (n, i) => Math.ceil(n / (mustBeDivisibleBy[i] as number)) * (mustBeDivisibleBy[i] as number),
-  );
+  const padded = patch.map((n, i) => Math.ceil(n / mustBeDivisibleBy[i]) * mustBeDivisibleBy[i]);
   return { strides, kernelSizes, patchSize: padded, mustBeDivisibleBy };
 }
 
@@ -72,14 +70,14 @@ export interface NetworkSize {
 export function countFeatureMapValues(topology: Topology, network: NetworkSize): number {
   const { strides } = topology;
   let size = [...topology.patchSize];
-  let before = network.features[0] as number;
+  let before = network.features[0];
   let count = 0;
   let first = 0;
   strides.forEach((stride, stage) => {
-    size = size.map((n, i) => Math.floor(n / (stride[i] as number)));
+    size = size.map((n, i) => Math.floor(n / stride[i]));
     const voxels = size.reduce((a, b) => a * b, 1);
-    const features = network.features[stage] as number;
-    const blocks = network.blocks[stage] as number;
+    const features = network.features[stage];
+    const blocks = network.blocks[stage];
     if (stage === 0) first = voxels;
     if (network.residual) {
       // The stem comes before the first stage; blocks that change the shape convolve their skip connection too.
@@ -90,7 +88,7 @@ export function countFeatureMapValues(topology: Topology, network: NetworkSize):
       count += blocks * features * voxels;
     }
     if (stage < strides.length - 1) {
-      count += ((network.decoderConvolutions[stage] as number) + 1) * features * voxels;
+      count += (network.decoderConvolutions[stage] + 1) * features * voxels;
     }
     before = features;
   });

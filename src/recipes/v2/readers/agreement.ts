@@ -18,9 +18,7 @@ export interface FileReading<P> {
 export function isClose(first: readonly number[], other: readonly number[]): boolean {
   return (
     first.length === other.length &&
-    first.every(
-      (a, i) => a === other[i] || Math.abs(a - (other[i] as number)) <= 1e-8 + 1e-5 * Math.abs(other[i] as number),
-    )
+    first.every((a, i) => a === other[i] || Math.abs(a - other[i]) <= 1e-8 + 1e-5 * Math.abs(other[i]))
   );
 }
 
@@ -108,7 +106,7 @@ export function toFloat32(data: VoxelArray): Float32Array {
 export function joined<P>(readings: readonly FileReading<P>[]): Pick<ImageReading, "channels" | "shape" | "warnings"> {
   return {
     channels: readings.flatMap(({ channels }) => channels.map(toFloat32)),
-    shape: (readings[0] as FileReading<P>).shape,
+    shape: readings[0].shape,
     warnings: readings.flatMap(({ file, warnings }) => warnings.map((warning) => `${file}: ${warning}`)),
   };
 }
@@ -125,7 +123,7 @@ export function labelOf(
       { file, found: channels.length, expected: 1 },
     );
   }
-  const values = channels[0] as VoxelArray;
+  const values = channels[0];
   const label = wholeLabels(values);
   if (typeof label === "number") {
     throw new NnprepError(
@@ -144,7 +142,7 @@ export function labelOf(
 export function storedLabels(labels: VoxelArray, most: 255 | 65535 = 65535): Uint8Array | Uint16Array {
   let largest = 0;
   for (let i = 0; i < labels.length; i++) {
-    const value = labels[i] as number;
+    const value = labels[i];
     if (!(value >= 0 && value <= most && Number.isInteger(value))) {
       throw new NnprepError("INVALID_VALUES", `label ${value} at voxel ${i} cannot be written; 0 to ${most} can`, {
         found: value,

@@ -17,14 +17,14 @@ function headingsOf(direction: readonly number[]): Heading[] {
   const headings: Heading[] = [];
   const free = { rows: [0, 1, 2], columns: [0, 1, 2] };
   while (free.columns.length > 0) {
-    let [row, column, size] = [free.rows[0] as number, free.columns[0] as number, -1];
+    let [row, column, size] = [free.rows[0], free.columns[0], -1];
     for (const i of free.rows) {
       for (const j of free.columns) {
-        const entry = Math.abs(direction[3 * i + j] as number);
+        const entry = Math.abs(direction[3 * i + j]);
         if (entry > size) [row, column, size] = [i, j, entry];
       }
     }
-    headings[column] = { world: row, sign: (direction[3 * row + column] as number) < 0 ? -1 : 1 };
+    headings[column] = { world: row, sign: direction[3 * row + column] < 0 ? -1 : 1 };
     free.rows = free.rows.filter((i) => i !== row);
     free.columns = free.columns.filter((j) => j !== column);
   }
@@ -56,25 +56,25 @@ export function orientTo(letters: string, image: ItkImage): ItkImage {
   const wanted = parseOrientation(letters);
   /** For each new axis x, y, z the old one. */
   const from = wanted.map(({ world }) => current.findIndex((heading) => heading.world === world));
-  const flips = wanted.map(({ sign }, j) => (current[from[j] as number] as Heading).sign !== sign);
+  const flips = wanted.map(({ sign }, j) => current[from[j]].sign !== sign);
   if (from.every((axis, j) => axis === j) && !flips.includes(true)) return image;
   const sizes = [shape[2], shape[1], shape[0]];
-  const column = (j: number) => [0, 1, 2].map((i) => direction[3 * i + j] as number);
+  const column = (j: number) => [0, 1, 2].map((i) => direction[3 * i + j]);
   const columns = from.map((axis) => column(axis));
-  const steps = from.map((axis) => spacing[axis] as number);
-  const far = from.map((axis, j) => (flips[j] === true ? (sizes[axis] as number) - 1 : 0));
+  const steps = from.map((axis) => spacing[axis]);
+  const far = from.map((axis, j) => (flips[j] === true ? sizes[axis] - 1 : 0));
   const newOrigin = [0, 1, 2].map((i) => {
     // As ITK's TransformIndexToPhysicalPoint adds them.
-    let sum = origin[i] as number;
-    for (let j = 0; j < 3; j++) sum += (columns[j] as number[])[i] * (steps[j] as number) * (far[j] as number);
+    let sum = origin[i];
+    for (let j = 0; j < 3; j++) sum += columns[j][i] * steps[j] * far[j];
     return sum;
   });
   // ITK changes the entries of a direction that differ from those it had: a zero keeps its sign.
-  const permuted = [0, 1, 2].flatMap((i) => columns.map((values) => values[i] as number));
+  const permuted = [0, 1, 2].flatMap((i) => columns.map((values) => values[i]));
   const kept = permuted.map((x, at) => (x === direction[at] ? direction[at] : x));
   const turned = kept.map((x, at) => (flips[at % 3] === true && x !== 0 ? -x : x));
   // Array axes are z, y, x.
-  const axes = [2, 1, 0].map((j) => 2 - (from[j] as number)) as unknown as Axes3;
+  const axes = [2, 1, 0].map((j) => 2 - from[j]) as unknown as Axes3;
   const arrayFlips = [flips[2], flips[1], flips[0]] as [boolean, boolean, boolean];
   return {
     channels: channels.map((data) => transpose(data, shape, axes, arrayFlips)),

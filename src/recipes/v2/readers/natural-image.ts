@@ -20,7 +20,7 @@ function coloursLast({ data, shape }: PixelArray): PixelArray {
   const [planes, rows, columns] = shape as [number, number, number];
   const area = rows * columns;
   const mixed = new (data.constructor as new (length: number) => VoxelArray)(data.length);
-  for (let p = 0; p < planes; p++) for (let i = 0; i < area; i++) mixed[i * planes + p] = data[p * area + i] as number;
+  for (let p = 0; p < planes; p++) for (let i = 0; i < area; i++) mixed[i * planes + p] = data[p * area + i];
   return { data: mixed, shape: [rows, columns, planes] };
 }
 
@@ -50,7 +50,7 @@ async function readFile(file: ScanFile): Promise<FileReading<null>> {
     const channels = Array.from({ length: colours }, (_, c) => {
       if (colours === 1) return data;
       const channel = new Float32Array(area);
-      for (let i = 0; i < area; i++) channel[i] = data[i * colours + c] as number;
+      for (let i = 0; i < area; i++) channel[i] = data[i * colours + c];
       return channel;
     });
     return { file: file.name, channels, shape: [1, rows, columns], place: null, warnings: [] };

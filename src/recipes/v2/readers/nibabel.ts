@@ -39,7 +39,7 @@ function reordered<T extends Float32Array | Uint8Array | Uint16Array>(
   const flips = from.map((axis) => orientation[2 - axis]?.sign === -1);
   return {
     data: transpose(data, shape, axes, flips as unknown as [boolean, boolean, boolean]) as T,
-    shape: [shape[axes[0]] as number, shape[axes[1]] as number, shape[axes[2]] as number],
+    shape: [shape[axes[0]], shape[axes[1]], shape[axes[2]]],
   };
 }
 
@@ -87,7 +87,7 @@ function join(readings: readonly FileReading<Place>[]): ReturnType<typeof joined
   const all = joined(readings);
   return {
     ...all,
-    properties: { ...(readings[0] as FileReading<Place>).place },
+    properties: { ...readings[0].place },
     warnings: [...all.warnings, ...differences],
   };
 }
@@ -96,7 +96,7 @@ function join(readings: readonly FileReading<Place>[]): ReturnType<typeof joined
 function inverse(orientation: Orientation): Orientation {
   return [0, 1, 2].map((world) => {
     const axis = orientation.findIndex((entry) => entry.axis === world);
-    return { axis, sign: (orientation[axis] as Orientation[number]).sign };
+    return { axis, sign: orientation[axis].sign };
   });
 }
 

@@ -75,7 +75,7 @@ export const tiff3dReader: CaseReader = {
     const readings: FileReading<null>[] = [];
     for (const file of files) readings.push(await readFile(file));
     checkShapes(readings);
-    const { properties, warnings } = await spacingOf(files[0] as ScanFile, CHANNEL_LENGTH, options);
+    const { properties, warnings } = await spacingOf(files[0], CHANNEL_LENGTH, options);
     const all = joined(readings);
     return { ...all, properties, warnings: [...all.warnings, ...warnings] };
   },

@@ -23,12 +23,12 @@ const scan: Geometry = {
 /** Where a point in voxels (slowest axis first; -0.5 is the outer face of the first voxel) lies in the patient. */
 function placeOf({ spacingMm, originMm, direction }: Geometry, point: readonly number[]): number[] {
   return originMm.map((mm, row) =>
-    [0, 1, 2].reduce((sum, axis) => sum + direction[3 * row + 2 - axis]! * spacingMm[axis]! * point[axis]!, mm),
+    [0, 1, 2].reduce((sum, axis) => sum + direction[3 * row + 2 - axis] * spacingMm[axis] * point[axis], mm),
   );
 }
 
 function expectClose(found: readonly number[], expected: readonly number[]): void {
-  for (const [i, value] of found.entries()) expect(value).toBeCloseTo(expected[i]!, 9);
+  for (const [i, value] of found.entries()) expect(value).toBeCloseTo(expected[i], 9);
 }
 
 test("without resampling every voxel stays where it was", () => {
@@ -53,8 +53,8 @@ for (const axes of [
       [0, 0, 1],
       [1, 1, 1],
     ] as const) {
-      const inScan = corner.map((side, axis) => box[axis]![side]! - 0.5);
-      const inPrepared = permute(corner, axes).map((side, i) => side * shape[i]! - 0.5);
+      const inScan = corner.map((side, axis) => box[axis][side] - 0.5);
+      const inPrepared = permute(corner, axes).map((side, i) => side * shape[i] - 0.5);
       expectClose(placeOf(geometry, inPrepared), placeOf(scan, inScan));
     }
     expect(permute(geometry.spacingMm, inverseAxes(axes)).every((mm) => mm > 0)).toBe(true);

@@ -10,7 +10,7 @@ beforeAll(() => init());
 const SHAPE: Shape3 = [6, 9, 8];
 const { images, label } = tinyCase({ shape: SHAPE, spacingMm: [2, 1, 1.5] }, 2, 3);
 // A corner of the tissue is air, outside of the mask that nnU-Net crops by.
-const corner = (images[0] as Volume).data.findIndex((value) => value !== 0);
+const corner = images[0].data.findIndex((value) => value !== 0);
 for (const { data } of images) data[corner] = 0;
 const floats = (volume: Volume) => new Float32Array(volume.data);
 

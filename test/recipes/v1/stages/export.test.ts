@@ -65,7 +65,7 @@ beforeEach(() => {
 
 describe("a folder of probabilities", () => {
   test("becomes nnU-Net's segmentations, float16 and float32", async () => {
-    for (const i of picked) await put(input, `case${i}`, cases[i]!.probabilities, cases[i]!);
+    for (const i of picked) await put(input, `case${i}`, cases[i].probabilities, cases[i]);
     const seen: number[] = [];
     const options = { onProgress: ({ done }: { done: number }) => seen.push(done) };
     const outcomes = await exportDataset(new LocalExecutor({ input, output }), { input, output }, options);
@@ -73,8 +73,8 @@ describe("a folder of probabilities", () => {
     expect(seen).toEqual(Array.from({ length: picked.length + 1 }, (_, i) => i));
     for (const i of picked) {
       const { data, geometry } = await parseNifti(await output.read(`case${i}.nii.gz`));
-      expect([i, countDifferences(data, decode(cases[i]!.expected))]).toEqual([i, 0]);
-      expect(geometry.spacingMm).toEqual(cases[i]!.spacing);
+      expect([i, countDifferences(data, decode(cases[i].expected))]).toEqual([i, 0]);
+      expect(geometry.spacingMm).toEqual(cases[i].spacing);
       expect(geometry.originMm).toEqual([-3.25, 4.5, 1.125]);
     }
   });
@@ -98,7 +98,7 @@ describe("a folder of probabilities", () => {
   });
 
   test("bad cases are named and leave nothing behind; the others go on", async () => {
-    const golden = cases[0]!;
+    const golden = cases[0];
     await put(input, "good", golden.probabilities, golden);
     await put(input, "no-pkl", golden.probabilities, null);
     await put(input, "other-shape", golden.probabilities, { ...golden, before: [2, 2, 2] });
@@ -171,9 +171,9 @@ describe("an ensemble", () => {
   }
 
   test.each([...golden.keys()])("is nnU-Net's merge_files, number %i", async (i) => {
-    const { members, mean, expected } = golden[i]!;
+    const { members, mean, expected } = golden[i];
     const stores = await membersOf(members.length);
-    for (const [m, member] of members.entries()) await put(stores[`member ${m}`]!, "a", member, grid);
+    for (const [m, member] of members.entries()) await put(stores[`member ${m}`], "a", member, grid);
     const options = { export: true, saveProbabilities: true };
     const [outcome] = await ensembleDataset(new LocalExecutor(stores), stores, options);
     expect(outcome).toMatchObject({ ok: true, value: { members: members.length, classes: 4 } });
@@ -185,9 +185,9 @@ describe("an ensemble", () => {
 
   test("averages or exports, as asked", async () => {
     const stores = await membersOf(2);
-    const [a, b] = golden[0]!.members as [GoldenArray, GoldenArray];
-    await put(stores["member 0"]!, "a", a, grid);
-    await put(stores["member 1"]!, "a", b, grid);
+    const [a, b] = golden[0].members as [GoldenArray, GoldenArray];
+    await put(stores["member 0"], "a", a, grid);
+    await put(stores["member 1"], "a", b, grid);
     await ensembleDataset(new LocalExecutor(stores), stores);
     expect(await output.list()).toEqual(["a.npz", "a.pkl"]);
     const other = { ...stores, output: new MemoryStore() };
@@ -197,8 +197,8 @@ describe("an ensemble", () => {
 
   test("members that disagree are named; the other cases go on", async () => {
     const stores = await membersOf(2);
-    const [a, b] = golden[0]!.members as [GoldenArray, GoldenArray];
-    const [first, second] = [stores["member 0"]!, stores["member 1"]!];
+    const [a, b] = golden[0].members as [GoldenArray, GoldenArray];
+    const [first, second] = [stores["member 0"], stores["member 1"]];
     for (const id of ["good", "missing", "other-box", "other-regions", "other-classes"]) await put(first, id, a, grid);
     await put(second, "good", b, grid);
     await put(second, "other-box", b, { ...grid, box: [[0, 5], ...grid.box.slice(1)] });

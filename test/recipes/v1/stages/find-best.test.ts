@@ -66,12 +66,12 @@ function fromHalf(bits: number): number {
 function casesOf(model: string): ValidatedCase[] {
   const voxels = voxelCount(shape);
   return golden.identifiers.map((identifier, i) => {
-    const probabilities = part<Uint16Array>(golden.probabilities[model] as GoldenArray, i);
+    const probabilities = part<Uint16Array>(golden.probabilities[model], i);
     const prediction = Uint8Array.from({ length: voxels }, (_, voxel) => {
-      const values = [0, 1, 2].map((c) => fromHalf(probabilities[c * voxels + voxel] as number));
+      const values = [0, 1, 2].map((c) => fromHalf(probabilities[c * voxels + voxel]));
       return values.indexOf(Math.max(...values));
     });
-    const fold = golden.foldOfCase[i] as number;
+    const fold = golden.foldOfCase[i];
     return { identifier, fold, reference: part<Uint8Array>(golden.references, i), prediction, probabilities };
   });
 }

@@ -75,7 +75,7 @@ export async function taskFiles(task: TinyTask): Promise<Map<string, Uint8Array>
   const files = new Map<string, Uint8Array>();
   const identifiers = Object.keys(task.cases);
   for (const [seed, identifier] of identifiers.entries()) {
-    const { images, label } = tinyCase(task.cases[identifier] as TinyGrid, task.modality.length, 10 * seed);
+    const { images, label } = tinyCase(task.cases[identifier], task.modality.length, 10 * seed);
     for (const [c, image] of images.entries()) {
       files.set(`imagesTr/${identifier}_000${c}.nii.gz`, await formatNifti(image, { gzip: true }));
     }

@@ -22,7 +22,7 @@ const SHAPE: Shape3 = [2, 2, 3];
 
 function file(name: string, data: VoxelArray | number[], changes: Partial<Geometry> = {}, shape = SHAPE): CaseFile {
   const voxels = Array.isArray(data) ? Int16Array.from(data) : data;
-  const whole = voxels.length === 1 ? new Int16Array(shape[0] * shape[1] * shape[2]).fill(voxels[0]!) : voxels;
+  const whole = voxels.length === 1 ? new Int16Array(shape[0] * shape[1] * shape[2]).fill(voxels[0]) : voxels;
   const volume: Volume = { data: whole, shape, geometry: { ...IDENTITY_GEOMETRY, ...changes } };
   return { file: name, volume };
 }
@@ -112,7 +112,7 @@ test("label values: unexpected, broken, none", () => {
     ["error", "unexpected-label", "-1 (1 voxel), 7 (3 voxels)", "the labels of dataset.json: 0, 1"],
   ]);
   const many = Int16Array.from({ length: 12 }, (_, i) => i + 1);
-  expect(verifyCase([file("a", [7])], file("l", many), [0]).findings[0]!.found).toMatch(/10 \(1 voxel\) and 2 more/);
+  expect(verifyCase([file("a", [7])], file("l", many), [0]).findings[0].found).toMatch(/10 \(1 voxel\) and 2 more/);
   const empty = verifyCase([file("a", [7])], file("l", [0]), [0, 1]).findings;
   expect(empty.map((f) => [f.severity, f.kind])).toEqual([["warning", "empty-label"]]);
 });
@@ -143,7 +143,7 @@ const codes = Object.values(
     eager: true,
     import: "default",
   }),
-)[0]!;
+)[0];
 
 test("axis codes are nibabel's", () => {
   for (const [direction, expected] of codes) expect(axisCodesOf(direction)).toBe(expected);
@@ -204,7 +204,7 @@ test("missing, stray and surplus files are told apart, all in one pass", () => {
     ["missing-file", "imagesTs/t_0000.nii.gz"],
     ["stray-file", "imagesTs/u_0000.nii.gz"],
   ]);
-  expect(findings[2]!.expected).toBe("2 channels as in modality");
+  expect(findings[2].expected).toBe("2 channels as in modality");
   expect(jobs.map((job) => [job.identifier, job.images.length, job.label])).toEqual([
     ["case_0001_0000", 1, "labelsTr/case_0001_0000.nii.gz"],
     ["b", 2, null],
@@ -216,7 +216,7 @@ test("what dataset.json itself gets wrong", () => {
   const broken = {
     ...dataset,
     labels: new Map([1, 2, 4, 300].map((value) => [value, "x"] as const)),
-    training: [...dataset.training, dataset.training[0]!, { image: "c.nii.gz", label: "c_seg.nii.gz" }],
+    training: [...dataset.training, dataset.training[0], { image: "c.nii.gz", label: "c_seg.nii.gz" }],
     test: [],
     numTraining: 5,
   };
@@ -260,7 +260,7 @@ test("the whole check: axes that differ, a check that dies, the report", async (
       if (job.identifier === "b") return new NnprepError("WORKER_DIED", "killed");
       const flipped = { direction: [-1, 0, 0, 0, 1, 0, 0, 0, 1] as const };
       const images = job.images.map((name, i) => file(name, [7], i === 1 ? flipped : {}));
-      return verifyCase([images[0]!, ...images], null, job.expectedLabels);
+      return verifyCase([images[0], ...images], null, job.expectedLabels);
     }),
   );
   expect(verification).toMatchObject({ trainingCases: 2, testCases: 1 });
@@ -282,5 +282,5 @@ test("nothing wrong, no dataset.json, a broken one", async () => {
   expect(kinds((await verifyFiles(store({}), run)).findings)).toEqual(["missing-file"]);
   const broken = await verifyFiles(store({ "dataset.json": '{"labels": 3}' }), run);
   expect(broken.findings[0]).toMatchObject({ kind: "invalid-dataset-json", file: "dataset.json" });
-  expect(broken.findings[0]!.found).toContain("labels: expected Object, found 3");
+  expect(broken.findings[0].found).toContain("labels: expected Object, found 3");
 });

@@ -119,7 +119,7 @@ test.each(writing)("$title: segmentations are written as by the class", async ({
       if (reader.startsWith("Nibabel")) {
         // nibabel's is an eigenvector, whose sign is LAPACK's choice where its first entry is 0; its code is 0.
         const [mine, theirs] = quaternions as [number[], number[]];
-        for (const [i, x] of mine.entries()) expect(Math.abs(x)).toBeCloseTo(Math.abs(theirs[i] as number), 6);
+        for (const [i, x] of mine.entries()) expect(Math.abs(x)).toBeCloseTo(Math.abs(theirs[i]), 6);
         for (const b of [bytes, expected]) b.fill(0, 256, 268);
       }
       expect(bytes).toEqual(expected);
@@ -182,7 +182,7 @@ test("a segmentation of a 4-D image lies where one of its volumes lies; nnU-Net 
 });
 
 test("the reader is chosen by name, by ending, and by what reads the file", async () => {
-  const file = open((volumes as unknown as Golden[])[0]?.file as Golden["file"]);
+  const file = open((volumes as unknown as Golden[])[0]?.file);
   const nameOf = async (fileEnding: string, readerName?: string) =>
     (await chooseReader({ fileEnding, readerName }, readerName === undefined ? file : undefined)).name;
   expect(await nameOf(".nii.gz")).toBe("SimpleITKIO");

@@ -14,7 +14,7 @@ const CASES = 4;
 
 /** The intensities of nnU-Net v2's fingerprint: all of its draws. */
 export function drawRows(scale: Scale): Row[] {
-  const shape = scale.shape([100, 256, 256]);
+  const shape = scale.shape([64, 192, 192]);
   const count = voxelCount(shape);
   const draws = scale.count(1e8);
   const joined = <T extends Float32Array | Int16Array>(all: T, make: (seed: number) => T): T => {

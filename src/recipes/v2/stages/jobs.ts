@@ -8,4 +8,15 @@ import { preprocessJob } from "./preprocess.js";
 import { verifyJob } from "./verify.js";
 
 /** Every job of this generation, for worker processes, which know a job by its name only. */
-export const jobs: readonly NamedJob[] = [verifyJob, takeForegroundJob, measureJob, measureAgainJob, preprocessJob, exportJob, ensembleJob, evaluateJob, scoreJob, applyJob];
+export const jobs: readonly NamedJob[] = [
+  verifyJob,
+  takeForegroundJob,
+  measureJob,
+  measureAgainJob,
+  preprocessJob,
+  exportJob,
+  ensembleJob,
+  evaluateJob,
+  scoreJob,
+  applyJob,
+];

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import { plainError } from "../core/errors.js";
 import { formatNumber, formatSpacing } from "../core/grid-text.js";
@@ -78,7 +78,7 @@ async function describe(file: string, options: InfoOptions): Promise<ScanInfo> {
 
 /** The DICOM series of a folder, a zip archive or a DICOM file; undefined for another file. */
 async function seriesIn(path: string): Promise<readonly DicomSeries[] | undefined> {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const isFolder = (await stat(path).catch(() => null))?.isDirectory() === true;
   if (isFolder) return (await listDicomSeries(await scanFilesInFolder(path))).series;
   const file = await scanFileFromPath(path);
   const head = String.fromCharCode(...(await file.read(0, 132)));

@@ -166,7 +166,9 @@ function readNpyHeader(bytes: Uint8Array): NpyHeader {
   const descr = /'descr'\s*:\s*(?:'([^']*)'|([[(][^\n]*))/.exec(header);
   const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header);
   const shape = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(header);
-  if (descr === null || fortran === null || shape === null) throw corrupt(`header "${header.trim().slice(0, 200)}"`);
+  const isTwice = ["descr", "fortran_order", "shape"].some((key) => header.split(`'${key}'`).length > 2);
+  if (descr === null || fortran === null || shape === null || isTwice)
+    throw corrupt(`header "${header.trim().slice(0, 200)}"`);
   const sizes = shape[1]
     .split(",")
     .map((text) => text.trim().replace("L", ""))

@@ -33,15 +33,24 @@ export type NpzArrays =
 export async function readNpz(bytes: Uint8Array): Promise<Map<string, NdArray>> {
   const arrays = new Map<string, NdArray>();
   for (const entry of parseZip(bytes)) {
-    if (entry.name.endsWith(".npy")) arrays.set(entry.name.slice(0, -4), parseNpy(await entry.read()));
+    if (!entry.name.endsWith(".npy")) continue;
+    const key = entry.name.slice(0, -4);
+    if (arrays.has(key)) throw twice(key);
+    arrays.set(key, parseNpy(await entry.read()));
   }
   return arrays;
+}
+
+/** Two arrays of one name: which of them is meant depends on who reads. */
+function twice(key: string): NnprepError {
+  return new NnprepError("CORRUPT_FILE", `the archive has two arrays "${key}"; write it again`, { key });
 }
 
 /** The member of one key. Throws CORRUPT_FILE when there is no such key. */
 function findMember(bytes: Uint8Array, key: string): ZipEntry {
   const entries = parseZip(bytes);
-  const entry = entries.find(({ name }) => name === `${key}.npy`);
+  const [entry, other] = entries.filter(({ name }) => name === `${key}.npy`);
+  if (other !== undefined) throw twice(key);
   if (entry !== undefined) return entry;
   const found = entries.map(({ name }) => name.replace(/\.npy$/, ""));
   throw new NnprepError("CORRUPT_FILE", `no array "${key}" in the archive, found: ${found.join(", ") || "nothing"}`, {

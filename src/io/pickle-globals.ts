@@ -113,7 +113,9 @@ function makePlain(type: string, args: readonly Loaded[]): Loaded {
       return value instanceof PyFloat ? value : typeof value === "number" ? new PyFloat(value) : unsupportedCall(type);
     case "int":
     case "long":
-      return typeof value === "number" || typeof value === "bigint" ? value : unsupportedCall(type);
+      if (value instanceof PyFloat && Number.isSafeInteger(value.value)) return value.value;
+      if (typeof value === "number") return Math.trunc(value) + 0;
+      return typeof value === "bigint" ? value : unsupportedCall(type);
     default:
       return unsupportedCall(type);
   }

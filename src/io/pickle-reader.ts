@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import { PyDict, PyFloat, type PyFunction, PyTuple, type PyValue } from "../core/python.js";
+import { NdArray, PyDict, PyFloat, type PyFunction, PyTuple, type PyValue } from "../core/python.js";
 import { build, call, isGlobalAllowed, type Loaded, PickleBytes, PickleGlobal, toPyValue } from "./pickle-globals.js";
 
 /** Where a group of stack entries begins. */
@@ -24,6 +24,8 @@ class PickleReader {
   private at = 0;
   private readonly stack: (Loaded | typeof MARK)[] = [];
   private readonly memo = new Map<number, Loaded>();
+  /** Where the keys of a dict stand in its entries. */
+  private readonly places = new WeakMap<PyDict, Map<string, number>>();
   private readonly view: DataView;
   constructor(
     private readonly bytes: Uint8Array,
@@ -90,8 +92,19 @@ class PickleReader {
     if (!(dict instanceof PyDict) || items.length % 2 !== 0) {
       throw corrupt(`an entry is put into what is no dict, at byte ${this.at}`);
     }
+    const places = this.places.get(dict) ?? new Map<string, number>();
+    this.places.set(dict, places);
     for (let i = 0; i < items.length; i += 2) {
-      dict.entries.push([items[i] as PyValue, items[i + 1] as PyValue]);
+      const [key, value] = [items[i] as PyValue, items[i + 1] as PyValue];
+      const identity = identityOf(key);
+      const place = identity === null ? undefined : places.get(identity);
+      // Of entries with one key Python keeps the first key and the last value.
+      if (place !== undefined) {
+        dict.entries[place] = [dict.entries[place][0], value];
+        continue;
+      }
+      if (identity !== null) places.set(identity, dict.entries.length);
+      dict.entries.push([key, value]);
     }
   }
 
@@ -228,15 +241,32 @@ class PickleReader {
 
   floatLine(): void {
     const text = this.line().trim();
-    const named: Record<string, number> = {
-      nan: Number.NaN,
-      inf: Number.POSITIVE_INFINITY,
-      "-inf": Number.NEGATIVE_INFINITY,
-    };
-    const value = text in named ? named[text] : Number(text);
-    if (Number.isNaN(value) && text !== "nan") throw corrupt(`"${text.slice(0, 40)}" is no number`);
-    this.float(value);
+    const named = NAMED_FLOATS.get(text);
+    // JavaScript takes more for a number than Python: "0x10", "" ...
+    if (named === undefined && !(text.length < 400 && /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text))) {
+      throw corrupt(`"${text.slice(0, 40)}" is no number`);
+    }
+    this.float(named ?? Number(text));
   }
+}
+
+const NAMED_FLOATS: ReadonlyMap<string, number> = new Map([
+  ["nan", Number.NaN],
+  ["inf", Number.POSITIVE_INFINITY],
+  ["-inf", Number.NEGATIVE_INFINITY],
+]);
+
+/** Equal for keys that are equal in Python (1, 1.0 and True are); null for those that are never compared here. */
+function identityOf(key: PyValue): string | null {
+  if (typeof key === "string") return `s${key.length}:${key}`;
+  if (typeof key === "boolean") return `n${Number(key)}`;
+  if (typeof key === "number" || typeof key === "bigint") return `n${key}`;
+  if (key instanceof PyFloat) return `n${key.value}`;
+  if (key instanceof NdArray) return key.shape.length === 0 ? `n${key.data[0]}` : null;
+  if (key === null) return "none";
+  if (!(key instanceof PyTuple)) return null;
+  const parts = key.items.map(identityOf);
+  return parts.includes(null) ? null : `t${parts.length}(${parts.join(",")})`;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -17,6 +17,17 @@ function isRunning(processId: number): boolean {
   }
 }
 
+/** Writes a file and waits until the disk has it: a name that is renamed before may hold nothing after a power cut. */
+async function writeThrough(path: string, bytes: FileContent): Promise<void> {
+  const handle = await open(path, "w");
+  try {
+    await writeFile(handle, bytes as Exclude<FileContent, readonly Uint8Array[]> | Iterable<Uint8Array>);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Files below a folder of this machine; paths are relative to it, with "/" between their parts, or absolute. */
 export class FolderStore implements Store {
   constructor(readonly folder: string) {}
@@ -53,7 +64,7 @@ export class FolderStore implements Store {
     const temporary = join(dirname(file), `.${basename(file)}.nnprep-${process.pid}-${serial++}.tmp`);
     try {
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(temporary, bytes as Exclude<FileContent, readonly Uint8Array[]> | Iterable<Uint8Array>);
+      await writeThrough(temporary, bytes);
       await rename(temporary, file);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);

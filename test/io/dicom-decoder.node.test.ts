@@ -78,3 +78,19 @@ test("without the optional package the error says what to install", async () => 
   const plain = await fresh.readDicomSeries(seriesFiles(seriesSlices(2, { syntax: "rle" })));
   expect(plain.volume.shape).toEqual([2, 4, 6]);
 });
+
+test("what the package prints of damaged pixels is not seen: standard output belongs to the caller", async () => {
+  const printed = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  const loud = async () => {
+    console.log("Exception while running pipeline:");
+    throw new Error("damaged");
+  };
+  vi.resetModules();
+  vi.doMock("@itk-wasm/dicom", () => ({ readImageDicomFileSeriesNode: loud }));
+  const { readDicomSeries: readByLoud } = await import("../../src/io/dicom.js");
+  await expect(readByLoud([scanFileFromBytes("a.dcm", compressed)])).rejects.toThrow(/cannot be decoded/);
+  expect(printed).not.toHaveBeenCalled();
+  console.log("the console is back");
+  expect(printed).toHaveBeenCalledTimes(1);
+  printed.mockRestore();
+});

@@ -155,3 +155,20 @@ test("what repeats itself and what does not are both compressed well by the fast
     expect(back.length === count && data.every((x, i) => x === back[i])).toBe(true);
   }
 });
+
+test("two arrays, or two keys of a header, of one name are refused", async () => {
+  const one = formatNpy(new NdArray(Float32Array.of(1), [1]));
+  const member = { name: "data.npy", byteLength: one.length, chunks: [one] };
+  const parts = await formatZip([member, member], 0);
+  const bytes = new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+  await expect(readNpz(bytes)).rejects.toThrow('two arrays "data"');
+  await expect(readNpzArray(bytes, "data")).rejects.toThrow('two arrays "data"');
+  const text = new TextDecoder("latin1").decode(one);
+  const twice = text.replace(
+    "'fortran_order': False, 'shape': (1,), }",
+    "'shape': (9,), 'shape': (1,), 'fortran_order': False}",
+  );
+  expect(twice).not.toBe(text);
+  const header = Uint8Array.from(twice.slice(0, one.length), (c) => c.charCodeAt(0));
+  expect(() => parseNpy(header)).toThrow("header");
+});

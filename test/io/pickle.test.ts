@@ -92,3 +92,20 @@ test("a value that is not Python's is named", () => {
   expect(codeOf(() => formatPickle(undefined as never))).toBe("INVALID_ARGUMENT");
   expect(codeOf(() => formatPickle({} as never))).toBe("INVALID_ARGUMENT");
 });
+
+test("entries with one key, and numbers as only JavaScript reads them", () => {
+  // {"a": 1, "b": 2, "a": 3, 1: "x", 1.0: "y"}
+  const dict = parsePickle(textBytes("(dS'a'\nI1\nsS'b'\nI2\nsS'a'\nI3\nsI1\nS'x'\nsF1.0\nS'y'\ns.")) as PyDict;
+  expect(dict.entries).toEqual([
+    ["a", 3],
+    ["b", 2],
+    [1, "y"],
+  ]);
+  for (const text of ["toString", "0x10", "", "Infinity", "1_0", "0b1", "constructor"]) {
+    expect([text, codeOf(() => parsePickle(textBytes(`F${text}\n.`)))]).toEqual([text, "CORRUPT_FILE"]);
+  }
+  expect(parsePickle(textBytes("F-1.5e-3\n."))).toBe(-0.0015);
+  expect(parsePickle(textBytes("Finf\n."))).toBe(Number.POSITIVE_INFINITY);
+  expect(parsePickle(textBytes("c__builtin__\nint\n(F1.5\ntR."))).toBe(1);
+  expect(parsePickle(textBytes("c__builtin__\nint\n(F-2.0\ntR."))).toBe(-2);
+});

@@ -105,7 +105,9 @@ function unreadable(entry: CaseFile): Finding {
     expected: "an image that can be read",
     action: allowable
       ? `correct the file, or say that it is accepted: --allow ${(error.detail.options as unknown[]).join(",")}`
-      : "replace the file: it is damaged or not of a supported format",
+      : error.code === "FILE_NOT_FOUND"
+        ? "make the file readable for you: it is there, but could not be opened"
+        : "replace the file: it is damaged or not of a supported format",
   };
 }
 

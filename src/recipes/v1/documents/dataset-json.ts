@@ -61,6 +61,8 @@ function parseOrdered(text: string): unknown {
   const marked = text.replace(/("(?:[^"\\]|\\.)*")(\s*:)?/g, (whole, string: string, colon: string | undefined) =>
     colon !== undefined && /^"\d+"$/.test(string) ? `"${MARK}${string.slice(1)}${colon}` : whole,
   );
+  // What checks the document would leave out a key of this name.
+  if (/"__proto__"\s{0,100}:/.test(text)) throw new Error('key "__proto__"');
   return JSON.parse(marked);
 }
 
@@ -80,6 +82,11 @@ function toNumbered(entries: Record<string, string>, key: string, file: string):
   const result = new Map<number, string>();
   for (const [k, name] of Object.entries(entries)) {
     const number = Number(k.slice(1));
+    if (!Number.isSafeInteger(number)) {
+      throw invalid(file, `${key}: the number ${k.slice(1, 41)} is too large; whole numbers up to 2^53 are expected`, {
+        key,
+      });
+    }
     if (result.has(number)) {
       throw invalid(file, `${key}: the number ${number} appears twice; remove one of the entries`, { key });
     }

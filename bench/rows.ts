@@ -13,6 +13,7 @@ import { normalizeRows } from "./normalize.bench.js";
 import { meanRows } from "./pairwise.bench.js";
 import type { Row, Scale } from "./row.js";
 import { percentileRows } from "./select.bench.js";
+import { v2CaseRows } from "./v2-case.bench.js";
 
 /** Every operation in memory, in the order of the report. */
 export function allRows(scale: Scale): Row[] {
@@ -31,5 +32,6 @@ export function allRows(scale: Scale): Row[] {
     exportRows,
     b2ndRows,
     caseRows,
+    v2CaseRows,
   ].flatMap((rows) => rows(scale));
 }

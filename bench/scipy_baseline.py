@@ -9,6 +9,7 @@
 Threads are limited by the environment (OMP_NUM_THREADS=1 and the like), which the caller sets.
 """
 import contextlib
+import functools
 import importlib.abc
 import importlib.machinery
 import json
@@ -23,6 +24,8 @@ import numpy as np
 
 # What nnunet imports on the way to its preprocessing without using it there.
 UNUSED = {"torch", "hiddenlayer", "matplotlib", "medpy", "nibabel", "requests"}
+# The same of nnunetv2's preprocessing.
+UNUSED_BY_V2 = {"httpx", "rich", "pydantic", "batchgeneratorsv2", "dynamic_network_architectures", "einops"}
 # The same of nnunetv2's .b2nd files, and what blosc2 imports for remote arrays and tables of text.
 UNUSED_BY_B2ND = {"httpx", "rich", "pydantic", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"}
 
@@ -42,7 +45,9 @@ class UnusedPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         def attribute(name):
             if name.startswith("__"):
                 raise AttributeError(name)
-            return type(name, (object,), {"__init__": lambda self, *_, **__: None})
+            # Instances may decorate functions.
+            members = {"__init__": lambda self, *_, **__: None, "__call__": lambda self, function=None: function}
+            return type(name, (object,), members)
 
         module = types.ModuleType(spec.name)
         module.__getattr__ = attribute
@@ -231,6 +236,39 @@ def case(arrays, parameters):
     return run
 
 
+def v2_case(arrays, parameters):
+    sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_V2))
+    os.environ.update(nnUNet_raw="/nonexistent", nnUNet_preprocessed="/nonexistent", nnUNet_results="/nonexistent")
+    with silent():
+        from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+        from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape as resample
+    data = np.stack([arrays[name] for name in sorted(arrays) if name.startswith("channel")])
+    label = arrays["label"][None].astype(np.float32)
+    rule = {"order_z": 0, "force_separate_z": None}
+    configuration = types.SimpleNamespace(
+        spacing=list(parameters["target"]),
+        normalization_schemes=parameters["schemes"],
+        use_mask_for_norm=[parameters["useMask"]] * len(data),
+        resampling_fn_data=functools.partial(resample, is_seg=False, order=3, **rule),
+        resampling_fn_seg=functools.partial(resample, is_seg=True, order=1, **rule),
+    )
+    plans = types.SimpleNamespace(
+        transpose_forward=[0, 1, 2],
+        foreground_intensity_properties_per_channel={str(c): parameters["statistics"] for c in range(len(data))},
+        get_label_manager=lambda _: types.SimpleNamespace(
+            has_regions=False, has_ignore_label=False, foreground_labels=list(parameters["foreground"])
+        ),
+    )
+    preprocessor = DefaultPreprocessor(verbose=False)
+
+    def run():
+        properties = {"spacing": list(parameters["spacing"])}
+        image, seg, _ = preprocessor.run_case_npy(data, label, properties, plans, configuration, {})
+        return {"channels": image, "label": seg[0].astype(np.int16)}
+
+    return run
+
+
 def import_blosc2():
     """blosc2 with one thread, and nnU-Net 2.8's own functions around it."""
     sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_B2ND))
@@ -329,6 +367,7 @@ OPERATIONS = {
         percentiles,
         export,
         case,
+        v2_case,
         b2nd_write,
         b2nd_read,
         v2_fingerprint,

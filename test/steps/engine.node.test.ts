@@ -62,6 +62,13 @@ describe.each([
       expect(countDifferences(found, resizeCubic(data, shape, to))).toBe(0);
     }
   });
+  test("spares voxels outside a label at most", async () => {
+    const label = Int16Array.from({ length: expected.length }, (_, i) => (i % 61 < 30 ? 1 : -1));
+    const found = await (await engine).resizeCubic(data, shape, newShape, undefined, label);
+    expect(found.every((x, i) => label[i] === -1 || Object.is(x, expected[i]))).toBe(true);
+    const wrong = (await engine).resizeCubic(data, shape, newShape, undefined, new Int16Array(3));
+    await expect(wrong).rejects.toMatchObject({ code: "SHAPE_MISMATCH" });
+  });
   test("a voxel that is not finite makes the result NaN", async () => {
     const broken = data.slice();
     broken[1234] = Number.NaN;

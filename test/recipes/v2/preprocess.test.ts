@@ -148,6 +148,13 @@ test("fast precision is close, the threshold rule gives other labels, progress a
   expect(largestDifference(found.channels[0] as Float32Array, exact)).toBeLessThanOrEqual(4e-7 * range);
   expect(countDifferences(found.label as Int16Array, decode(fixture.label))).toBeGreaterThan(0);
   expect(told.map(({ done, total }) => [done, total])).toEqual([0, 1, 2, 3, 4].map((done) => [done, 4]));
+  const thick = fixtureOf("CT, thick slices, transposed");
+  const slices = await preprocessCase(inputOf(thick), { spacingMm: thick.spacing }, thick.settings, {
+    precision: "fast",
+  });
+  expect(largestDifference(slices.channels[0] as Float32Array, split(thick.result)[0] as Float32Array)).toBeLessThan(
+    1e-5,
+  );
   const stop = new AbortController();
   const run = preprocessCase(inputOf(fixture), reader, fixture.settings, {
     signal: stop.signal,

@@ -4,7 +4,7 @@
  * PyTorch in float32, except for the exponential function: that is computed in float64 and rounded once, so it is the
  * float32 nearest to e^x but for one in some 2^28 arguments, while libraries for float32 are off by a unit now and then.
  */
-import { roundToHalf } from "./argmax-exact";
+import { roundToHalf } from "./argmax/argmax-exact";
 
 /** Bytes of a tap table's entry, as `storeLinearTaps` writes them. */
 const ENTRY: usize = 24;

@@ -1,5 +1,5 @@
 import { type Shape3, voxelCount } from "../src/core/volume.js";
-import { SliceDecider } from "../src/kernels/argmax.js";
+import { SliceDecider } from "../src/kernels/argmax/argmax.js";
 import { probabilities } from "./data.js";
 import { exactAnd, type Row, type Scale, sizeText } from "./row.js";
 

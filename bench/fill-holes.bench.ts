@@ -1,5 +1,5 @@
 import { voxelCount } from "../src/core/volume.js";
-import { fillHoles } from "../src/kernels/fill-holes.js";
+import { fillHoles } from "../src/kernels/components/fill-holes.js";
 import { bodyMask } from "./data.js";
 import { exactAnd, type Row, type Scale, sizeText } from "./row.js";
 

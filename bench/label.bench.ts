@@ -1,5 +1,5 @@
 import { voxelCount } from "../src/core/volume.js";
-import { labelComponents } from "../src/kernels/label.js";
+import { labelComponents } from "../src/kernels/components/label.js";
 import { blobMask, bodyMask, noiseMask } from "./data.js";
 import { exactAnd, type Input, type Row, type Scale, sizeText } from "./row.js";
 

@@ -1,8 +1,8 @@
 import { type Shape3, voxelCount } from "../src/core/volume.js";
+import { fillHoles } from "../src/kernels/components/fill-holes.js";
+import { labelComponents } from "../src/kernels/components/label.js";
 import { resizeCubicFast } from "../src/kernels/cubic/fast.js";
 import { resizeCubic } from "../src/kernels/cubic/resize.js";
-import { fillHoles } from "../src/kernels/fill-holes.js";
-import { labelComponents } from "../src/kernels/label.js";
 import { resizeLabels } from "../src/kernels/linear-labels.js";
 import { resizeNearest } from "../src/kernels/nearest.js";
 import { clipAndScale } from "../src/kernels/normalize.js";

@@ -1,7 +1,7 @@
 import { boxShape } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { type Box3, checkLength, type Shape3, type Vec3, type VoxelArray } from "../core/volume.js";
-import { type Connectivity, keepComponents, labelComponents, measureComponents } from "../kernels/label.js";
+import { type Connectivity, keepComponents, labelComponents, measureComponents } from "../kernels/components/label.js";
 import { labelBoxes } from "../kernels/label-pairs.js";
 import { byteTable, forEachBoxRow, LabelCoding, markInBox, unionBox } from "./label-regions.js";
 

@@ -1,7 +1,7 @@
 import { boxShape, crop, cropInPlace } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { type Box3, type CaseArrays, checkLength, formatShape, type Shape3, sameShape } from "../core/volume.js";
-import { fillHoles } from "../kernels/fill-holes.js";
+import { fillHoles } from "../kernels/components/fill-holes.js";
 import { boundingBox, markOutside, nonzeroUnion } from "../kernels/nonzero.js";
 
 /** A case whose label is there. */

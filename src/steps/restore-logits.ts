@@ -1,7 +1,7 @@
 import { boxShape, permute } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { type Shape3, voxelCount } from "../core/volume.js";
-import type { ValueRange } from "../kernels/argmax.js";
+import type { ValueRange } from "../kernels/argmax/argmax.js";
 import { ClassProbabilities } from "../kernels/class-probabilities.js";
 import type { ProbabilityArray } from "./probabilities.js";
 import {

@@ -1,7 +1,7 @@
 import { boxShape, inverseAxes, permute, transpose } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { type Axes3, type Box3, formatShape, type Shape3, sameShape, voxelCount } from "../core/volume.js";
-import { type LabelValues, SliceDecider, type ValueRange } from "../kernels/argmax.js";
+import { type LabelValues, SliceDecider, type ValueRange } from "../kernels/argmax/argmax.js";
 import { type FloatValues, widenHalves } from "../kernels/half.js";
 import { gatherProbabilities, openFeed, type Probabilities, precisionOf } from "./probabilities.js";
 import { resampleImage } from "./resample.js";

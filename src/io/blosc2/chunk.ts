@@ -1,5 +1,5 @@
 /** A chunk: 32 bytes of header, where its blocks begin, and their streams; little-endian. It describes itself. */
-import type { BlockDecoder } from "../../kernels/blosc2.js";
+import type { BlockDecoder } from "../../kernels/blosc2/blosc2.js";
 import { CODEC_OF_FORMAT, type CodecName, type Codecs } from "./codecs.js";
 import { corrupt, unsupported } from "./frame.js";
 

@@ -1,6 +1,6 @@
 import { NnprepError } from "../../core/errors.js";
 import type { NdArray, NdArrayData } from "../../core/python.js";
-import { BlockDecoder } from "../../kernels/blosc2.js";
+import { BlockDecoder } from "../../kernels/blosc2/blosc2.js";
 import { init } from "../../runtime/instantiate.js";
 import { bytesOf, makeArray, parseDtype } from "../npy.js";
 import { CHUNK_HEADER_BYTES, type Chunk, decodeBlock, parseChunk } from "./chunk.js";

@@ -1,7 +1,7 @@
 import { NnprepError } from "../../core/errors.js";
 import type { NdArray, NdArrayData } from "../../core/python.js";
 import type { Shape3 } from "../../core/volume.js";
-import { BlockEncoder } from "../../kernels/blosc2.js";
+import { BlockEncoder } from "../../kernels/blosc2/blosc2.js";
 import { init } from "../../runtime/instantiate.js";
 import { dtypeName } from "../npy.js";
 import type { ArrayInChunks } from "../npz.js";

@@ -12,7 +12,7 @@ interface SurveyExports {
     counts: number,
     boxes: number,
   ): number;
-  /** `part`: the class of that name in assembly/label-survey.ts. */
+  /** `part`: the class of that name in assembly/mesh/label-survey.ts. */
   compactLabels(part: number, kind: number): number;
   countContacts(here: number, next: number, rows: number, length: number, contacts: number): void;
 }

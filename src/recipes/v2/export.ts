@@ -1,7 +1,7 @@
 import { inverseAxes, permute } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { type Box3, formatShape, type Shape3, sameShape, type Vec3 } from "../../core/volume.js";
-import type { ValueRange } from "../../kernels/argmax.js";
+import type { ValueRange } from "../../kernels/argmax/argmax.js";
 import { gatherProbabilities, type Probabilities } from "../../steps/probabilities.js";
 import { resampledShape, separateAxis } from "../../steps/resample.js";
 import { type LabelType, type RestoreSettings, restoreLabels } from "../../steps/restore.js";

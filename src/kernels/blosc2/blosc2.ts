@@ -1,4 +1,4 @@
-import { kernels } from "../runtime/instantiate.js";
+import { kernels } from "../../runtime/instantiate.js";
 
 interface Blosc2Exports {
   compressBlock(

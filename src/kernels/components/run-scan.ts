@@ -1,5 +1,5 @@
-import type { Shape3 } from "../core/volume.js";
-import type { Reserved, Window } from "../runtime/window.js";
+import type { Shape3 } from "../../core/volume.js";
+import type { Reserved, Window } from "../../runtime/window.js";
 
 const NODE_BYTES = 8;
 

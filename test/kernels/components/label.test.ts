@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { type Shape3, voxelCount } from "../../src/core/volume.js";
-import { type Connectivity, keepComponents, labelComponents, measureComponents } from "../../src/kernels/label.js";
-import { init } from "../../src/runtime/instantiate.js";
-import { countDifferences, decode, type GoldenArray } from "../golden.js";
-import { unpackBits } from "../packed.js";
+import { type Shape3, voxelCount } from "../../../src/core/volume.js";
+import {
+  type Connectivity,
+  keepComponents,
+  labelComponents,
+  measureComponents,
+} from "../../../src/kernels/components/label.js";
+import { init } from "../../../src/runtime/instantiate.js";
+import { countDifferences, decode, type GoldenArray } from "../../golden.js";
+import { unpackBits } from "../../packed.js";
 
 interface LabelCase {
   readonly shape: Shape3;
@@ -15,7 +20,7 @@ interface LabelCase {
   readonly count26: number;
 }
 
-const golden = import.meta.glob<{ cases: LabelCase[] }>("../golden/masks/masks.json", {
+const golden = import.meta.glob<{ cases: LabelCase[] }>("../../golden/masks/masks.json", {
   eager: true,
   import: "default",
 });

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { type Shape3, voxelCount } from "../../src/core/volume.js";
-import { fillHoles } from "../../src/kernels/fill-holes.js";
-import { init } from "../../src/runtime/instantiate.js";
-import { countDifferences, type GoldenArray } from "../golden.js";
-import { unpackBits } from "../packed.js";
+import { type Shape3, voxelCount } from "../../../src/core/volume.js";
+import { fillHoles } from "../../../src/kernels/components/fill-holes.js";
+import { init } from "../../../src/runtime/instantiate.js";
+import { countDifferences, type GoldenArray } from "../../golden.js";
+import { unpackBits } from "../../packed.js";
 
 interface MaskCase {
   readonly shape: Shape3;
@@ -12,7 +12,7 @@ interface MaskCase {
   readonly filled: GoldenArray;
 }
 
-const golden = import.meta.glob<{ cases: MaskCase[] }>("../golden/masks/masks.json", {
+const golden = import.meta.glob<{ cases: MaskCase[] }>("../../golden/masks/masks.json", {
   eager: true,
   import: "default",
 });

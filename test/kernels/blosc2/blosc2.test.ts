@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { BlockDecoder, BlockEncoder } from "../../src/kernels/blosc2.js";
-import { init } from "../../src/runtime/instantiate.js";
-import { countDifferences } from "../golden.js";
+import { BlockDecoder, BlockEncoder } from "../../../src/kernels/blosc2/blosc2.js";
+import { init } from "../../../src/runtime/instantiate.js";
+import { countDifferences } from "../../golden.js";
 
 beforeAll(() => init());
 

@@ -1,8 +1,8 @@
-import { type Box3, checkLength, type Shape3, voxelCount } from "../core/volume.js";
-import { kernels } from "../runtime/instantiate.js";
-import type { Window } from "../runtime/window.js";
+import { type Box3, checkLength, type Shape3, voxelCount } from "../../core/volume.js";
+import { kernels } from "../../runtime/instantiate.js";
+import type { Window } from "../../runtime/window.js";
+import { copierOf } from "../tile.js";
 import { type RunScan, scanRuns, wordBytes } from "./run-scan.js";
-import { copierOf } from "./tile.js";
 
 interface LabelExports {
   enterForeground(

@@ -1,7 +1,7 @@
-import { checkLength, type Shape3 } from "../core/volume.js";
-import { kernels } from "../runtime/instantiate.js";
+import { checkLength, type Shape3 } from "../../core/volume.js";
+import { kernels } from "../../runtime/instantiate.js";
+import { copierOf } from "../tile.js";
 import { scanRuns } from "./run-scan.js";
-import { copierOf } from "./tile.js";
 
 interface FillHolesExports {
   enterBackground(

@@ -1,9 +1,9 @@
-import { NnprepError } from "../core/errors.js";
-import type { Axes3, Shape3 } from "../core/volume.js";
-import { kernels } from "../runtime/instantiate.js";
+import { NnprepError } from "../../core/errors.js";
+import type { Axes3, Shape3 } from "../../core/volume.js";
+import { kernels } from "../../runtime/instantiate.js";
+import type { FloatValues } from "../half.js";
+import { axisTaps, type LinearTaps, type RowRun, rowRuns } from "../taps.js";
 import * as field from "./argmax-job.js";
-import type { FloatValues } from "./half.js";
-import { axisTaps, type LinearTaps, type RowRun, rowRuns } from "./taps.js";
 
 interface ArgmaxExports {
   widenHalves(input: number, count: number, output: number): void;

@@ -42,7 +42,7 @@ import {
   VALUES,
   WEIGHT0,
   WEIGHT1,
-} from "../src/kernels/argmax-job";
+} from "../../src/kernels/argmax/argmax-job";
 import { decideClassExactly, decideRegionExactly, setTaps } from "./argmax-exact";
 import { lastRegion, leader, spreadMaximum, UNCLEAR } from "./argmax-marks";
 

@@ -11,7 +11,7 @@ import {
   TAP_WEIGHTS,
   TAPS,
   THRESHOLD,
-} from "../src/kernels/argmax-job";
+} from "../../src/kernels/argmax/argmax-job";
 
 /** Rounds to a multiple of the 11th bit of x, ties to even: float64 to float16, still held as float64. */
 export function roundToHalf(x: f64): f64 {

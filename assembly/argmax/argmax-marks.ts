@@ -1,7 +1,7 @@
 /*
  * Source planes for argmax.ts: classes of a voxel side by side, and the decision of each source voxel.
  */
-import { COLUMNS, GROUPS, PADDED_COLUMNS, REGIONS, THRESHOLD, VALUES } from "../src/kernels/argmax-job";
+import { COLUMNS, GROUPS, PADDED_COLUMNS, REGIONS, THRESHOLD, VALUES } from "../../src/kernels/argmax/argmax-job";
 
 /** The mark of a voxel, or cell of voxels, where the decision needs a closer look. */
 export const UNCLEAR: i32 = 0xffff;

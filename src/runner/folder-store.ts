@@ -1,11 +1,16 @@
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import { failToRead, reason, scanFileFromPath } from "../io/scan-path.js";
 import type { FileContent, Store } from "./store.js";
 
-/** Names that a file bears while it is written: hidden, and with no ending that nnU-Net looks for. */
-const TEMPORARY = /^\..*\.nnprep-(\d+)-\d+\.tmp$/;
+/**
+ * Names that a file bears while it is written: hidden, and with no ending that nnU-Net looks for. Machine and process
+ * are in it, since a folder may be shared: only where a process ran can be told whether it still does.
+ */
+const TEMPORARY = /^\..*\.nnprep-([a-zA-Z0-9_]+)-(\d+)-\d+\.tmp$/;
+const MACHINE = hostname().replace(/[^a-zA-Z0-9]/g, "_") || "_";
 let serial = 0;
 
 function isRunning(processId: number): boolean {
@@ -61,7 +66,7 @@ export class FolderStore implements Store {
    */
   async write(path: string, bytes: FileContent): Promise<void> {
     const file = this.location(path);
-    const temporary = join(dirname(file), `.${basename(file)}.nnprep-${process.pid}-${serial++}.tmp`);
+    const temporary = join(dirname(file), `.${basename(file)}.nnprep-${MACHINE}-${process.pid}-${serial++}.tmp`);
     try {
       await mkdir(dirname(file), { recursive: true });
       await writeThrough(temporary, bytes);
@@ -96,14 +101,17 @@ export class FolderStore implements Store {
     await rm(this.location(path), { force: true });
   }
 
-  /** Removes what runs that were killed left under temporary names, here and as many levels of folders below. */
+  /**
+   * Removes what runs on this machine that were killed left under temporary names, here and as many levels of folders
+   * below. What other machines left stays: nobody here knows whether they still write it.
+   */
   async removeLeftovers(levels = Number.POSITIVE_INFINITY): Promise<void> {
     const entries = await readdir(this.folder, { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       const path = join(this.folder, entry.name);
       if (entry.isDirectory() && levels > 0) await new FolderStore(path).removeLeftovers(levels - 1);
-      const writer = TEMPORARY.exec(entry.name)?.[1];
-      if (writer === undefined || (Number(writer) !== process.pid && isRunning(Number(writer)))) continue;
+      const [, machine, writer] = TEMPORARY.exec(entry.name) ?? [];
+      if (machine !== MACHINE || (Number(writer) !== process.pid && isRunning(Number(writer)))) continue;
       await rm(path, { force: true });
     }
   }

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { modelFolder } from "../../src/recipes/v1/results-layout.js";
@@ -101,7 +101,10 @@ test("determine, then apply to a folder and to one file", async () => {
     validation_final: "cv_niftis_postprocessed",
   });
   mkdirSync(at("final"));
-  writeFileSync(at("final", ".a_1.nii.gz.nnprep-4194999-3.tmp"), "what a run that was killed left");
+  writeFileSync(
+    at("final", `.a_1.nii.gz.nnprep-${hostname().replace(/[^a-zA-Z0-9]/g, "_")}-4194999-3.tmp`),
+    "what a run that was killed left",
+  );
   const call = ["apply-postprocessing", "-i", at("pred"), "-o", at("final"), "-pp", file, "--json"];
   const applied = JSON.parse((await runCli(call)).stdout);
   expect(applied).toMatchObject({ ok: true, changed: 4 });

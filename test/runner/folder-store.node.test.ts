@@ -1,9 +1,10 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FolderStore } from "../../src/runner/folder-store.js";
 
+const machine = hostname().replace(/[^a-zA-Z0-9]/g, "_");
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "nnprep-store-"));
@@ -47,17 +48,18 @@ test.skipIf(process.getuid?.() === 0)("a read-only folder is CANNOT_WRITE", asyn
   expect(error.code).toBe("CANNOT_WRITE");
 });
 
-test("leftovers of processes that are gone are removed, those of running ones stay", async () => {
+test("leftovers of processes that are gone are removed, those of running ones and of other machines stay", async () => {
   mkdirSync(join(folder, "sub"));
-  const gone = ".a.npz.nnprep-4194999-3.tmp";
-  const running = `.b.npz.nnprep-${process.ppid}-0.tmp`;
-  for (const name of [gone, running, "a.npz", ".hidden.tmp"]) writeFileSync(join(folder, "sub", name), "x");
+  const gone = `.a.npz.nnprep-${machine}-4194999-3.tmp`;
+  const running = `.b.npz.nnprep-${machine}-${process.ppid}-0.tmp`;
+  const elsewhere = ".c.npz.nnprep-another_host-4194999-0.tmp";
+  for (const name of [gone, running, elsewhere, "a.npz", ".hidden.tmp"]) writeFileSync(join(folder, "sub", name), "x");
   const store = new FolderStore(folder);
   expect(await store.list("sub")).toEqual([".hidden.tmp", "a.npz"]);
   await store.removeLeftovers(0);
   expect(readdirSync(join(folder, "sub"))).toContain(gone);
   await store.removeLeftovers();
-  expect(readdirSync(join(folder, "sub")).sort()).toEqual([running, ".hidden.tmp", "a.npz"].sort());
+  expect(readdirSync(join(folder, "sub")).sort()).toEqual([running, elsewhere, ".hidden.tmp", "a.npz"].sort());
 });
 
 test("the head of a file is what there is of it", async () => {

@@ -11,6 +11,7 @@ import {
 import type { NpzCompression } from "../../../io/npz.js";
 import { scanFileFromBytes } from "../../../io/scan-file.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
@@ -180,7 +181,7 @@ async function clearCropped(store: Store): Promise<void> {
  * dataset.json. Cases that an earlier run cropped from the same files are left as they are unless `overwrite`, what it
  * cropped of cases that dataset.json lists no more is removed.
  *
- * @returns one outcome per training case, in the order of dataset.json
+ * @returns one outcome per training case of the part, in the order of dataset.json
  * @throws NnprepError for an unusable dataset.json, CANNOT_WRITE if it cannot be copied, ABORTED
  */
 export async function cropDataset(
@@ -189,7 +190,8 @@ export async function cropDataset(
 ): Promise<CaseOutcome<CroppedGrid>[]> {
   const dataset = await readDatasetJson(stores.raw);
   const cases = trainingCases(dataset);
-  if (options.overwrite === true) await clearCropped(stores.cropped);
+  // Other parts may have cropped theirs already.
+  if (options.overwrite === true && options.part === undefined) await clearCropped(stores.cropped);
   await stores.cropped.write(DATASET_JSON, await stores.raw.read(DATASET_JSON));
   await removeVanished(
     stores.cropped,
@@ -200,7 +202,7 @@ export async function cropDataset(
   );
   const { compression, scan, overwrite = false } = options;
   const jobs: CaseJob<CropJob>[] = [];
-  for (const names of cases) {
+  for (const names of takePart(cases, options.part)) {
     const argument: CropJob = { names, compression, scan, overwrite };
     jobs.push({ identifier: names.identifier, argument, ...(await estimate(stores.raw, names)) });
   }

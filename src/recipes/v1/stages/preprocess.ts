@@ -3,6 +3,7 @@ import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3 } from "../../../core/volume.js";
 import type { NpzCompression } from "../../../io/npz.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { type Part, takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
@@ -129,7 +130,7 @@ export const preprocessJob = defineJob("v1/preprocess", preprocessOneCase);
  * an earlier run made from the same files, plans and options are left as they are unless `overwrite`; those that it made
  * and the task has no more are removed.
  *
- * @returns one entry per stage, each with one outcome per case in nnU-Net's order
+ * @returns one entry per stage, each with one outcome per case of the part in nnU-Net's order
  * @throws NnprepError FILE_NOT_FOUND without plans, INVALID_DATASET if a case is not cropped, CANNOT_WRITE, ABORTED
  */
 export async function preprocessDataset(
@@ -142,7 +143,7 @@ export async function preprocessDataset(
   for (const planner of options.planners ?? (await plannersOf(preprocessed))) {
     plansOf.set(planner, await loadPlans(preprocessed, planner));
   }
-  await copyGroundTruth(cropped, preprocessed);
+  await copyGroundTruth(cropped, preprocessed, options.part);
   const { labelOrder, labelRule, nanPolicy, precision, compression, overwrite = false } = options;
   const caseOptions: CaseOptions = {
     ...(labelOrder === undefined ? {} : { labelOrder }),
@@ -159,7 +160,7 @@ export async function preprocessDataset(
         joinPath(folder, previousStageFileName(identifier)),
       ]);
       const jobs: CaseJob<PreprocessJob>[] = [];
-      for (const identifier of identifiers) {
+      for (const identifier of takePart(identifiers, options.part)) {
         const argument: PreprocessJob = { identifier, folder, settings, options: caseOptions, compression, overwrite };
         jobs.push({ identifier, argument, ...(await estimate(cropped, identifier, plans.num_modalities, settings)) });
       }
@@ -208,10 +209,10 @@ async function estimate(
   }
 }
 
-/** Makes gt_segmentations of the preprocessed folder the same as that of the cropped one. */
-async function copyGroundTruth(cropped: Store, preprocessed: Store): Promise<void> {
+/** Makes gt_segmentations of the preprocessed folder the same as that of the cropped one; all parts together do. */
+async function copyGroundTruth(cropped: Store, preprocessed: Store, part: Part | undefined): Promise<void> {
   const names = await cropped.list(GROUND_TRUTH_FOLDER);
-  for (const name of names) {
+  for (const name of takePart(names, part)) {
     const path = joinPath(GROUND_TRUTH_FOLDER, name);
     await preprocessed.write(path, await cropped.read(path));
   }

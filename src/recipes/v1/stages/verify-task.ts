@@ -46,9 +46,13 @@ async function tryRead(store: Store, file: string, scan: ReadScanOptions | undef
  */
 export async function verifyDataset({ stores, executor }: Task, options: VerifyOptions = {}): Promise<Verification> {
   const { scan } = options;
-  return verifyFiles(stores.raw, async (cases) => {
-    const jobs = cases.map((job): CaseJob<VerifyJob> => ({ identifier: job.identifier, argument: { job, scan } }));
-    const outcomes = await runCases(executor, verifyJob, "verify", jobs, options);
-    return outcomes.map((outcome) => (outcome.ok ? outcome.value : outcome.error));
-  });
+  return verifyFiles(
+    stores.raw,
+    async (cases) => {
+      const jobs = cases.map((job): CaseJob<VerifyJob> => ({ identifier: job.identifier, argument: { job, scan } }));
+      const outcomes = await runCases(executor, verifyJob, "verify", jobs, options);
+      return outcomes.map((outcome) => (outcome.ok ? outcome.value : outcome.error));
+    },
+    options.part,
+  );
 }

@@ -1,5 +1,6 @@
 import { NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
+import { type Part, takePart } from "../../../runner/parts.js";
 import type { Finding, Verification } from "../../verify/findings.js";
 import type { CaseVerification } from "../../verify/verify-case.js";
 import {
@@ -286,18 +287,21 @@ async function readDataset(store: DatasetStore): Promise<DatasetJson | Finding> 
  * all findings of one pass instead of the first. Never throws for what it finds.
  *
  * @param checkCases reads the files of each job and gives them to `verifyCase`; one result or error per job, in order.
+ * @param part only its cases are read; files and dataset.json are checked by every part
  */
 export async function verifyFiles(
   store: DatasetStore,
   checkCases: (jobs: readonly VerifyCaseJob[]) => Promise<readonly (CaseVerification | Error)[]>,
+  part?: Part,
 ): Promise<Verification> {
   const dataset = await readDataset(store);
   if ("kind" in dataset) return { trainingCases: 0, testCases: 0, findings: [dataset] };
-  const { findings, jobs } = verifyListing(dataset, {
+  const { findings, jobs: all } = verifyListing(dataset, {
     imagesTr: await store.list(IMAGES_TRAINING),
     labelsTr: await store.list(LABELS_TRAINING),
     imagesTs: await store.list(IMAGES_TEST),
   });
+  const jobs = takePart(all, part);
   const results = await checkCases(jobs);
   const cases: CaseVerification[] = [];
   results.forEach((result, i) => {

@@ -1,21 +1,23 @@
+import { type Part, takePart } from "../../../runner/parts.js";
 import { digestFiles } from "../../../runner/record.js";
 import type { Store } from "../../../runner/store.js";
 import { GROUND_TRUTH_FOLDER, type TrainingCase } from "../layout.js";
 
 /**
  * Copies the labels to gt_segmentations, as preprocessing of nnU-Net 2.8.1 does in the end; those that are there already
- * and equal stay, those of cases that are gone are removed.
+ * and equal stay, those of cases that are gone are removed. With `part` only the labels of that part are copied.
  */
 export async function copyGroundTruth(
   { raw, preprocessed }: { readonly raw: Store; readonly preprocessed: Store },
   cases: readonly TrainingCase[],
   fileEnding: string,
+  part?: Part,
 ): Promise<void> {
   const wanted = new Map(cases.map(({ identifier, label }) => [`${identifier}${fileEnding}`, label]));
   for (const name of await preprocessed.list(GROUND_TRUTH_FOLDER)) {
     if (!wanted.has(name)) await preprocessed.remove(`${GROUND_TRUTH_FOLDER}/${name}`);
   }
-  for (const [name, label] of wanted) {
+  for (const [name, label] of takePart([...wanted], part)) {
     // Preprocessing has told of labels that are missing.
     if (!(await raw.exists(label))) continue;
     const path = `${GROUND_TRUTH_FOLDER}/${name}`;

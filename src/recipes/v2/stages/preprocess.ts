@@ -196,6 +196,6 @@ export async function preprocessDataset(
     const cases = await runCases(executor, preprocessJob, name, jobs, { ...options, workers });
     results.push({ configuration: name, folder: preprocessed.location(folder), removed, cases });
   }
-  await copyGroundTruth(stores, all, dataset.fileEnding);
+  await copyGroundTruth(stores, all, dataset.fileEnding, options.part);
   return results;
 }

@@ -142,6 +142,39 @@ test("what was made of other files, plans or options is made anew, what is gone 
   ]);
 });
 
+/** All files of a task's two result folders, as text of their bytes. */
+async function contents({ cropped, preprocessed }: MemoryTask["stores"]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const store of [cropped, preprocessed]) {
+    for (const folder of ["", "gt_segmentations", "nnUNetData_plans_v2.1_stage0", "nnUNetData_plans_v2.1_2D_stage0"]) {
+      for (const name of await store.list(folder)) {
+        const path = folder === "" ? name : `${folder}/${name}`;
+        found.set(store.location(path), Array.from(await store.read(path)).join());
+      }
+    }
+  }
+  return found;
+}
+
+test.each([2, 7])("%i parts in any order leave the bytes of one run", async (count) => {
+  const whole = await openInMemory(MR_TASK);
+  await cropDataset(whole);
+  await planDataset(whole);
+  await preprocessDataset(whole);
+  const task = await openInMemory(MR_TASK);
+  const parts = Array.from({ length: count }, (_, i) => ({ index: count - 1 - i, count }));
+  for (const part of parts) {
+    if (part.index === 0) await expect(planDataset(task)).rejects.toThrow(/cases are not cropped \(mr_1/);
+    const findings = await verifyDataset(task, { part });
+    expect(findings.findings).toEqual([]);
+    const expected = Object.keys(MR_TASK.cases).filter((_, i) => i % count === part.index);
+    expect((await cropDataset(task, { part, overwrite: true })).map(({ identifier }) => identifier)).toEqual(expected);
+  }
+  await planDataset(task);
+  for (const part of parts) await preprocessDataset(task, { part });
+  expect(await contents(task.stores)).toEqual(await contents(whole.stores));
+});
+
 test("the fingerprint is never a stale one, and counts only the cases of dataset.json", async () => {
   const task = await openInMemory(CT_TASK);
   const { cropped } = task.stores;

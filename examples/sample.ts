@@ -1,28 +1,28 @@
 /**
- * Generates two small tasks of phantoms in ./sample and runs the whole preparation on them: `npm start`.
- * The task that is written is what nnU-Net v1 expects; replace it by your own scans.
+ * Generates two small datasets of phantoms in ./sample and runs the whole preparation of both generations of nnU-Net on
+ * them: `npm start`. What is written is what nnU-Net expects; replace it by your own scans.
  */
 import { spawnSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { FolderStore, formatDatasetJson, formatNifti } from "nnprep";
+import { FolderStore, formatNifti } from "nnprep";
 import { makeCt, makeMr, type Phantom, type PhantomGrid } from "./phantom.js";
 
-interface SampleTask {
-  readonly folder: string;
+interface Sample {
+  readonly number: number;
   readonly name: string;
-  readonly modality: readonly string[];
+  readonly channels: readonly string[];
   readonly labels: readonly string[];
   readonly make: (grid: PhantomGrid, seed: number) => Phantom;
   /** One per case: voxels and mm, slowest axis first. */
   readonly grids: readonly PhantomGrid[];
 }
 
-const TASKS: readonly SampleTask[] = [
+const SAMPLES: readonly Sample[] = [
   {
-    folder: "Task501_PhantomCT",
+    number: 501,
     name: "PhantomCT",
-    modality: ["CT"],
+    channels: ["CT"],
     labels: ["background", "organ", "lesion", "vessel"],
     make: makeCt,
     grids: [
@@ -35,9 +35,9 @@ const TASKS: readonly SampleTask[] = [
     ],
   },
   {
-    folder: "Task502_PhantomMR",
+    number: 502,
     name: "PhantomMR",
-    modality: ["T1", "T1c", "T2", "FLAIR"],
+    channels: ["T1", "T1c", "T2", "FLAIR"],
     labels: ["background", "oedema", "tumour", "core"],
     make: makeMr,
     grids: [
@@ -49,41 +49,70 @@ const TASKS: readonly SampleTask[] = [
   },
 ];
 
-/** Writes one task as nnU-Net v1 expects it: imagesTr/ID_0000.nii.gz ..., labelsTr/ID.nii.gz, dataset.json. */
-async function writeTask(rawFolder: string, task: SampleTask): Promise<void> {
-  const store = new FolderStore(`${rawFolder}/${task.folder}`);
-  const training = [];
-  for (const [index, grid] of task.grids.entries()) {
+function writeJson(store: FolderStore, path: string, value: unknown): Promise<void> {
+  return store.write(path, new TextEncoder().encode(JSON.stringify(value, null, 4)));
+}
+
+/** Writes the scans of a dataset as both generations expect them: imagesTr/ID_0000.nii.gz ..., labelsTr/ID.nii.gz. */
+async function writeScans(store: FolderStore, { grids, make, channels }: Sample): Promise<string[]> {
+  const identifiers: string[] = [];
+  for (const [index, grid] of grids.entries()) {
     const identifier = `phantom_${String(index + 1).padStart(3, "0")}`;
-    const { images, label } = task.make(grid, 1000 * (index + 1) + task.modality.length);
+    const { images, label } = make(grid, 1000 * (index + 1) + channels.length);
     for (const [channel, image] of images.entries()) {
       const name = `${identifier}_${String(channel).padStart(4, "0")}.nii.gz`;
       await store.write(`imagesTr/${name}`, await formatNifti(image, { gzip: true }));
     }
     await store.write(`labelsTr/${identifier}.nii.gz`, await formatNifti(label, { gzip: true }));
-    training.push({ image: `./imagesTr/${identifier}.nii.gz`, label: `./labelsTr/${identifier}.nii.gz` });
+    identifiers.push(identifier);
   }
-  const dataset = formatDatasetJson({
-    name: task.name,
-    modality: new Map(task.modality.entries()),
-    labels: new Map(task.labels.entries()),
-    training,
-    test: [],
-  });
-  await store.write("dataset.json", new TextEncoder().encode(dataset));
+  return identifiers;
 }
 
-const sample = process.argv[2] ?? "sample";
-await rm(sample, { recursive: true, force: true });
-for (const task of TASKS) await writeTask(`${sample}/nnUNet_raw_data`, task);
+/** What nnU-Net v2 asks of a raw dataset. */
+async function writeDataset(folder: string, sample: Sample): Promise<void> {
+  const store = new FolderStore(`${folder}/Dataset${sample.number}_${sample.name}`);
+  const identifiers = await writeScans(store, sample);
+  await writeJson(store, "dataset.json", {
+    channel_names: { ...sample.channels },
+    labels: Object.fromEntries(sample.labels.map((label, i) => [label, i])),
+    numTraining: identifiers.length,
+    file_ending: ".nii.gz",
+  });
+}
 
-const parameters = [
-  "plan-and-preprocess",
-  ...TASKS.flatMap((task) => ["-t", String(Number(task.folder.slice(4, 7)))]),
-  "--verify-dataset-integrity",
-  ...["--raw", `${sample}/nnUNet_raw_data`, "--preprocessed", `${sample}/nnUNet_preprocessed`],
-  ...["--workers", "2"],
-];
-process.stdout.write(`nnprep ${parameters.join(" ")}\n\n`);
+/** What nnU-Net v1 asks of a raw task. */
+async function writeTask(folder: string, sample: Sample): Promise<void> {
+  const store = new FolderStore(`${folder}/Task${sample.number}_${sample.name}`);
+  const identifiers = await writeScans(store, sample);
+  await writeJson(store, "dataset.json", {
+    name: sample.name,
+    channels: { ...sample.channels },
+    labels: { ...sample.labels },
+    numTraining: identifiers.length,
+    numTest: 0,
+    training: identifiers.map((id) => ({ image: `./imagesTr/${id}.nii.gz`, label: `./labelsTr/${id}.nii.gz` })),
+    test: [],
+  });
+}
+
 const main = fileURLToPath(new URL("cli/main.js", import.meta.resolve("nnprep")));
-process.exitCode = spawnSync(process.execPath, [main, ...parameters], { stdio: "inherit" }).status ?? 1;
+
+/** Shows a command and runs it. */
+function run(...parameters: string[]): void {
+  process.stdout.write(`$ nnprep ${parameters.join(" ")}\n\n`);
+  const { status } = spawnSync(process.execPath, [main, ...parameters], { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const folder = process.argv[2] ?? "sample";
+await rm(folder, { recursive: true, force: true });
+for (const sample of SAMPLES) await writeDataset(`${folder}/nnUNet_raw`, sample);
+for (const sample of SAMPLES) await writeTask(`${folder}/nnUNet_raw_data`, sample);
+
+const whole = ["plan-and-preprocess", "--verify-dataset-integrity", "--workers", "2"];
+const numbers = SAMPLES.map(({ number }) => String(number));
+process.stdout.write("The second generation of nnU-Net:\n\n");
+run(...whole, "-d", ...numbers, "--raw", `${folder}/nnUNet_raw`, "--preprocessed", `${folder}/nnUNet_preprocessed`);
+process.stdout.write("The first:\n\n");
+run(...whole, "-t", ...numbers, "--raw", `${folder}/nnUNet_raw_data`, "--preprocessed", `${folder}/preprocessed_v1`);

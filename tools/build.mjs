@@ -35,11 +35,11 @@ function fingerprint(paths) {
   return hash.digest("hex");
 }
 
-function run(name, ...parameters) {
-  const require = createRequire(import.meta.url);
-  const manifest = require.resolve(`${name}/package.json`);
-  const { bin } = JSON.parse(readFileSync(manifest, "utf8"));
-  const [script] = name === "typescript" ? [bin.tsc] : Object.values(bin);
+const require = createRequire(import.meta.url);
+
+/** Runs a package's command. @param manifest its package.json. @param name the command's name */
+function run(manifest, name, ...parameters) {
+  const script = JSON.parse(readFileSync(manifest, "utf8")).bin[name];
   const { status } = spawnSync(process.execPath, [join(manifest, "..", script), ...parameters], {
     cwd: root,
     stdio: "inherit",
@@ -87,13 +87,21 @@ const steps = {
   kernels: {
     from: ["assembly", "asconfig.json"],
     to: "kernels.wasm",
-    make: () => run("assemblyscript", "assembly/index.ts", "--target", "release"),
+    make: () => run(require.resolve("assemblyscript/package.json"), "asc", "assembly/index.ts", "--target", "release"),
   },
   modules: {
     from: ["src", "tsconfig.json"],
     to: "index.js",
     make: () => {
-      run("typescript", "-p", "tsconfig.json", "--incremental", "--tsBuildInfoFile", "dist/.tsbuildinfo");
+      run(
+        require.resolve("typescript/package.json"),
+        "tsc",
+        "-p",
+        "tsconfig.json",
+        "--incremental",
+        "--tsBuildInfoFile",
+        "dist/.tsbuildinfo",
+      );
       prune();
     },
   },

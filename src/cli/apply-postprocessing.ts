@@ -1,18 +1,17 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
-import { plainError } from "../core/errors.js";
+import { NnprepError, plainError } from "../core/errors.js";
+import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
 import {
   type AppliedFile,
   type AppliedPostprocessing,
   applyToFiles,
-  type CaseOutcome,
-  FolderStore,
   filesToApply,
   loadPostprocessing,
-  NnprepError,
-  type Postprocessing,
-} from "../node.js";
+} from "../recipes/v1/stages/postprocess.js";
+import { FolderStore } from "../runner/folder-store.js";
+import type { CaseOutcome } from "../runner/run.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { region } from "./regions.js";

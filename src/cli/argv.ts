@@ -28,14 +28,38 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   "--disable_postprocessing": "--disable-postprocessing",
 };
 
+/** Spellings of nnU-Net v2 that mean something else, or nothing, for other commands. */
+const FINGERPRINT = { "-fpe": "--fingerprint-extractor", "--no_pbar": "--no-progress" };
+const PLANNING = {
+  "-pl": "--planner",
+  "-gpu_memory_target": "--gpu-memory-target",
+  "-preprocessor_name": "--preprocessor-name",
+  "-overwrite_target_spacing": "--overwrite-target-spacing",
+  "-overwrite_plans_name": "--overwrite-plans-name",
+};
+const PREPROCESSING = { "-np": "--configuration-workers", "-plans_name": "--plans-name", "--no_pbar": "--no-progress" };
+const OWN_SPELLINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "extract-fingerprint": { ...FINGERPRINT, "-np": "--workers" },
+  plan: PLANNING,
+  preprocess: PREPROCESSING,
+  "plan-and-preprocess": {
+    ...FINGERPRINT,
+    ...PLANNING,
+    ...PREPROCESSING,
+    "-npfp": "--fingerprint-workers",
+    "--no_pp": "--no-preprocessing",
+  },
+};
+
 /** The same arguments with nnU-Net's spellings (`-tl 4`, `-no_pp`, also `-tl=4`) replaced by ours. */
 export function translateArguments(argv: readonly string[]): string[] {
+  const own = OWN_SPELLINGS[argv[0] ?? ""] ?? {};
   const end = argv.indexOf("--");
   return argv.map((argument, index) => {
     if (end !== -1 && index >= end) return argument;
     const equals = argument.indexOf("=");
     const name = equals === -1 ? argument : argument.slice(0, equals);
-    const spelling = SPELLINGS[name];
+    const spelling = own[name] ?? SPELLINGS[name];
     return spelling === undefined ? argument : spelling + argument.slice(name.length);
   });
 }

@@ -1,7 +1,10 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
-import { type Axes3, cascadeDataset, FolderStore, type LabelRule } from "../node.js";
+import type { Axes3 } from "../core/volume.js";
+import type { LabelRule } from "../kernels/linear-labels.js";
+import { cascadeDataset } from "../recipes/v1/stages/cascade.js";
+import { FolderStore } from "../runner/folder-store.js";
 import { permutation } from "./export-options.js";
 import { runFolderCommand } from "./folder-command.js";
 import { addCommandOptions, type CommandOptions, labelRuleOption } from "./options.js";

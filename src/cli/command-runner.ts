@@ -84,6 +84,7 @@ export class CommandRun {
     this.#caseOptions ??= {
       signal: this.signal,
       onProgress: this.bar(this.command).show,
+      onWarning: (text) => this.say(`warning: ${text}`),
       ...memoryBudget(this.options.memoryLimit),
     };
     return this.#caseOptions;
@@ -102,6 +103,11 @@ export class CommandRun {
       store: (name) => new FolderStore(folders[name] as string),
       options: this.caseOptions(),
     };
+  }
+
+  /** @throws NnprepError CANNOT_WRITE for folders that cannot be written, before hours of work */
+  async checkWritable(...folders: readonly string[]): Promise<void> {
+    for (const folder of folders) await new FolderStore(folder).checkWritable();
   }
 
   /** Removes temporary files that earlier runs left in folders that are the program's own, and at the end those of this run. */

@@ -41,18 +41,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./crop.js")).cropCommand(),
   },
   {
+    name: "extract-fingerprint",
+    description: "sizes, spacings and intensities of a raw dataset of nnU-Net v2: dataset_fingerprint.json",
+    load: async () => (await import("./extract-fingerprint.js")).extractFingerprintCommand(),
+  },
+  {
     name: "plan",
-    description: "fingerprint and plans of a cropped task",
+    description: "plans of a cropped task (-t, with its fingerprint), or of a dataset that has a fingerprint (-d)",
     load: async () => (await import("./plan.js")).planCommand(),
   },
   {
     name: "preprocess",
-    description: "resample and normalise a planned task",
+    description: "resample and normalise a planned task or dataset",
     load: async () => (await import("./preprocess.js")).preprocessCommand(),
   },
   {
     name: "plan-and-preprocess",
-    description: "everything from a raw task to folders that nnU-Net v1 trains from",
+    description: "everything from a raw task or dataset to folders that nnU-Net trains from",
     load: async () => (await import("./plan-and-preprocess.js")).planAndPreprocessCommand(),
   },
   {

@@ -1,8 +1,9 @@
 import { Command } from "commander";
-import type { NpzCompression } from "../node.js";
-import { addTaskOptions, compressionOption, overwriteOption, type TaskOptions } from "./options.js";
+import type { NpzCompression } from "../io/npz.js";
+import { runCommand } from "./command-runner.js";
+import { compressionOption, overwriteOption } from "./options.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
-import { runTaskCommand } from "./task-command.js";
+import { addTaskOptions, type TaskOptions } from "./task-places.js";
 
 export function cropCommand(): Command {
   const command = new Command("crop").addHelpText(
@@ -14,11 +15,10 @@ export function cropCommand(): Command {
     .addOption(compressionOption())
     .action((options: TaskOptions & DatasetScanOptions & { overwrite: boolean; compression: NpzCompression }) => {
       const { overwrite, compression } = options;
-      return runTaskCommand(
-        "crop",
-        options,
-        { crop: { overwrite, compression, scan: datasetReadOptions(options) } },
-        { preprocessed: false },
-      );
+      return runCommand("crop", options, async (run) => {
+        const { runTasks } = await import("./task-command.js");
+        const crop = { overwrite, compression, scan: datasetReadOptions(options) };
+        return runTasks(run, options, { crop }, { preprocessed: false });
+      });
     });
 }

@@ -1,7 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { ALL_FOLDS, consolidateFolds, findTask, modelFolder, type PostprocessingResult } from "../node.js";
+import { findTask } from "../recipes/v1/layout.js";
+import { modelFolder } from "../recipes/v1/results-layout.js";
+import { ALL_FOLDS, consolidateFolds } from "../recipes/v1/stages/cross-validation.js";
+import type { PostprocessingResult } from "../recipes/v1/stages/postprocess.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";

@@ -1,7 +1,11 @@
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
-import { type EnsembledCase, ensembleDataset, FolderStore, loadPostprocessing, type Postprocessing } from "../node.js";
+import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
+import { type EnsembledCase, ensembleDataset } from "../recipes/v1/stages/ensemble.js";
+import { loadPostprocessing } from "../recipes/v1/stages/postprocess.js";
+import { FolderStore } from "../runner/folder-store.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
@@ -40,7 +44,11 @@ async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
   if (members.length < 2) throw new UsageError("an ensemble needs at least two folders: -f FOLDER FOLDER");
   const twice = members.find((folder, i) => members.indexOf(folder) !== i);
   if (twice !== undefined) throw new UsageError(`${twice} is given twice`);
-  if (members.includes(output)) throw new UsageError(`${output} is a member; give another --output folder`);
+  // A link to a member is that member.
+  const real = (folder: string) => (existsSync(folder) ? realpathSync(folder) : folder);
+  if (members.map(real).includes(real(output))) {
+    throw new UsageError(`${output} is a member; give another --output folder`);
+  }
   const named = members.map((folder, i) => [`member ${i}`, folder] as const);
   const stores = {
     ...Object.fromEntries(named.map(([name, folder]) => [name, new FolderStore(folder)])),

@@ -3,18 +3,20 @@ import { Command, InvalidArgumentError } from "commander";
 import { plainError } from "../core/errors.js";
 import {
   addForegroundMean,
-  type CaseEvaluation,
-  type CaseOutcome,
-  describeUnexpectedLabels,
-  evaluateFolders,
-  FolderStore,
   formatEvaluationCsv,
   formatSummary,
   pythonTimestamp,
-  type Region,
   type Summary,
+} from "../recipes/v1/documents/summary.js";
+import {
+  type CaseEvaluation,
+  describeUnexpectedLabels,
+  evaluateFolders,
   summarizeOutcomes,
-} from "../node.js";
+} from "../recipes/v1/stages/evaluate.js";
+import { FolderStore } from "../runner/folder-store.js";
+import type { CaseOutcome } from "../runner/run.js";
+import type { Region } from "../steps/metrics.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { region } from "./regions.js";

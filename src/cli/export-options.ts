@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Axes3 } from "../node.js";
+import type { Axes3 } from "../core/volume.js";
 
 /** Options that decide how probabilities become labels. */
 export interface ExportOptionValues {

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
-import { type ExportedCase, exportDataset, FolderStore } from "../node.js";
+import { type ExportedCase, exportDataset } from "../recipes/v1/stages/export.js";
+import { FolderStore } from "../runner/folder-store.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";

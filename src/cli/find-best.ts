@@ -2,16 +2,11 @@ import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { plainError } from "../core/errors.js";
-import {
-  type BestConfiguration,
-  FolderStore,
-  findBestConfiguration,
-  findTask,
-  MODELS,
-  modelFolder,
-  type NamedFolders,
-  type RankedCandidate,
-} from "../node.js";
+import { findTask } from "../recipes/v1/layout.js";
+import { MODELS, modelFolder } from "../recipes/v1/results-layout.js";
+import { type BestConfiguration, findBestConfiguration, type RankedCandidate } from "../recipes/v1/stages/find-best.js";
+import { FolderStore } from "../runner/folder-store.js";
+import type { NamedFolders } from "../runner/process-executor.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";

@@ -31,6 +31,7 @@ export function runFolderCommand<F extends NamedFolders & { readonly output: str
 ): Promise<void> {
   return runCommand(command, options, async (run): Promise<CommandReport> => {
     run.known = { folders, cases: [] };
+    await run.checkWritable(folders.output);
     const { executor, options: caseOptions } = run.open(folders);
     const outcomes = await stage({ executor, ...caseOptions });
     const cases = outcomes.map((outcome) => (outcome.ok ? outcome : { ...outcome, error: plainError(outcome.error) }));

@@ -1,17 +1,11 @@
 import { stat } from "node:fs/promises";
 import { Command } from "commander";
-import { plainError } from "../core/errors.js";
+import { NnprepError, plainError } from "../core/errors.js";
+import { axisCodesOf } from "../core/geometry.js";
 import { formatNumber, formatSpacing } from "../core/grid-text.js";
-import {
-  axisCodesOf,
-  type DicomSeries,
-  listDicomSeries,
-  NnprepError,
-  readScanPath,
-  scanFileFromPath,
-  scanFilesInFolder,
-  type Volume,
-} from "../node.js";
+import type { Volume } from "../core/volume.js";
+import { type DicomSeries, listDicomSeries } from "../io/dicom.js";
+import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
 import { runCommand } from "./command-runner.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 

@@ -1,54 +1,57 @@
 import { Command } from "commander";
-import type { LabelRule, NpzCompression } from "../node.js";
+import type { NpzCompression } from "../io/npz.js";
+import type { LabelRule } from "../kernels/linear-labels.js";
 import {
-  addTaskOptions,
-  chosenPlanners,
-  compressionOption,
-  labelOrderOption,
-  labelRuleOption,
-  lowresWorkersOption,
-  overwriteOption,
-  plannerOptions,
-  type TaskOptions,
-} from "./options.js";
-import { runTaskCommand } from "./task-command.js";
+  type PreprocessValues,
+  plansNameOption,
+  preprocessingOf,
+  preprocessingOptions,
+  verboseOption,
+  withWorkers,
+} from "./dataset-options.js";
+import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
+import { compressionOption, labelRuleOption, overwriteOption } from "./options.js";
+import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
+import { labelOrderOption, lowresWorkersOption, plannerOptions, taskPreprocessing } from "./task-options.js";
 
-interface PreprocessCommandOptions extends TaskOptions {
+interface PreprocessCommandOptions extends PlaceOptions, PreprocessValues, DatasetScanOptions {
   readonly planner3d: string;
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
-  readonly labelRule: LabelRule;
+  readonly labelRule?: LabelRule;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
   readonly overwrite: boolean;
+  readonly plansName?: string;
 }
 
 export function preprocessCommand(): Command {
   const command = new Command("preprocess").addHelpText(
     "after",
-    "\nExample:\n  $ nnprep preprocess -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed -pl2d None",
+    "\nExamples:\n  $ nnprep preprocess -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed -pl2d None" +
+      "\n  $ nnprep preprocess -d 1 -c 2d 3d_fullres -np 8 4",
   );
-  return plannerOptions(addTaskOptions(command))
-    .addOption(labelOrderOption())
-    .addOption(labelRuleOption())
-    .addOption(lowresWorkersOption())
-    .addOption(compressionOption())
+  plannerOptions(addDatasetScanOptions(addPlaceOptions(command)))
     .addOption(overwriteOption())
-    .action((options: PreprocessCommandOptions) =>
-      runTaskCommand(
-        "preprocess",
-        options,
-        {
-          preprocess: {
-            planners: chosenPlanners(options),
-            labelOrder: Number(options.labelOrder) as 0 | 1,
-            labelRule: options.labelRule,
-            lowresWorkers: options.workersLowres,
-            compression: options.compression,
-            overwrite: options.overwrite,
-          },
-        },
-        { preprocessed: true },
-      ),
-    );
+    .addOption(compressionOption())
+    .addOption(labelRuleOption())
+    .addOption(labelOrderOption())
+    .addOption(lowresWorkersOption())
+    .addOption(plansNameOption())
+    .addOption(verboseOption());
+  for (const option of preprocessingOptions()) command.addOption(option);
+  return command.action((options: PreprocessCommandOptions, own: Command) =>
+    runForGeneration(own, withWorkers(options), {
+      tasks: async (run) => {
+        const { runTasks } = await import("./task-command.js");
+        return runTasks(run, options, { preprocess: taskPreprocessing(options) }, { preprocessed: true });
+      },
+      datasets: async (run) => {
+        const { runDatasets } = await import("./dataset-command.js");
+        const preprocess = { ...preprocessingOf(options), plansName: options.plansName };
+        const stages = { reading: datasetReadOptions(options), preprocess };
+        return runDatasets(run, options, stages, { preprocessed: true });
+      },
+    }),
+  );
 }

@@ -1,5 +1,5 @@
 import cliProgress from "cli-progress";
-import type { Progress } from "../node.js";
+import type { Progress } from "../runner/run.js";
 
 /** Shows the stages one after the other on stderr: a bar on a terminal, a line now and then in a log. */
 export class ProgressBar {

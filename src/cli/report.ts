@@ -11,7 +11,8 @@ import { FolderStore } from "../runner/folder-store.js";
 import { init } from "../runtime/instantiate.js";
 import { formatHtmlReport } from "../view/report.js";
 import { type CommandRun, runCommand } from "./command-runner.js";
-import { addTaskOptions, type LocatedTask, resolveTasks, type TaskOptions, wholeNumber } from "./options.js";
+import { wholeNumber } from "./options.js";
+import { addTaskOptions, type LocatedTask, resolveTasks, type TaskOptions } from "./task-places.js";
 import { UsageError } from "./usage-error.js";
 
 interface ReportOptions extends TaskOptions {

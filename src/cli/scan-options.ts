@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { DicomAllowance, NiftiAllowance, ReadScanOptions } from "../node.js";
+import type { DicomAllowance } from "../io/dicom.js";
+import type { ReadScanOptions } from "../io/formats.js";
+import type { NiftiAllowance } from "../io/nifti.js";
 
 type Allowance = DicomAllowance | NiftiAllowance;
 

@@ -5,8 +5,22 @@ export function printable(text: string): string {
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, spelled);
 }
 
+/** `name: text` for each, and one line for a text that more than two names share. */
+export function joinShared(said: readonly (readonly [name: string, text: string])[]): string[] {
+  const namesOf = new Map<string, Set<string>>();
+  for (const [name, text] of said) namesOf.set(text, (namesOf.get(text) ?? new Set()).add(name));
+  return [...namesOf].flatMap(([text, names]) => {
+    const all = [...names];
+    return all.length > 2
+      ? [`${all.length} (${all[0]} to ${all[all.length - 1]}): ${text}`]
+      : all.map((name) => `${name}: ${text}`);
+  });
+}
+
 /** A table of text: columns padded to their widest cell; numbers to the right, words to the left. */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(header: readonly string[], given: readonly (readonly string[])[]): string {
+  // Names of files may hold anything; a row stays one line.
+  const rows = given.map((row) => row.map((cell) => printable(cell).replace(/[\n\t]/g, " ")));
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const numeric = header.map((_, column) => rows.every((row) => /^[-\d]/.test(row[column] ?? "")) && rows.length > 0);
   const line = (cells: readonly string[]) =>

@@ -1,22 +1,13 @@
-import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
-import { resolveTasks, type TaskOptions } from "./options.js";
-import { hasFailed, runStages, type Stages, type TaskOutcome } from "./pipeline.js";
+import type { CommandReport, CommandRun } from "./command-runner.js";
+import type { PlaceOptions } from "./generations.js";
 import { formatTaskOutcome, plainTaskOutcome } from "./task-outcome-text.js";
-
-/** Runs a command of stages on every task asked for. */
-export function runTaskCommand(
-  command: string,
-  options: TaskOptions,
-  stages: Stages,
-  needs: { preprocessed: boolean },
-): Promise<void> {
-  return runCommand(command, options, (run) => runTasks(run, options, stages, needs));
-}
+import { hasFailed, runStages, type Stages, type TaskOutcome } from "./task-pipeline.js";
+import { resolveTasks } from "./task-places.js";
 
 /** Runs the stages on every task asked for; what was done on a task is printed when it is done. */
 export async function runTasks(
   run: CommandRun,
-  options: TaskOptions,
+  options: PlaceOptions,
   stages: Stages,
   needs: { preprocessed: boolean },
 ): Promise<CommandReport> {

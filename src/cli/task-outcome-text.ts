@@ -1,16 +1,13 @@
 import { plainError } from "../core/errors.js";
 import { formatSpacing, formatVoxels } from "../core/grid-text.js";
-import {
-  type CaseOutcome,
-  type CroppedGrid,
-  describeFindings,
-  describePlan,
-  type PlansV1,
-  type PreprocessedGrid,
-  type PreprocessedStage,
-} from "../node.js";
-import { hasFailed, type TaskOutcome } from "./pipeline.js";
+import type { PlansV1 } from "../recipes/v1/documents/plans.js";
+import { describePlan } from "../recipes/v1/planners/experiment-planner.js";
+import type { CroppedGrid } from "../recipes/v1/stages/crop.js";
+import type { PreprocessedGrid, PreprocessedStage } from "../recipes/v1/stages/preprocess.js";
+import { describeFindings } from "../recipes/verify/findings.js";
+import type { CaseOutcome } from "../runner/run.js";
 import { formatMebibytes, formatTable } from "./table.js";
+import { hasFailed, type TaskOutcome } from "./task-pipeline.js";
 
 /** Everything that was done on one task, for people. */
 export function formatTaskOutcome(outcome: TaskOutcome): string {

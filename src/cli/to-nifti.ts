@@ -1,8 +1,13 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
+import { inFile } from "../core/errors.js";
 import { formatSpacing, formatVoxels } from "../core/grid-text.js";
-import { FolderStore, inFile, loadArrays, loadProperties, unstackCase, type Volume, writeVolume } from "../node.js";
+import type { Volume } from "../core/volume.js";
+import { writeVolume } from "../io/formats.js";
+import { unstackCase } from "../recipes/v1/crop/stack-case.js";
+import { loadArrays, loadProperties } from "../recipes/v1/stages/case-files.js";
+import { FolderStore } from "../runner/folder-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { UsageError } from "./usage-error.js";
 

@@ -1,18 +1,15 @@
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
-import {
-  cropCase,
-  FolderStore,
-  init,
-  matchGrid,
-  type NpzCompression,
-  readScanPath,
-  saveCase,
-  stackCase,
-  turnedWarning,
-  type Volume,
-} from "../node.js";
+import type { Volume } from "../core/volume.js";
+import type { NpzCompression } from "../io/npz.js";
+import { readScanPath } from "../io/scan-path.js";
+import { cropCase } from "../recipes/v1/crop/crop-case.js";
+import { stackCase } from "../recipes/v1/crop/stack-case.js";
+import { saveCase } from "../recipes/v1/stages/case-files.js";
+import { FolderStore } from "../runner/folder-store.js";
+import { init } from "../runtime/instantiate.js";
+import { matchGrid, turnedWarning } from "../steps/match-grid.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { compressionOption } from "./options.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";

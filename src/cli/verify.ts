@@ -1,14 +1,25 @@
 import { Command } from "commander";
-import { addTaskOptions, type TaskOptions } from "./options.js";
+import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
-import { runTaskCommand } from "./task-command.js";
 
 export function verifyCommand(): Command {
   const command = new Command("verify").addHelpText(
     "after",
-    "\nExample:\n  $ nnprep verify -t 1 --raw data/nnUNet_raw_data",
+    "\nExamples:\n  $ nnprep verify -t 1 --raw data/nnUNet_raw_data\n  $ nnprep verify -d 1 --raw data/nnUNet_raw",
   );
-  return addDatasetScanOptions(addTaskOptions(command)).action((options: TaskOptions & DatasetScanOptions) =>
-    runTaskCommand("verify", options, { verify: { scan: datasetReadOptions(options) } }, { preprocessed: false }),
+  return addDatasetScanOptions(addPlaceOptions(command)).action(
+    (options: PlaceOptions & DatasetScanOptions, own: Command) => {
+      const reading = datasetReadOptions(options);
+      return runForGeneration(own, options, {
+        tasks: async (run) => {
+          const { runTasks } = await import("./task-command.js");
+          return runTasks(run, options, { verify: { scan: reading } }, { preprocessed: false });
+        },
+        datasets: async (run) => {
+          const { runDatasets } = await import("./dataset-command.js");
+          return runDatasets(run, options, { verify: true, reading }, { preprocessed: false });
+        },
+      });
+    },
   );
 }

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { NnprepError, parseDatasetJson, readScanPath, type Volume } from "../node.js";
+import { NnprepError } from "../core/errors.js";
+import type { Volume } from "../core/volume.js";
+import { readScanPath } from "../io/scan-path.js";
+import { parseDatasetJson } from "../recipes/v1/documents/dataset-json.js";
 
 /** Files that hold a whole volume. */
 export const WHOLE_VOLUME = /\.(nii\.gz|nii|nrrd|mha)$/i;

@@ -1,28 +1,17 @@
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { plainError } from "../core/errors.js";
-import {
-  CT_WINDOWS,
-  type CtWindow,
-  chooseScanWindow,
-  FolderStore,
-  formatObj,
-  formatPly,
-  formatPng,
-  formatStl,
-  init,
-  labelColor,
-  labelCoordinates,
-  labelSurface,
-  type MeasuredLabel,
-  measureLabels,
-  NnprepError,
-  reduceSurface,
-  renderOverview,
-  type ScanWindow,
-  type Vec3,
-  type Volume,
-} from "../node.js";
+import { NnprepError, plainError } from "../core/errors.js";
+import type { Vec3, Volume } from "../core/volume.js";
+import { formatPng } from "../io/png.js";
+import { FolderStore } from "../runner/folder-store.js";
+import { init } from "../runtime/instantiate.js";
+import { labelColor } from "../view/label-colors.js";
+import { labelCoordinates, type MeasuredLabel, measureLabels } from "../view/label-list.js";
+import { formatObj, formatPly, formatStl } from "../view/mesh-files.js";
+import { renderOverview } from "../view/overview.js";
+import { reduceSurface } from "../view/reduce.js";
+import { CT_WINDOWS, type CtWindow, chooseScanWindow, type ScanWindow } from "../view/scan-window.js";
+import { labelSurface } from "../view/surface.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";

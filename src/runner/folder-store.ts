@@ -33,6 +33,26 @@ async function writeThrough(path: string, bytes: FileContent): Promise<void> {
   }
 }
 
+/**
+ * Makes a folder and those above it. Not by Node's own recursion, which never ends where a folder says that it is there
+ * and takes no entry, as /proc does.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const isThere = (await stat(folder).catch(() => null))?.isDirectory() === true;
+    if (isThere) return;
+    const parent = dirname(folder);
+    if (reason(error) !== "ENOENT" || parent === folder || (await stat(parent).catch(() => null)) !== null) throw error;
+    await makeFolder(parent);
+    await mkdir(folder).catch((again) => {
+      // Another worker was faster.
+      if (reason(again) !== "EEXIST") throw again;
+    });
+  }
+}
+
 /** Files below a folder of this machine; paths are relative to it, with "/" between their parts, or absolute. */
 export class FolderStore implements Store {
   constructor(readonly folder: string) {}
@@ -68,7 +88,7 @@ export class FolderStore implements Store {
     const file = this.location(path);
     const temporary = join(dirname(file), `.${basename(file)}.nnprep-${MACHINE}-${process.pid}-${serial++}.tmp`);
     try {
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolder(dirname(file));
       await writeThrough(temporary, bytes);
       await rename(temporary, file);
     } catch (error) {
@@ -79,6 +99,13 @@ export class FolderStore implements Store {
         { file, reason: reason(error) },
       );
     }
+  }
+
+  /** Makes the folder and tries to write into it, so that a wrong one is found before hours of work. @throws NnprepError CANNOT_WRITE */
+  async checkWritable(): Promise<void> {
+    const probe = `.nnprep-${process.pid}-${serial++}.probe`;
+    await this.write(probe, new Uint8Array());
+    await this.remove(probe);
   }
 
   async exists(path: string): Promise<boolean> {

@@ -65,6 +65,8 @@ export interface RunOptions {
   readonly workers?: number | undefined;
   /** Bytes that all workers may need together, by estimate; one case is always let in. Default: no limit. */
   readonly memoryBudgetBytes?: number | undefined;
+  /** Told before a case starts that is expected to need more than the budget; it runs alone then. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** Bytes that there are at all: a case that needs more fails without being tried. Default: no limit. */
   readonly memoryAvailableBytes?: number | undefined;
   /** Only the cases of this part are worked on, where a stage goes over cases. Default all. */
@@ -121,18 +123,20 @@ async function runCase<S, A, R>(
   executor: Executor<S>,
   job: Job<S, A, R>,
   { identifier, argument, memoryBytes }: CaseJob<A>,
-  { memoryBudgetBytes, memoryAvailableBytes }: RunOptions,
+  { memoryBudgetBytes, memoryAvailableBytes, onWarning }: RunOptions,
 ): Promise<CaseOutcome<R>> {
   try {
     if (memoryBytes !== undefined && memoryAvailableBytes !== undefined && memoryBytes > memoryAvailableBytes) {
       throw tooLarge(identifier, memoryBytes, memoryAvailableBytes);
     }
+    const early = warnOfSize(memoryBytes, memoryBudgetBytes, "it runs alone");
+    if (early !== undefined) onWarning?.(`${identifier}: ${early}`);
     const measured = await executor.run(job, argument, {
       name: identifier,
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
       ...(memoryBudgetBytes === undefined ? {} : { memoryLimitBytes: memoryBudgetBytes }),
     });
-    const memoryWarning = warnOfSize(memoryBytes, memoryBudgetBytes);
+    const memoryWarning = warnOfSize(memoryBytes, memoryBudgetBytes, "it ran alone");
     return {
       identifier,
       ok: true,
@@ -149,9 +153,9 @@ function formatMebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-function warnOfSize(need: number | undefined, limit: number | undefined): string | undefined {
+function warnOfSize(need: number | undefined, limit: number | undefined, how: string): string | undefined {
   if (need === undefined || limit === undefined || need <= limit) return undefined;
-  return `expected to need about ${formatMebibytes(need)}, more than the memory limit of ${formatMebibytes(limit)}; it ran alone`;
+  return `expected to need about ${formatMebibytes(need)}, more than the memory limit of ${formatMebibytes(limit)}; ${how}`;
 }
 
 function tooLarge(name: string, need: number, available: number): NnprepError {

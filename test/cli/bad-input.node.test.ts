@@ -212,7 +212,8 @@ describe("a task with every kind of bad case", () => {
     }
     expect(outcomes.filter((o) => o.ok).map((o) => o.identifier)).toEqual(good);
     const files = readdirSync(join(root, "nnUNet_cropped_data", task.name)).sort();
-    expect(files).toEqual(["dataset.json", ...good.flatMap((id) => [`${id}.npz`, `${id}.pkl`]), "gt_segmentations"]);
+    const cases = good.flatMap((id) => [`${id}.npz`, `${id}.pkl`]);
+    expect(files).toEqual([".nnprep", "dataset.json", ...cases, "gt_segmentations"]);
   });
 
   test("the check finds each in one pass", async () => {

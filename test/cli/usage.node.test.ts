@@ -55,7 +55,7 @@ test.each(["verify", "crop", "plan", "preprocess", "plan-and-preprocess"])(
   async (name) => {
     const { code, stdout } = await runCli([name, "--help"]);
     expect(code).toBe(0);
-    expect(stdout).toContain("Example:");
+    expect(stdout).toMatch(/Examples?:/);
     expect(stdout).toContain(`nnprep ${name} -t`);
   },
 );

@@ -1,23 +1,18 @@
-import {
-  type CaseOutcome,
-  type CroppedGrid,
-  cropDataset,
-  type LabelRule,
-  NnprepError,
-  type NpzCompression,
-  type PlannedDataset,
-  type Planner,
-  type PreprocessedStage,
-  planDataset,
-  preprocessDataset,
-  type ReadScanOptions,
-  type TargetSpacingRule,
-  type Verification,
-  verifyDataset,
-} from "../node.js";
+import { NnprepError } from "../core/errors.js";
+import type { ReadScanOptions } from "../io/formats.js";
+import type { NpzCompression } from "../io/npz.js";
+import type { LabelRule } from "../kernels/linear-labels.js";
+import type { Planner } from "../recipes/v1/layout.js";
+import type { TargetSpacingRule } from "../recipes/v1/planners/experiment-planner.js";
+import { type CroppedGrid, cropDataset } from "../recipes/v1/stages/crop.js";
+import { type PlannedDataset, planDataset } from "../recipes/v1/stages/plan.js";
+import { type PreprocessedStage, preprocessDataset } from "../recipes/v1/stages/preprocess.js";
+import { verifyDataset } from "../recipes/v1/stages/verify-task.js";
+import type { Verification } from "../recipes/verify/findings.js";
+import type { CaseOutcome } from "../runner/run.js";
 import type { CommandRun } from "./command-runner.js";
-import type { LocatedTask } from "./options.js";
 import type { ProgressBar } from "./progress.js";
+import type { LocatedTask } from "./task-places.js";
 
 /** Which stages to run on a task, each with its settings; those left out are not run. */
 export interface Stages {
@@ -79,6 +74,8 @@ export async function runStages(task: LocatedTask, stages: Stages, run: CommandR
 async function runInOrder(outcome: TaskOutcome, stages: Stages, run: CommandRun, bar: ProgressBar): Promise<void> {
   const { raw, cropped, preprocessed } = outcome.task;
   await run.keepClean(cropped, preprocessed);
+  if (stages.crop !== undefined || stages.plan !== undefined) await run.checkWritable(cropped);
+  if (stages.plan !== undefined || stages.preprocess !== undefined) await run.checkWritable(preprocessed);
   const { executor, store, options: caseOptions } = run.open({ raw, cropped, preprocessed });
   const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
   const task = { stores, executor };

@@ -1,0 +1,80 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { NnprepError } from "../core/errors.js";
+import { RAW_DATA_FOLDER, taskPrefix } from "../recipes/v1/layout.js";
+import { datasetPrefix, findDataset } from "../recipes/v2/layout.js";
+import type { PlaceOptions } from "./generations.js";
+import { UsageError } from "./usage-error.js";
+
+/** One dataset of nnU-Net v2 and where it lives. */
+export interface LocatedDataset {
+  /** Dataset005_NAME. */
+  readonly name: string;
+  readonly raw: string;
+  readonly preprocessed: string;
+}
+
+function namesIn(folder: string | undefined): string[] {
+  return folder !== undefined && folder !== "" && existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** The folder that holds the raw datasets. */
+export function rawDatasetsFolder({ raw }: Pick<PlaceOptions, "raw">): string {
+  const given = raw ?? process.env.nnUNet_raw;
+  if (given === undefined || given === "") {
+    throw new UsageError("no folder with raw datasets: give --raw FOLDER or set nnUNet_raw");
+  }
+  return resolve(given);
+}
+
+/**
+ * Every dataset asked for, with its folders.
+ * @param needs what must be known: whether the command writes or reads prepared data
+ */
+export function resolveDatasets(options: PlaceOptions, needs: { preprocessed: boolean }): LocatedDataset[] {
+  const raw = rawDatasetsFolder(options);
+  const preprocessed = options.preprocessed ?? process.env.nnUNet_preprocessed;
+  if (needs.preprocessed && (preprocessed === undefined || preprocessed === "")) {
+    throw new UsageError("no folder for the results: give --preprocessed FOLDER or set nnUNet_preprocessed");
+  }
+  const names = namesIn(raw);
+  const located = (options.dataset ?? []).map((id) => {
+    const name = findNamed(id, names, raw);
+    return { name, raw: join(raw, name), preprocessed: resolve(preprocessed ?? "", name) };
+  });
+  // The same dataset by number and by name is one.
+  return [...new Map(located.map((one) => [one.name, one])).values()];
+}
+
+function findNamed(id: string, names: readonly string[], raw: string): string {
+  try {
+    const name = findDataset(id, [names], raw);
+    if (names.includes(name)) return name;
+    throw new NnprepError("INVALID_DATASET", `no folder ${name} in ${raw}; check the name and the folder`, {
+      found: id,
+      where: raw,
+    });
+  } catch (error) {
+    const task = taskOfNumber(Number(id), raw);
+    if (task === undefined || !(error instanceof NnprepError)) throw error;
+    throw new NnprepError(
+      "INVALID_DATASET",
+      `dataset ${id} is not in ${raw}, but ${task} is there, a task of nnU-Net v1: use -t ${id}, or convert it with "nnprep convert --from-v1"`,
+      { found: task },
+    );
+  }
+}
+
+/** A task of nnU-Net v1 of that number, where it could be meant. */
+function taskOfNumber(number: number, raw: string): string | undefined {
+  if (!Number.isInteger(number)) return undefined;
+  const base = process.env.nnUNet_raw_data_base ?? "";
+  const folders = [raw, join(raw, RAW_DATA_FOLDER), ...(base === "" ? [] : [join(base, RAW_DATA_FOLDER)])];
+  return folders.flatMap(namesIn).find((name) => name.startsWith(taskPrefix(number)));
+}
+
+/** A dataset of nnU-Net v2 of that number, where it could be meant instead of a task. */
+export function datasetOfNumber(number: number, raw: string): string | undefined {
+  const folders = [raw, join(raw, ".."), process.env.nnUNet_raw];
+  return folders.flatMap(namesIn).find((name) => name.startsWith(`${datasetPrefix(number)}_`));
+}

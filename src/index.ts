@@ -149,6 +149,7 @@ export {
   exportSegmentation,
 } from "./recipes/v1/export.js";
 export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
+export { intensityStatistics } from "./recipes/v1/intensity.js";
 export { findTask, type Planner } from "./recipes/v1/layout.js";
 export {
   estimateCropMemory,
@@ -285,7 +286,7 @@ export {
 export { type CroppedCase, type CropRules, cropToNonzero, type LabelledCaseArrays, nonzeroMask } from "./steps/crop.js";
 export { createEngine, type Engine, type EngineOptions, type Sharing } from "./steps/engine.js";
 export { meanProbabilities, ProbabilityMean } from "./steps/ensemble.js";
-export { foregroundVoxels, intensityStatistics } from "./steps/intensity.js";
+export { foregroundVoxels } from "./steps/intensity.js";
 export { type Grid, matchGrid, turnedWarning } from "./steps/match-grid.js";
 export {
   type Confusion,

@@ -28,6 +28,8 @@ export interface PreparedArrays {
 
 export type Numbers = Omit<PreparedCase, "image" | "label">;
 
+/** Every how many foreground voxels nnU-Net takes its statistics from. */
+const FOREGROUND_STRIDE = 10;
 /** nnU-Net normalises inside the mask when cropping leaves less than this share of the voxels. */
 const MASK_BELOW = 0.75;
 
@@ -64,7 +66,7 @@ function settle(
   const needsStatistics = scheme === "CT" || scheme === "CT2";
   const statisticsOf = (channel: Float32Array): CtNumbers => {
     if (settings.statistics !== null) return settings.statistics;
-    const voxels = foregroundVoxels(channel, label);
+    const voxels = foregroundVoxels(channel, label, FOREGROUND_STRIDE);
     if (voxels.length > 0) return intensityStatistics(voxels);
     throw new NnprepError(
       "INVALID_ARGUMENT",

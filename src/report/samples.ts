@@ -11,6 +11,8 @@ const LOOKING = { nifti: { allow: ["sheared"] } } as const;
 /** Voxels that the histograms of all cases together hold, so that memory does not grow with the dataset. */
 const HISTOGRAM_VOXELS = 2_000_000;
 const BINS = 64;
+/** Every how many foreground voxels of a case are looked at. */
+const EVERY = 10;
 
 export interface LoadedCase {
   readonly images: readonly Volume[];
@@ -57,7 +59,7 @@ export class Samples {
     }
     const mask = Int16Array.from(data);
     for (const [channel, { data: voxels }] of images.entries()) {
-      if (voxels.length === mask.length) this.#keep(channel, foregroundVoxels(Float32Array.from(voxels), mask));
+      if (voxels.length === mask.length) this.#keep(channel, foregroundVoxels(Float32Array.from(voxels), mask, EVERY));
     }
   }
 

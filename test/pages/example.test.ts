@@ -43,7 +43,7 @@ function prepareByForm(images: readonly GivenFile[], label: GivenFile, spacing: 
     const intensityProperties = new Map(
       arrays.channels.map((channel, c) => [
         c,
-        { ...intensityStatistics(foregroundVoxels(channel, arrays.label)), local_props: new Map() },
+        { ...intensityStatistics(foregroundVoxels(channel, arrays.label, 10)), local_props: new Map() },
       ]),
     );
     return {

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
+import { intensityStatistics } from "../../src/recipes/v1/intensity.js";
 import { init } from "../../src/runtime/instantiate.js";
-import { foregroundVoxels, intensityStatistics } from "../../src/steps/intensity.js";
+import { foregroundVoxels } from "../../src/steps/intensity.js";
 import { countDifferences, decode, type GoldenArray } from "../golden.js";
 import { fromPython, statisticsCases } from "../statistics-cases.js";
 
@@ -28,11 +29,11 @@ const golden = import.meta.glob<{ cases: ForegroundCase[] }>("../golden/statisti
 
 test("every tenth foreground voxel, as DatasetAnalyzer._get_voxels_in_foreground", () => {
   for (const { channel, label, voxels } of Object.values(golden).flatMap((file) => file.cases)) {
-    const found = foregroundVoxels(decode(channel), decode(label));
+    const found = foregroundVoxels(decode(channel), decode(label), 10);
     expect(countDifferences(found, decode(voxels)), `${label.shape}`).toBe(0);
   }
 });
 
 test("a label of another length is refused", () => {
-  expect(() => foregroundVoxels(new Float32Array(3), new Int16Array(2))).toThrow(/2 voxels on an image of 3/);
+  expect(() => foregroundVoxels(new Float32Array(3), new Int16Array(2), 10)).toThrow(/2 voxels on an image of 3/);
 });

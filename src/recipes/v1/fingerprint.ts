@@ -1,6 +1,5 @@
 import { NnprepError } from "../../core/errors.js";
 import { type Shape3, type Vec3, voxelCount } from "../../core/volume.js";
-import { intensityStatistics } from "../../steps/intensity.js";
 import { type DatasetJson, foregroundClasses } from "./documents/dataset-json.js";
 import type {
   ChannelIntensityProperties,
@@ -8,6 +7,7 @@ import type {
   IntensityProperties,
   IntensityStatistics,
 } from "./documents/fingerprint.js";
+import { intensityStatistics } from "./intensity.js";
 import { sortIdentifiers } from "./layout.js";
 
 /** What the fingerprint takes from one cropped case; sizes and spacing slowest axis first, not transposed. */

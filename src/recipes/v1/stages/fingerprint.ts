@@ -4,7 +4,7 @@ import { defineJob } from "../../../runner/jobs.js";
 import { type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { init } from "../../../runtime/instantiate.js";
-import { foregroundVoxels, intensityStatistics } from "../../../steps/intensity.js";
+import { foregroundVoxels } from "../../../steps/intensity.js";
 import { trainingCases } from "../documents/dataset-json.js";
 import {
   type DatasetProperties,
@@ -12,6 +12,7 @@ import {
   intensityPropertiesToPython,
 } from "../documents/fingerprint.js";
 import { analyzeDataset, type CaseSummary, needsIntensityProperties } from "../fingerprint.js";
+import { FOREGROUND_STRIDE, intensityStatistics } from "../intensity.js";
 import { caseFileNames, DATASET_PROPERTIES, INTENSITY_PROPERTIES, sortIdentifiers } from "../layout.js";
 import { loadArrays, loadCroppedProperties } from "./case-files.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
@@ -19,7 +20,7 @@ import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "
 /** The job of a worker: every 10th foreground voxel of each channel of one cropped case. */
 async function collectOneCase(stores: TaskStores, identifier: string): Promise<Float32Array[]> {
   const { channels, label } = await loadArrays(stores.cropped, identifier);
-  return channels.map((channel) => foregroundVoxels(channel, label));
+  return channels.map((channel) => foregroundVoxels(channel, label, FOREGROUND_STRIDE));
 }
 
 export const collectJob = defineJob("v1/collect", collectOneCase);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { NnprepError, plainError } from "../core/errors.js";
+import { inFile, NnprepError, plainError } from "../core/errors.js";
 import { type LoadedModel, loadModel } from "../inference/load-model.js";
 import {
   type CasesProgress,
@@ -15,6 +15,7 @@ import {
 } from "../inference/predict-cases.js";
 import type { PythonJson } from "../io/python-json.js";
 import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
+import { type PostprocessingStep, parsePostprocessing } from "../recipes/v2/documents/postprocessing.js";
 import { findDataset, modelFolderName } from "../recipes/v2/layout.js";
 import { FolderStore } from "../runner/folder-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
@@ -39,6 +40,7 @@ interface PredictCommandOptions extends ScanOptions {
   readonly disableTta: boolean;
   readonly saveProbabilities: boolean;
   readonly continuePrediction: boolean;
+  readonly postprocess: boolean;
   readonly prevStagePredictions?: string;
   readonly numParts: number;
   readonly partId: number;
@@ -74,6 +76,7 @@ export function predictCommand(): Command {
       "--prev-stage-predictions <folder>",
       "labels of the previous stage, for a cascade (-prev_stage_predictions)",
     )
+    .option("--postprocess", "apply the postprocessing.pkl that the model folder holds", false)
     .option("--num-parts <n>", "parts that run apart, on other machines (-num_parts)", wholeNumber(1, 100_000), 1)
     .option("--part-id <n>", "which of them this is, from 0 (-part_id)", wholeNumber(0, 100_000), 0)
     .option("--float32", "sum windows in float32, which nnU-Net does not do: for logits beyond float16", false)
@@ -176,6 +179,23 @@ function argumentsOf(options: PredictCommandOptions, input: string, output: stri
   ]);
 }
 
+/** The steps that the model folder holds, if they are asked for. */
+async function postprocessingOf(
+  model: LoadedModel,
+  { postprocess }: PredictCommandOptions,
+): Promise<PostprocessingStep[] | undefined> {
+  if (!postprocess) return undefined;
+  const { postprocessing, name } = model;
+  if (postprocessing !== undefined) {
+    return inFile(postprocessing.name, async () => parsePostprocessing(await postprocessing.read()));
+  }
+  throw new NnprepError(
+    "FILE_NOT_FOUND",
+    `${name}: no postprocessing.pkl, in the model folder or its crossval_results_folds_*; run nnprep find-best or determine-postprocessing first, or leave --postprocess out`,
+    { file: name },
+  );
+}
+
 function runPredict(options: PredictCommandOptions): Promise<void> {
   if (options.partId >= options.numParts) {
     throw new UsageError(`--part-id ${options.partId}: parts are numbered from 0 to ${options.numParts - 1}`);
@@ -187,6 +207,7 @@ function runPredict(options: PredictCommandOptions): Promise<void> {
     const signal = run.signal;
     const model = await openModel(options);
     try {
+      const postprocessing = await postprocessingOf(model, options);
       const cases = await findCases(input, model, options);
       await run.keepClean(output);
       const store = new FolderStore(output);
@@ -197,6 +218,7 @@ function runPredict(options: PredictCommandOptions): Promise<void> {
         precision: options.float32 ? "float32" : "float16",
         probabilities: options.saveProbabilities,
         overwrite: !options.continuePrediction,
+        postprocessing,
         memoryLimitBytes: memoryBudget(options.memoryLimit).memoryBudgetBytes,
         onProgress: progressOf(run),
         signal,

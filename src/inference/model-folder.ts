@@ -33,7 +33,7 @@ export interface ModelFolder {
   /** Channels of its output. */
   readonly classes: number;
   readonly folds: readonly ModelFold[];
-  /** `postprocessing.json`, if the folder has one. */
+  /** `postprocessing.pkl` of nnU-Net, if the folder has one. */
   readonly postprocessing: ScanFile | undefined;
 }
 
@@ -193,7 +193,7 @@ export async function readModelFolder(
     channels: dataset.channels.length + previous,
     classes: dataset.labels.heads,
     folds: chooseFolds(root || name, inFolder, options),
-    postprocessing: [...inFolder].find(([path]) => /^(crossval_results[^/]*\/)?postprocessing\.json$/.test(path))?.[1],
+    postprocessing: [...inFolder].find(([path]) => /^(crossval_results[^/]*\/)?postprocessing\.pkl$/.test(path))?.[1],
   };
 }
 

@@ -7,8 +7,10 @@ import { formatPythonJson, type PythonJson } from "../io/python-json.js";
 import type { ScanFile } from "../io/scan-file.js";
 import { formatDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import { formatPlans } from "../recipes/v2/documents/plans.js";
+import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";
 import { propertiesToPython } from "../recipes/v2/documents/properties.js";
 import { caseIdentifiers, channelFiles, DATASET_FILE } from "../recipes/v2/layout.js";
+import { applyPostprocessing } from "../recipes/v2/postprocess.js";
 import type { ReadCaseOptions, SegmentationFile } from "../recipes/v2/readers/reader.js";
 import { readerFor } from "../recipes/v2/readers/registry.js";
 import type { Store } from "../runner/store.js";
@@ -92,6 +94,8 @@ export type PredictedCase =
 export interface PredictCasesOptions extends Omit<PredictOptions, "previousStage" | "onProgress"> {
   /** False: cases whose files are there already are left out (`--continue_prediction`). Default true. */
   readonly overwrite?: boolean | undefined;
+  /** What is done to each segmentation before it is written. Default: nothing, as nnU-Net predicts. */
+  readonly postprocessing?: readonly PostprocessingStep[] | undefined;
   readonly onProgress?: ((progress: CasesProgress) => void) | undefined;
 }
 
@@ -180,6 +184,7 @@ async function predictOne(
   report({ done: 0, total: 0, secondsLeft: null });
   const { warnings, format, ...input } = await read();
   const found = await predictCase(model, input, { ...options, inPlace: true, onProgress: report });
+  if (options.postprocessing !== undefined) applyPostprocessing(found.labels, found.shape, options.postprocessing);
   const files = await format(found.labels, found.shape);
   if (found.probabilities !== undefined) {
     const { classes, volumes } = found.probabilities;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { IDENTITY_GEOMETRY, type Shape3 } from "../../src/core/volume.js";
 import { parseNifti } from "../../src/io/nifti.js";
 import { formatNifti } from "../../src/io/nifti-writer.js";
+import { formatPostprocessing } from "../../src/recipes/v2/documents/postprocessing.js";
 import models from "../golden/networks/models.json";
 import { decode } from "../golden.js";
 import { complete } from "../inference/example-model.js";
@@ -116,6 +117,21 @@ test.each([
   expect(result.stderr).toMatch(message);
   expect(result.code).toBe(code);
   expect(readdirSync(root)).not.toContain("out");
+});
+
+test("post-processing of the model folder is applied when it is asked for", async () => {
+  await writeCase("a");
+  const line = ["predict", "-i", at("in"), "-o", at("out"), "-m", at("model"), "--postprocess"];
+  const without = await runCli(line);
+  expect(without.stderr).toMatch(/no postprocessing.pkl/);
+  const data = Int16Array.from({ length: 315 }, (_, i) => (i < 9 || i === 300 ? 1 : -1));
+  const bytes = await formatNifti({ data, shape: SHAPE, geometry: GEOMETRY }, { gzip: true });
+  writeFileSync(at("in", "a_0000.nii.gz"), bytes);
+  writeFileSync(at("model", "postprocessing.pkl"), formatPostprocessing([{ together: [1, 2] }]));
+  expect((await runCli(line)).code).toBe(0);
+  // The first row is larger than the voxel at the other end.
+  const expected = Array.from({ length: 315 }, (_, i) => (i < 9 ? 2 : 0));
+  expect(await labelsOf(at("out", "a.nii.gz"))).toEqual(expected);
 });
 
 test("images of another format are told", async () => {

@@ -31,7 +31,7 @@ export async function openDecoder(_options: DicomDecoderOptions): Promise<DicomD
 const CHANNELS = ["log", "info", "warn", "error"] as const;
 /** Decodings that are under way; the first takes the console's functions away, the last puts them back. */
 let silent = 0;
-let spoken: Partial<Console> = {};
+let spoken: Record<string, unknown> = {};
 
 /** The package prints what its decoders say of damaged pixels; its errors are told by throwing. */
 async function inSilence<T>(work: () => Promise<T>): Promise<T> {

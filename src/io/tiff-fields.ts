@@ -73,10 +73,14 @@ class Cursor {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** Throws unless all of these bytes are there. */
+  check(at: number, length: number): void {
+    if (at >= 0 && at + length <= this.#view.byteLength) return;
+    throw corrupt(`file of ${this.#view.byteLength} bytes refers to byte ${at + length}`, { found: at });
+  }
+
   number(at: number, size: number): number {
-    if (!(at >= 0 && at + size <= this.#view.byteLength)) {
-      throw corrupt(`file of ${this.#view.byteLength} bytes refers to byte ${at + size}`, { found: at });
-    }
+    this.check(at, size);
     if (size === 1) return this.#view.getUint8(at);
     if (size === 2) return this.#view.getUint16(at, this.littleEndian);
     if (size === 4) return this.#view.getUint32(at, this.littleEndian);
@@ -84,9 +88,8 @@ class Cursor {
   }
 
   text(at: number, length: number): string {
-    this.number(at, 0);
-    const end = Math.min(at + length, this.#view.byteLength);
-    const bytes = new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, end - at);
+    this.check(at, length);
+    const bytes = new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, length);
     return new TextDecoder("latin1").decode(bytes).replace(/\0+$/, "");
   }
 }
@@ -132,7 +135,7 @@ function readDirectory(cursor: Cursor, at: number): { fields: Fields; next: numb
     if (values > MOST_VALUES) throw corrupt(`field ${tag} has ${values} values`, { found: values });
     const inline = entry + 4 + wide;
     const place = size * values <= wide ? inline : cursor.number(inline, wide);
-    if (size * values > 0) cursor.number(place + size * values - 1, 1);
+    cursor.check(place, size * values);
     fields.set(
       tag,
       type === ASCII

@@ -1,4 +1,5 @@
 // Small good files of every format, made by code. Further formats add an entry: name, and files to damage one by one.
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -61,11 +62,35 @@ export async function makeSeeds() {
       ),
       seed(["series.zip", [zipped]]),
     ],
+    pictures: pictures(),
   };
 }
 
+/** PNG, BMP and TIFF files of every kind, as Python's libraries write them. */
+function pictures() {
+  const golden = readFileSync(new URL("../golden/v2-readers/pictures.json", import.meta.url), "utf8");
+  return JSON.parse(golden).flatMap(({ file, readings }) =>
+    readings.map(({ reader }) => ({
+      name: file.name,
+      files: [new Uint8Array(Buffer.from(file.base64, "base64"))],
+      reader,
+    })),
+  );
+}
+
+/** By a reader of nnU-Net v2, its channels one behind the other. */
+async function readPicture({ name, files, reader }) {
+  const { readerFor } = await import("../../dist/recipes/v2/readers/registry.js");
+  const { readImages } = await readerFor(reader);
+  const { channels, shape, properties } = await readImages([scanFileFromBytes(name, files[0])]);
+  const { spacingMm } = properties;
+  return { volume: { data: channels[0], shape, geometry: { spacingMm, originMm: [], direction: [] } } };
+}
+
 /** Reads a seed, or a damaged form of it, as a page would. */
-export function readSeed({ name, files }) {
+export function readSeed(seed) {
+  const { name, files } = seed;
+  if (seed.reader !== undefined) return readPicture(seed);
   const other = (i) => (name.endsWith(".dcm") ? `${i}.dcm` : "d.raw");
   const inputs = files.map((bytes, i) => scanFileFromBytes(i === 0 ? name : other(i), bytes));
   return readScan(inputs);

@@ -3,6 +3,7 @@ import type { Vec3 } from "../core/volume.js";
 import type { NpzCompression } from "../io/npz.js";
 import type { LabelRule } from "../kernels/linear-labels.js";
 import { PREPROCESSED_CONFIGURATIONS } from "../recipes/v2/layout.js";
+import type { Precision } from "../steps/resampler.js";
 import { V2_OPTIONS } from "./generations.js";
 import { numberList, wholeNumber } from "./options.js";
 import { UsageError } from "./usage-error.js";
@@ -77,13 +78,15 @@ export interface PreprocessValues {
   readonly format: "b2nd" | "npz";
   readonly compression: NpzCompression;
   readonly labelRule?: LabelRule;
+  readonly precision: Precision;
   readonly overwrite: boolean;
 }
 
 /** What preprocessing takes, from the options. */
 export function preprocessingOf(values: PreprocessValues) {
-  const { configurations, format, compression, labelRule, overwrite } = values;
-  return { configurations, workersOf: workersOfConfigurations(values), format, compression, labelRule, overwrite };
+  const { configurations, format, compression, labelRule, precision, overwrite } = values;
+  const workersOf = workersOfConfigurations(values);
+  return { configurations, workersOf, format, compression, labelRule, precision, overwrite };
 }
 
 /** The options with as many workers as the most that some stage is to have. */

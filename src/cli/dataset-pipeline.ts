@@ -6,6 +6,7 @@ import { type PlanDatasetOptions, type PlannedDataset, planDataset } from "../re
 import { type PreparedConfiguration, preprocessDataset } from "../recipes/v2/stages/preprocess.js";
 import { verifyDataset } from "../recipes/v2/stages/verify.js";
 import type { Verification } from "../recipes/verify/findings.js";
+import type { Precision } from "../steps/resampler.js";
 import type { CommandRun } from "./command-runner.js";
 import type { LocatedDataset } from "./dataset-places.js";
 import type { ProgressBar } from "./progress.js";
@@ -27,6 +28,7 @@ export interface DatasetStages {
     readonly format: "b2nd" | "npz";
     readonly compression: NpzCompression;
     readonly labelRule?: LabelRule | undefined;
+    readonly precision: Precision;
     readonly overwrite: boolean;
   };
 }

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { NpzCompression } from "../io/npz.js";
 import type { LabelRule } from "../kernels/linear-labels.js";
 import type { TargetSpacingRule } from "../recipes/v1/planners/experiment-planner.js";
+import type { Precision } from "../steps/resampler.js";
 import {
   cleanOption,
   extractorOption,
@@ -18,7 +19,7 @@ import {
 } from "./dataset-options.js";
 import type { DatasetStages } from "./dataset-pipeline.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
-import { compressionOption, labelRuleOption, overwriteOption } from "./options.js";
+import { compressionOption, labelRuleOption, overwriteOption, precisionOption } from "./options.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import {
   chosenPlanners,
@@ -39,6 +40,7 @@ interface WholeOptions extends PlaceOptions, DatasetScanOptions, FingerprintValu
   readonly targetSpacingRule: TargetSpacingRule;
   readonly labelOrder: "0" | "1";
   readonly labelRule?: LabelRule;
+  readonly precision: Precision;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
   readonly fingerprintWorkers?: number;
@@ -77,6 +79,7 @@ export function planAndPreprocessCommand(): Command {
     .addOption(overwriteOption())
     .addOption(compressionOption())
     .addOption(labelRuleOption())
+    .addOption(precisionOption())
     .addOption(targetSpacingRuleOption())
     .addOption(labelOrderOption())
     .addOption(lowresWorkersOption())

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { NpzCompression } from "../io/npz.js";
 import type { LabelRule } from "../kernels/linear-labels.js";
+import type { Precision } from "../steps/resampler.js";
 import {
   type PreprocessValues,
   plansNameOption,
@@ -10,7 +11,7 @@ import {
   withWorkers,
 } from "./dataset-options.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
-import { compressionOption, labelRuleOption, overwriteOption } from "./options.js";
+import { compressionOption, labelRuleOption, overwriteOption, precisionOption } from "./options.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import { labelOrderOption, lowresWorkersOption, plannerOptions, taskPreprocessing } from "./task-options.js";
 
@@ -19,6 +20,7 @@ interface PreprocessCommandOptions extends PlaceOptions, PreprocessValues, Datas
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
   readonly labelRule?: LabelRule;
+  readonly precision: Precision;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
   readonly overwrite: boolean;
@@ -35,6 +37,7 @@ export function preprocessCommand(): Command {
     .addOption(overwriteOption())
     .addOption(compressionOption())
     .addOption(labelRuleOption())
+    .addOption(precisionOption())
     .addOption(labelOrderOption())
     .addOption(lowresWorkersOption())
     .addOption(plansNameOption())

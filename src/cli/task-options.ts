@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { NpzCompression } from "../io/npz.js";
 import type { LabelRule } from "../kernels/linear-labels.js";
+import type { Precision } from "../steps/resampler.js";
 import { V1_OPTIONS } from "./generations.js";
 import { wholeNumber } from "./options.js";
 
@@ -59,6 +60,7 @@ interface PreprocessingValues {
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
   readonly labelRule?: LabelRule;
+  readonly precision: Precision;
   readonly workersLowres?: number;
   readonly compression: NpzCompression;
   readonly overwrite: boolean;
@@ -66,7 +68,7 @@ interface PreprocessingValues {
 
 /** What preprocessing takes, from the options. */
 export function taskPreprocessing(options: PreprocessingValues) {
-  const { labelRule = "threshold", compression, overwrite, workersLowres: lowresWorkers } = options;
+  const { labelRule = "threshold", precision, compression, overwrite, workersLowres: lowresWorkers } = options;
   const labelOrder = Number(options.labelOrder) as 0 | 1;
-  return { planners: chosenPlanners(options), labelOrder, labelRule, lowresWorkers, compression, overwrite };
+  return { planners: chosenPlanners(options), labelOrder, labelRule, precision, lowresWorkers, compression, overwrite };
 }

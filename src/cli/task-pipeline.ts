@@ -10,6 +10,7 @@ import { type PreprocessedStage, preprocessDataset } from "../recipes/v1/stages/
 import { verifyDataset } from "../recipes/v1/stages/verify-task.js";
 import type { Verification } from "../recipes/verify/findings.js";
 import type { CaseOutcome } from "../runner/run.js";
+import type { Precision } from "../steps/resampler.js";
 import type { CommandRun } from "./command-runner.js";
 import type { ProgressBar } from "./progress.js";
 import type { LocatedTask } from "./task-places.js";
@@ -27,6 +28,7 @@ export interface Stages {
     readonly planners?: readonly Planner[];
     readonly labelOrder: 0 | 1;
     readonly labelRule: LabelRule;
+    readonly precision: Precision;
     readonly lowresWorkers: number | undefined;
     readonly compression: NpzCompression;
     readonly overwrite: boolean;

@@ -43,6 +43,7 @@ test.each([
   [["plan", "-t", "1", "--raw", "."], "nnUNet_preprocessed"],
   [["plan", "-t", "1", "-pl3d", "ExperimentPlanner3D_v9"], "ExperimentPlanner3D_v21"],
   [["preprocess", "-t", "1", "--label-order", "3"], "label-order"],
+  [["preprocess", "-t", "1", "--precision", "half"], "precision"],
 ])("wrong usage %j ends with 2 and says why", async (parameters, text) => {
   const { code, stdout, stderr } = await runCli(parameters);
   expect(code).toBe(2);

@@ -5,6 +5,7 @@ import type { RunOptions as CaseOptions, Executor } from "../runner/run.js";
 import { FAILED, INTERRUPTED } from "./exit-codes.js";
 import { memoryBudget } from "./memory-limit.js";
 import type { CommandOptions } from "./options.js";
+import { chosenPart, type PartOptions } from "./parts-option.js";
 import { ProgressBar } from "./progress.js";
 import { printable } from "./table.js";
 import { UsageError } from "./usage-error.js";
@@ -45,7 +46,7 @@ export class CommandRun {
 
   constructor(
     readonly command: string,
-    readonly options: Partial<CommandOptions>,
+    readonly options: Partial<CommandOptions & PartOptions>,
   ) {}
 
   /** Fires on Ctrl-C. A command that never asks for it is ended by the signal at once, and needs no more. */
@@ -79,12 +80,13 @@ export class CommandRun {
     return bar;
   }
 
-  /** What stages take: interruption, progress, memory. The memory that is free is looked up once. */
+  /** What stages take: interruption, progress, memory, the part of the cases. The memory that is free is looked up once. */
   caseOptions(): CaseOptions {
     this.#caseOptions ??= {
       signal: this.signal,
       onProgress: this.bar(this.command).show,
       onWarning: (text) => this.say(`warning: ${text}`),
+      part: chosenPart(this.options),
       ...memoryBudget(this.options.memoryLimit),
     };
     return this.#caseOptions;
@@ -145,7 +147,7 @@ export class CommandRun {
  */
 export async function runCommand(
   command: string,
-  options: Partial<CommandOptions>,
+  options: Partial<CommandOptions & PartOptions>,
   work: (run: CommandRun) => Promise<CommandReport>,
 ): Promise<void> {
   const run = new CommandRun(command, options);

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { NpzCompression } from "../io/npz.js";
 import { runCommand } from "./command-runner.js";
 import { compressionOption, overwriteOption } from "./options.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import { addTaskOptions, type TaskOptions } from "./task-places.js";
 
@@ -10,15 +11,19 @@ export function cropCommand(): Command {
     "after",
     "\nExample:\n  $ nnprep crop -t 1 --raw data/nnUNet_raw_data --workers 4",
   );
-  return addDatasetScanOptions(addTaskOptions(command))
+  return addPartOptions(addDatasetScanOptions(addTaskOptions(command)))
     .addOption(overwriteOption())
     .addOption(compressionOption())
-    .action((options: TaskOptions & DatasetScanOptions & { overwrite: boolean; compression: NpzCompression }) => {
-      const { overwrite, compression } = options;
-      return runCommand("crop", options, async (run) => {
-        const { runTasks } = await import("./task-command.js");
-        const crop = { overwrite, compression, scan: datasetReadOptions(options) };
-        return runTasks(run, options, { crop }, { preprocessed: false });
-      });
-    });
+    .action(
+      (
+        options: TaskOptions & PartOptions & DatasetScanOptions & { overwrite: boolean; compression: NpzCompression },
+      ) => {
+        const { overwrite, compression } = options;
+        return runCommand("crop", options, async (run) => {
+          const { runTasks } = await import("./task-command.js");
+          const crop = { overwrite, compression, scan: datasetReadOptions(options) };
+          return runTasks(run, options, { crop }, { preprocessed: false });
+        });
+      },
+    );
 }

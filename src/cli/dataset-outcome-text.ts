@@ -19,7 +19,8 @@ export function formatDatasetOutcome(outcome: DatasetOutcome): string {
   for (const configuration of configurations) parts.push(formatConfiguration(configuration));
   const warnings = warningsOf(outcome);
   if (warnings.length > 0) parts.push(warnings.map((text) => `warning: ${text}`).join("\n"));
-  const failures = configurations.flatMap(({ configuration, cases }) =>
+  const stages = [{ configuration: "fingerprint", cases: fingerprint?.cases ?? [] }, ...configurations];
+  const failures = stages.flatMap(({ configuration, cases }) =>
     cases.flatMap((one) => (one.ok ? [] : [`${one.identifier} (${configuration}): ${one.error.message}`])),
   );
   if (failures.length > 0) parts.push(["Failed:", ...failures].join("\n  "));
@@ -30,14 +31,16 @@ export function formatDatasetOutcome(outcome: DatasetOutcome): string {
   return parts.join("\n\n");
 }
 
-function formatFingerprint({ reused, cases }: ExtractedFingerprint): string {
+function formatFingerprint({ reused, fingerprint, cases }: ExtractedFingerprint): string {
   if (reused) return "The fingerprint that is there is used; --clean makes it anew";
   const rows = cases.map((outcome) => {
     if (!outcome.ok) return [outcome.identifier, "failed"];
     const { spacingMm, foregroundVoxels } = outcome.value;
     return [outcome.identifier, formatSpacing(spacingMm), String(foregroundVoxels), ...costOf(outcome)];
   });
-  return formatTable(["fingerprint", "spacing mm", "labelled voxels", "time", "peak memory"], rows);
+  const table = formatTable(["fingerprint", "spacing mm", "labelled voxels", "time", "peak memory"], rows);
+  if (fingerprint !== null) return table;
+  return `${table}\n\nThis part is read. When all are, the same command without parts joins them`;
 }
 
 function formatPlanned({ plans, kept }: PlannedDataset): string {
@@ -89,7 +92,7 @@ function warningsOf({ fingerprint, planned, configurations = [] }: DatasetOutcom
 function filesOf({ fingerprint, planned, configurations = [] }: DatasetOutcome): string[] {
   const line = (what: string, file: string) => `${what.padEnd(12)} ${file}`;
   return [
-    ...(fingerprint === undefined ? [] : [line("fingerprint", fingerprint.file)]),
+    ...(fingerprint === undefined || fingerprint.fingerprint === null ? [] : [line("fingerprint", fingerprint.file)]),
     ...(planned === undefined ? [] : [line("plans", planned.file)]),
     ...configurations.map(({ configuration, folder }) => line(configuration, folder)),
   ];

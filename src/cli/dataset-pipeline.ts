@@ -49,6 +49,7 @@ export function hasFailed(outcome: DatasetOutcome): boolean {
   return (
     outcome.error !== undefined ||
     outcome.verification?.findings.some((finding) => finding.severity === "error") === true ||
+    outcome.fingerprint?.cases.some((one) => !one.ok) === true ||
     outcome.configurations?.some(({ cases }) => cases.some((one) => !one.ok)) === true
   );
 }

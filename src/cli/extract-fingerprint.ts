@@ -7,19 +7,21 @@ import {
   verifyOption,
 } from "./dataset-options.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import { UsageError } from "./usage-error.js";
 
-interface ExtractOptions extends PlaceOptions, FingerprintValues, DatasetScanOptions {
+interface ExtractOptions extends PlaceOptions, PartOptions, FingerprintValues, DatasetScanOptions {
   readonly verifyDatasetIntegrity: boolean;
 }
 
 export function extractFingerprintCommand(): Command {
   const command = new Command("extract-fingerprint").addHelpText(
     "after",
-    "\nExample:\n  $ nnprep extract-fingerprint -d 1 --verify_dataset_integrity -np 4",
+    "\nExamples:\n  $ nnprep extract-fingerprint -d 1 --verify_dataset_integrity -np 4" +
+      "\n  $ nnprep extract-fingerprint -d 1 --num-parts 7 --part-id 3   (0 to 6, then once without parts)",
   );
-  return addDatasetScanOptions(addPlaceOptions(command))
+  return addPartOptions(addDatasetScanOptions(addPlaceOptions(command)))
     .addOption(extractorOption())
     .addOption(verifyOption())
     .addOption(cleanOption())

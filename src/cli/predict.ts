@@ -22,11 +22,12 @@ import { type CommandReport, type CommandRun, runCommand } from "./command-runne
 import { formatLabels } from "./export.js";
 import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
 import { wholeNumber } from "./options.js";
+import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface PredictCommandOptions extends ScanOptions {
+interface PredictCommandOptions extends ScanOptions, PartOptions {
   readonly input: string;
   readonly output: string;
   readonly model?: string;
@@ -42,8 +43,6 @@ interface PredictCommandOptions extends ScanOptions {
   readonly continuePrediction: boolean;
   readonly postprocess: boolean;
   readonly prevStagePredictions?: string;
-  readonly numParts: number;
-  readonly partId: number;
   readonly float32: boolean;
   readonly threads?: number;
   readonly memoryLimit?: number;
@@ -77,14 +76,12 @@ export function predictCommand(): Command {
       "labels of the previous stage, for a cascade (-prev_stage_predictions)",
     )
     .option("--postprocess", "apply the postprocessing.pkl that the model folder holds", false)
-    .option("--num-parts <n>", "parts that run apart, on other machines (-num_parts)", wholeNumber(1, 100_000), 1)
-    .option("--part-id <n>", "which of them this is, from 0 (-part_id)", wholeNumber(0, 100_000), 0)
     .option("--float32", "sum windows in float32, which nnU-Net does not do: for logits beyond float16", false)
     .option("--threads <n>", "threads of the network (default: all cores)", wholeNumber(1, 1024))
     .addOption(memoryLimitOption())
     .option("--json", "print one JSON document instead of text", false)
     .addOption(new Option("--no-progress", "no progress bar on stderr (--disable_progress_bar)"));
-  return addScanOptions(command)
+  return addScanOptions(addPartOptions(command))
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep predict -i imagesTs -o labels -m nnUNetTrainer__nnUNetPlans__3d_fullres",
@@ -130,10 +127,12 @@ async function folderCases(
 ): Promise<PredictionCase[]> {
   const ending = model.dataset.fileEnding;
   const files = readdirSync(input).filter((name) => !name.startsWith("."));
-  const { numParts: parts, partId: part, prevStagePredictions: previous } = options;
+  const { prevStagePredictions: previous } = options;
+  const part = chosenPart(options);
+  const chosen = part === undefined ? {} : { parts: part.count, part: part.index };
   const { nifti } = readOptions(options);
   const cases: PredictionCase[] = [];
-  for (const { identifier, images } of listPredictionCases(files, ending, { parts, part })) {
+  for (const { identifier, images } of listPredictionCases(files, ending, chosen)) {
     const read = async () => {
       const scans = [];
       for (const image of images) scans.push(await scanFileFromPath(join(input, image)));
@@ -166,6 +165,7 @@ async function findCases(input: string, model: LoadedModel, options: PredictComm
 
 /** What nnU-Net notes beside its predictions. */
 function argumentsOf(options: PredictCommandOptions, input: string, output: string): Map<string, PythonJson> {
+  const part = chosenPart(options) ?? { index: 0, count: 1 };
   return new Map<string, PythonJson>([
     ["list_of_lists_or_source_folder", input],
     ["output_folder_or_list_of_truncated_output_files", output],
@@ -174,8 +174,8 @@ function argumentsOf(options: PredictCommandOptions, input: string, output: stri
     ["num_processes_preprocessing", 1],
     ["num_processes_segmentation_export", 1],
     ["folder_with_segs_from_prev_stage", options.prevStagePredictions ?? null],
-    ["num_parts", options.numParts],
-    ["part_id", options.partId],
+    ["num_parts", part.count],
+    ["part_id", part.index],
   ]);
 }
 
@@ -197,9 +197,6 @@ async function postprocessingOf(
 }
 
 function runPredict(options: PredictCommandOptions): Promise<void> {
-  if (options.partId >= options.numParts) {
-    throw new UsageError(`--part-id ${options.partId}: parts are numbered from 0 to ${options.numParts - 1}`);
-  }
   const input = resolve(options.input);
   const output = resolve(options.output);
   return runCommand("predict", options, async (run): Promise<CommandReport> => {

@@ -12,10 +12,11 @@ import {
 } from "./dataset-options.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { compressionOption, labelRuleOption, overwriteOption, precisionOption } from "./options.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import { labelOrderOption, lowresWorkersOption, plannerOptions, taskPreprocessing } from "./task-options.js";
 
-interface PreprocessCommandOptions extends PlaceOptions, PreprocessValues, DatasetScanOptions {
+interface PreprocessCommandOptions extends PlaceOptions, PartOptions, PreprocessValues, DatasetScanOptions {
   readonly planner3d: string;
   readonly planner2d: string;
   readonly labelOrder: "0" | "1";
@@ -33,7 +34,7 @@ export function preprocessCommand(): Command {
     "\nExamples:\n  $ nnprep preprocess -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed -pl2d None" +
       "\n  $ nnprep preprocess -d 1 -c 2d 3d_fullres -np 8 4",
   );
-  plannerOptions(addDatasetScanOptions(addPlaceOptions(command)))
+  plannerOptions(addPartOptions(addDatasetScanOptions(addPlaceOptions(command))))
     .addOption(overwriteOption())
     .addOption(compressionOption())
     .addOption(labelRuleOption())

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 
 export function verifyCommand(): Command {
@@ -7,8 +8,8 @@ export function verifyCommand(): Command {
     "after",
     "\nExamples:\n  $ nnprep verify -t 1 --raw data/nnUNet_raw_data\n  $ nnprep verify -d 1 --raw data/nnUNet_raw",
   );
-  return addDatasetScanOptions(addPlaceOptions(command)).action(
-    (options: PlaceOptions & DatasetScanOptions, own: Command) => {
+  return addPartOptions(addDatasetScanOptions(addPlaceOptions(command))).action(
+    (options: PlaceOptions & PartOptions & DatasetScanOptions, own: Command) => {
       const reading = datasetReadOptions(options);
       return runForGeneration(own, options, {
         tasks: async (run) => {

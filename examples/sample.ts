@@ -87,7 +87,7 @@ async function writeTask(folder: string, sample: Sample): Promise<void> {
   const identifiers = await writeScans(store, sample);
   await writeJson(store, "dataset.json", {
     name: sample.name,
-    channels: { ...sample.channels },
+    modality: { ...sample.channels },
     labels: { ...sample.labels },
     numTraining: identifiers.length,
     numTest: 0,

@@ -1,35 +1,25 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3, Volume, VoxelArray } from "../../../core/volume.js";
-import {
-  doubtfulWarnings,
-  type ReadScanOptions,
-  readScanHeader,
-  storedBytesPerVoxel,
-  writeVolume,
-} from "../../../io/formats.js";
+import { doubtfulWarnings, type ReadScanOptions, writeVolume } from "../../../io/formats.js";
 import type { NpzCompression } from "../../../io/npz.js";
-import { scanFileFromBytes } from "../../../io/scan-file.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage } from "../../../runtime/scratch.js";
-import { loadScan, loadVolume } from "../../scan-files.js";
+import { loadScan, loadVolume, peekScan } from "../../scan-files.js";
 import { type CroppedCaseResult, type CroppedProperties, cropCase, toFloat32, toLabel } from "../crop/crop-case.js";
 import { endingOf, groundTruthName, type TrainingCase, trainingCases } from "../documents/dataset-json.js";
 import { caseFileNames, DATASET_JSON, GROUND_TRUTH_FOLDER, IMAGES_TRAINING, LABELS_TRAINING } from "../layout.js";
-import { estimateMemory, type StoredVoxels } from "../memory.js";
+import { estimateMemory } from "../memory.js";
 import { loadCroppedProperties, saveCase } from "./case-files.js";
 import { recordPath, removeVanished, settingsText } from "./case-records.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
 
 /** Of the records. */
 const STEP = "crop";
-/** Enough of a gzipped file to hold its header. */
-const HEAD_BYTES = 65536;
-
 /** A case's grid before and after cropping, slowest axis first. */
 export interface CroppedGrid {
   readonly shapeBefore: Shape3;
@@ -150,7 +140,7 @@ async function copyLabel({ raw, cropped }: TaskStores, name: string, scan?: Read
  */
 async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryBytes?: number }> {
   try {
-    const image = await readStoredVoxels(raw, joinPath(IMAGES_TRAINING, images[0]));
+    const image = await peekScan(raw, joinPath(IMAGES_TRAINING, images[0]));
     const { shape, stored } = image;
     return {
       memoryBytes: estimateMemory({ step: "crop", shape, channels: images.length, image: stored, label: stored }),
@@ -159,14 +149,6 @@ async function estimate(raw: Store, { images }: TrainingCase): Promise<{ memoryB
     if (error instanceof NnprepError) return {};
     throw error;
   }
-}
-
-async function readStoredVoxels(store: Store, path: string): Promise<{ shape: Shape3; stored: StoredVoxels }> {
-  const head = await store.readHead(path, HEAD_BYTES);
-  const header = await readScanHeader(scanFileFromBytes(store.location(path), head));
-  const isFloat32 = header.dtype === "float32" && !header.scaled;
-  const bytesPerVoxel = storedBytesPerVoxel(header);
-  return { shape: header.shape, stored: { bytesPerVoxel, isFloat32, isCompressed: header.compressed } };
 }
 
 /** Removes what cropping, the fingerprint and older runs left, so that nothing of it is taken for new. */

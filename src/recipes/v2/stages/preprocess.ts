@@ -1,4 +1,4 @@
-import { inFile } from "../../../core/errors.js";
+import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3 } from "../../../core/volume.js";
 import type { NpzCompression } from "../../../io/npz.js";
@@ -8,8 +8,10 @@ import { digestFiles, findResult, RECORDS, saveRecord } from "../../../runner/re
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage, trimScratch } from "../../../runtime/scratch.js";
+import { peekScan } from "../../scan-files.js";
 import { getConfiguration, type Plans } from "../documents/plans.js";
 import { DEFAULT_PLANS, PREPROCESSED_CONFIGURATIONS, type TrainingCase } from "../layout.js";
+import { estimateMemory } from "../memory.js";
 import {
   type CaseWarning,
   type PreprocessOptions,
@@ -134,6 +136,21 @@ async function preprocessOneCase(
 
 export const preprocessJob = defineJob("v2/preprocess", preprocessOneCase);
 
+/** What a case will need; nothing when that cannot be told, for the job itself will report why. */
+async function estimate(
+  raw: Store,
+  { images }: TrainingCase,
+  settings: PreprocessSettings,
+): Promise<{ memoryBytes?: number }> {
+  try {
+    const { shape, spacingMm, stored } = await peekScan(raw, images[0] as string);
+    return { memoryBytes: estimateMemory({ shape, spacingMm, settings, image: stored }) };
+  } catch (error) {
+    if (error instanceof NnprepError) return {};
+    throw error;
+  }
+}
+
 /** Configurations that are asked for, or those that the plans have. @throws NnprepError INVALID_ARGUMENT */
 function chosenConfigurations(plans: Plans, asked: readonly string[] | undefined): string[] {
   const known = (name: string) => plans.configurations.has(name) || plans.unsupported.has(name);
@@ -186,12 +203,14 @@ export async function preprocessDataset(
     const { dataIdentifier: folder, patchSize } = getConfiguration(plans, name);
     const settings = preprocessSettings(plans, name, dataset.labels);
     const removed = await removeStrangers(preprocessed, folder, all, format);
-    const jobs = takePart(all, options.part).map((names): CaseJob<PreprocessArgument> => {
-      const { readerName } = plans;
-      const caseOptions = { labelRule, nanPolicy, precision };
-      const argument = { names, readerName, settings, patchSize, folder, format, compression, reading, overwrite };
-      return { identifier: names.identifier, argument: { ...argument, options: caseOptions } };
-    });
+    const { readerName } = plans;
+    const caseOptions = { labelRule, nanPolicy, precision };
+    const common = { readerName, settings, patchSize, folder, format, compression, reading, overwrite };
+    const jobs: CaseJob<PreprocessArgument>[] = [];
+    for (const names of takePart(all, options.part)) {
+      const argument = { ...common, names, options: caseOptions };
+      jobs.push({ identifier: names.identifier, argument, ...(await estimate(raw, names, settings)) });
+    }
     const workers = options.workersOf?.[name] ?? options.workers;
     const cases = await runCases(executor, preprocessJob, name, jobs, { ...options, workers });
     results.push({ configuration: name, folder: preprocessed.location(folder), removed, cases });

@@ -12,13 +12,15 @@ import {
 } from "../recipes/v1/stages/postprocess.js";
 import { FolderStore } from "../runner/folder-store.js";
 import type { CaseOutcome } from "../runner/run.js";
-import { type CommandReport, runCommand } from "./command-runner.js";
+import { applyToFolder, loadPostprocessing as loadSteps } from "../recipes/v2/stages/postprocess.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
+import { type DocumentOptions, documentsOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface ApplyOptions extends CommandOptions {
+interface ApplyOptions extends CommandOptions, DocumentOptions {
   readonly input: string;
   readonly output: string;
   readonly postprocessing?: string;
@@ -29,8 +31,13 @@ export function applyPostprocessingCommand(): Command {
   const command = new Command("apply-postprocessing")
     .requiredOption("-i, --input <path>", "folder with segmentations, or one file")
     .requiredOption("-o, --output <path>", "folder for the results; may be a file name if the input is a file")
-    .option("--postprocessing <file>", "postprocessing.json of nnU-Net v1 or of determine-postprocessing (-pp)")
+    .option(
+      "--postprocessing <file>",
+      "postprocessing.json (v1), or postprocessing.pkl (v2), of nnU-Net or determine-postprocessing (-pp, -pp_pkl_file)",
+    )
     .option("-c, --classes <classes...>", "instead of the file: classes to treat in turn, 1+2 for two as one", region)
+    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
+    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)")
     .addHelpText(
       "after",
       "\nExamples:\n  $ nnprep apply-postprocessing -i predictions -o final -pp model/postprocessing.json" +
@@ -38,6 +45,7 @@ export function applyPostprocessingCommand(): Command {
     );
   return addCommandOptions(command).action((options: ApplyOptions) =>
     runCommand("apply-postprocessing", options, async (run) => {
+      if (/\.pkl$/.test(options.postprocessing ?? "")) return applyNewer(run, options);
       const postprocessing = await choose(options);
       const { folders, files } = await locate(options);
       const { executor, options: runOptions } = run.open(folders);
@@ -46,9 +54,24 @@ export function applyPostprocessingCommand(): Command {
   );
 }
 
+/** A postprocessing.pkl of nnU-Net v2 on a folder that it wrote. */
+async function applyNewer(run: CommandRun, options: ApplyOptions): Promise<CommandReport> {
+  const file = resolve(options.postprocessing as string);
+  if (options.classes !== undefined) throw new UsageError("give either -pp postprocessing.pkl or --classes");
+  const folders = { input: resolve(options.input), output: resolve(options.output) };
+  const steps = await loadSteps(new FolderStore(dirname(file)), basename(file));
+  const documents = await documentsOf(folders.input, options);
+  const { executor, store, options: runOptions } = run.open(folders);
+  const stores = { input: store("input"), output: store("output") };
+  const outcomes = await applyToFolder(executor, stores, steps, documents, runOptions);
+  const { fileEnding } = documents.dataset;
+  const files = outcomes.map(({ identifier }) => ({ identifier, input: "", output: `${identifier}${fileEnding}` }));
+  return report(outcomes, files, folders.output);
+}
+
 async function choose({ postprocessing, classes }: ApplyOptions): Promise<Postprocessing> {
   if ((postprocessing === undefined) === (classes === undefined)) {
-    throw new UsageError("give either -pp postprocessing.json or --classes");
+    throw new UsageError("give either -pp postprocessing.json (v1), -pp postprocessing.pkl (v2) or --classes");
   }
   if (classes !== undefined) return { for_which_classes: classes, min_valid_object_sizes: null };
   const file = resolve(postprocessing as string);

@@ -67,7 +67,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "export",
-    description: "turn predicted probabilities (ID.npz with ID.pkl) into segmentations on the scans (ID.nii.gz)",
+    description: "turn probabilities (v1) or logits (v2) in ID.npz with ID.pkl into segmentations on the scans",
     load: async () => (await import("./export.js")).exportCommand(),
   },
   {
@@ -92,7 +92,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "apply-postprocessing",
-    description: "keep only the largest components that a postprocessing.json names, in a folder or one file",
+    description:
+      "keep only the largest components that a postprocessing.json (v1) or .pkl (v2) names, in a folder or one file",
     load: async () => (await import("./apply-postprocessing.js")).applyPostprocessingCommand(),
   },
   {

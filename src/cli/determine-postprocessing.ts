@@ -5,7 +5,16 @@ import { findTask } from "../recipes/v1/layout.js";
 import { modelFolder } from "../recipes/v1/results-layout.js";
 import { ALL_FOLDS, consolidateFolds } from "../recipes/v1/stages/cross-validation.js";
 import type { PostprocessingResult } from "../recipes/v1/stages/postprocess.js";
-import { type CommandReport, runCommand } from "./command-runner.js";
+import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";
+import { regionKey, type Summary } from "../recipes/v2/documents/summary.js";
+import {
+  decidePostprocessing as decideNewer,
+  type PostprocessingResult as NewerResult,
+  POSTPROCESSING_PKL,
+  POSTPROCESSING_REPORT,
+} from "../recipes/v2/stages/postprocess.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
+import { type DocumentOptions, documentsOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
@@ -21,7 +30,9 @@ export interface ResultsOptions {
   readonly ref?: string;
 }
 
-interface DetermineOptions extends CommandOptions, ResultsOptions {
+interface DetermineOptions extends CommandOptions, ResultsOptions, DocumentOptions {
+  readonly input?: string;
+  readonly removePostprocessed: boolean;
   readonly folder?: string;
   readonly model?: string;
   readonly task?: string;
@@ -34,8 +45,8 @@ export function numbers(text: string, previous: number[] | undefined): number[] 
 }
 
 /** Options that say where the models of a cross-validation lie. */
-export function addResultsOptions(command: Command): Command {
-  const folds = new Option("--folds <numbers...>", `folds of the cross-validation (default: ${ALL_FOLDS.join(" ")})`);
+export function addResultsOptions(command: Command, foldsFlag = "--folds <numbers...>"): Command {
+  const folds = new Option(foldsFlag, `folds of the cross-validation (default: ${ALL_FOLDS.join(" ")})`);
   return command
     .option("--results <folder>", "folder with the trained models (default: $RESULTS_FOLDER/nnUNet)")
     .option("--trainer <name>", "trainer of the models (-tr; default: nnUNetTrainerV2)")
@@ -74,6 +85,10 @@ export function determinePostprocessingCommand(): Command {
     .option("-m, --model <name>", "instead: 2d, 3d_lowres, 3d_fullres or 3d_cascade_fullres")
     .option("-t, --task <task>", "and task, by number or name")
     .option("-l, --labels <numbers...>", "labels (default: those of the first fold's summary.json)", numbers)
+    .option("-i, --input <folder>", "instead: folder of nnU-Net v2's predictions, with -ref; nothing else is needed")
+    .option("--remove-postprocessed", "nnU-Net v2: do not keep the post-processed files", false)
+    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
+    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)")
     .option("--advanced", "remove only objects smaller than any that was the largest of its class in a case", false)
     .addHelpText(
       "after",
@@ -82,6 +97,7 @@ export function determinePostprocessingCommand(): Command {
     );
   return addCommandOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
     runCommand("determine-postprocessing", options, async (run) => {
+      if (options.input !== undefined) return determineNewer(run, options, resolve(options.input));
       const folder = locate(options);
       const reference = resolve(options.ref ?? join(folder, "gt_niftis"));
       const workshop = run.open({ prediction: folder, input: folder, output: folder, reference });
@@ -92,6 +108,70 @@ export function determinePostprocessingCommand(): Command {
       return report(folder, await consolidateFolds({ ...stores, executor }, settings));
     }),
   );
+}
+
+/** A folder of predictions of nnU-Net v2. */
+async function determineNewer(run: CommandRun, options: DetermineOptions, folder: string): Promise<CommandReport> {
+  if (options.folder !== undefined || options.model !== undefined || options.task !== undefined) {
+    throw new UsageError("-i is a folder of nnU-Net v2; -f, -m and -t are models of v1: give one of them");
+  }
+  if (options.ref === undefined) throw new UsageError("which references? Give -ref FOLDER");
+  const documents = await documentsOf(folder, options);
+  const reference = resolve(options.ref);
+  const {
+    executor,
+    store,
+    options: runOptions,
+  } = run.open({
+    prediction: folder,
+    input: folder,
+    output: folder,
+    reference,
+  });
+  const task = { model: store("prediction"), reference: store("reference"), executor, documents };
+  const keepPostprocessed = !options.removePostprocessed;
+  const result = await decideNewer(task, { ...runOptions, keepPostprocessed });
+  return newerReport(folder, result);
+}
+
+/** Labels or regions of a step, in words. */
+export function describeStep(step: PostprocessingStep): string {
+  if ("region" in step) return `label or region ${regionKey(step.region)}`;
+  return `labels ${step.together.map((region) => regionKey(region)).join(", ")} together`;
+}
+
+function newerReport(folder: string, result: NewerResult): CommandReport {
+  const { steps, trials, raw, final, withoutPrediction } = result;
+  const show = (value: number) => (Number.isNaN(value) ? "-" : value.toFixed(4));
+  const rows = trials.map(({ step, before, after, accepted }) => [
+    describeStep(step),
+    show(before),
+    show(after),
+    accepted ? "kept" : "",
+  ]);
+  const files = [POSTPROCESSING_PKL, POSTPROCESSING_REPORT].map((name) => join(folder, name));
+  const words =
+    steps.length === 0
+      ? "Keep all components: nothing gets better without the smaller ones."
+      : `Keep only the largest component of ${steps.map(describeStep).join(", then of ")}.`;
+  const warnings =
+    withoutPrediction.length === 0
+      ? []
+      : [
+          `${withoutPrediction.length} references have no prediction (${withoutPrediction.join(", ")}); decide on all cases`,
+        ];
+  const dice = (summary: Summary) =>
+    Object.fromEntries([...summary.mean].map(([region, scores]) => [region, scores.get("Dice")]));
+  return {
+    ok: true,
+    text: [
+      formatTable(["largest component of", "mean Dice before", "after", ""], rows),
+      words,
+      ["Files:", ...files].join("\n  "),
+    ].join("\n\n"),
+    warnings,
+    document: { files, cases: final.cases.length, steps, trials, dice: { raw: dice(raw), decided: dice(final) } },
+  };
 }
 
 function locate(options: DetermineOptions): string {

@@ -6,15 +6,18 @@ import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
 import { type EnsembledCase, ensembleDataset } from "../recipes/v1/stages/ensemble.js";
 import { loadPostprocessing } from "../recipes/v1/stages/postprocess.js";
 import { FolderStore } from "../runner/folder-store.js";
+import { ensembleFolders, type EnsembledCase as NewerCase } from "../recipes/v2/stages/ensemble.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
+import { type DocumentOptions, documentsOf, generationOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface EnsembleCommandOptions extends CommandOptions, ExportOptionValues {
-  readonly folders: string[];
+interface EnsembleCommandOptions extends CommandOptions, ExportOptionValues, DocumentOptions {
+  readonly folders?: string[];
+  readonly input?: string[];
   readonly output: string;
   readonly export: boolean;
   readonly npz: boolean;
@@ -23,11 +26,14 @@ interface EnsembleCommandOptions extends CommandOptions, ExportOptionValues {
 
 export function ensembleCommand(): Command {
   const command = new Command("ensemble")
-    .requiredOption("-f, --folders <folders...>", "two or more folders with ID.npz and ID.pkl of the same cases")
+    .option("-f, --folders <folders...>", "two or more folders with ID.npz and ID.pkl of the same cases")
+    .option("-i, --input <folders...>", "the same, as nnU-Net v2 calls it")
     .requiredOption("-o, --output <folder>", "folder for the results")
     .option("--export", "write segmentations (ID.nii.gz) instead of the averaged probabilities", false)
     .option("--postprocessing <file>", "and keep only the largest components that a postprocessing.json names (-pp)")
-    .option("--npz", "with --export: write the averaged probabilities (ID.npz, ID.pkl) too", false);
+    .option("--npz", "write the averaged probabilities (ID.npz, ID.pkl) beside segmentations too (--save_npz)", false)
+    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
+    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)");
   addExportOptions(command);
   return addCommandOptions(command)
     .addHelpText(
@@ -39,9 +45,9 @@ export function ensembleCommand(): Command {
 }
 
 async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
-  const members = options.folders.map((folder) => resolve(folder));
+  const members = [...(options.folders ?? []), ...(options.input ?? [])].map((folder) => resolve(folder));
   const output = resolve(options.output);
-  if (members.length < 2) throw new UsageError("an ensemble needs at least two folders: -f FOLDER FOLDER");
+  if (members.length < 2) throw new UsageError("an ensemble needs at least two folders: -f FOLDER FOLDER, or -i");
   const twice = members.find((folder, i) => members.indexOf(folder) !== i);
   if (twice !== undefined) throw new UsageError(`${twice} is given twice`);
   // A link to a member is that member.
@@ -54,6 +60,18 @@ async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
     ...Object.fromEntries(named.map(([name, folder]) => [name, new FolderStore(folder)])),
     output: new FolderStore(output),
   };
+  if (generationOf(members) === "v2") {
+    const documents = await documentsOf(members[0] as string, options);
+    const saveProbabilities = options.npz;
+    await runFolderCommand(
+      "ensemble",
+      { ...Object.fromEntries(named), output },
+      options,
+      ({ executor, ...run }) => ensembleFolders(executor, stores, documents, { ...run, saveProbabilities }),
+      newerReport(`Results: ${output}`),
+    );
+    return;
+  }
   const { regions, transposeForward, nnunetTargetAxis: untransposedTargetAxis } = options;
   const { postprocessing } = options;
   const settings = {
@@ -81,6 +99,22 @@ async function takeRules(file: string, output: FolderStore): Promise<Postprocess
   const rules = await loadPostprocessing(store, basename(file));
   await output.write("postprocessing.json", await store.read(basename(file)));
   return rules;
+}
+
+function newerReport(summary: string): FolderReport<NewerCase> {
+  return {
+    header: ["members", "heads", "voxels", "labels", "time", "peak memory"],
+    cells: (value, { seconds, peakMemoryBytes }) => [
+      String(value.members),
+      String(value.classes),
+      formatVoxels(value.shape),
+      formatLabels(value.labels),
+      `${seconds.toFixed(2)} s`,
+      formatMebibytes(peakMemoryBytes),
+    ],
+    warnings: () => [],
+    summary,
+  };
 }
 
 function ensembleReport(summary: string): FolderReport<EnsembledCase> {

@@ -18,14 +18,19 @@ import { FolderStore } from "../runner/folder-store.js";
 import type { CaseOutcome } from "../runner/run.js";
 import type { Region } from "../steps/metrics.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
-import { addCommandOptions, type CommandOptions } from "./options.js";
+import { evaluateNewer } from "./evaluate-newer.js";
+import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
+import { UsageError } from "./usage-error.js";
 
 interface EvaluateCommandOptions extends CommandOptions {
-  readonly ref: string;
-  readonly pred: string;
-  readonly labels: Region[];
+  readonly ref?: string;
+  readonly pred?: string;
+  readonly labels?: Region[];
+  readonly datasetJson?: string;
+  readonly ignoreLabel?: number;
+  readonly chill: boolean;
   readonly output?: string;
   readonly csv?: string;
   readonly surface: boolean;
@@ -41,34 +46,61 @@ function millimetres(text: string): number {
 
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
-    .requiredOption("--ref <folder>", "folder with the references (-ref)")
-    .requiredOption("--pred <folder>", "folder with the predictions, by the same file names (-pred)")
-    .requiredOption("-l, --labels <labels...>", "labels to evaluate; 1+2 counts labels 1 and 2 as one", region)
+    .argument("[gt]", "nnU-Net v2: folder with the references; its summary.json is written")
+    .argument("[predictions]", "and folder with the predictions")
+    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, whose labels or regions are evaluated (-djfile)")
+    .option("--plans-json <file>", "nnU-Net v2: accepted, and not needed (-pfile)")
+    .option(
+      "--ignore-label <n>",
+      "nnU-Net v2, with -l: voxels whose reference it is do not count (-il)",
+      wholeNumber(0, 65535),
+    )
+    .option("--chill", "nnU-Net v2: references without a prediction are no error", false)
+    .option("--ref <folder>", "nnU-Net v1: folder with the references (-ref)")
+    .option("--pred <folder>", "nnU-Net v1: folder with the predictions, by the same file names (-pred)")
+    .option("-l, --labels <labels...>", "labels to evaluate; 1+2 counts labels 1 and 2 as one", region)
     .option("-o, --output <file>", "where the summary goes (default: summary.json beside the predictions)")
     .option("--csv <file>", "the same as a table of comma-separated values")
     .option("--surface", "measure distances between surfaces too: Hausdorff, 95th percentile, averages", false)
     .option("--tolerance <mm>", "and the share of the surfaces that is this near (implies --surface)", millimetres)
     .option("--ignore-geometry", "compare voxel by voxel even where spacing, origin or direction differ", false)
-    .addHelpText("after", "\nExample:\n  $ nnprep evaluate -ref labelsTs -pred predictions -l 1 2 --surface");
-  return addCommandOptions(command).action((options: EvaluateCommandOptions) =>
-    runCommand("evaluate", options, async (run) => {
-      const workshop = run.open({ prediction: resolve(options.pred), reference: resolve(options.ref) });
-      const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
-      const surface =
-        options.surface || options.tolerance !== undefined ? { toleranceMm: options.tolerance } : undefined;
-      const { ignoreGeometry } = options;
-      const outcomes = await evaluateFolders({ stores, executor: workshop.executor }, options.labels, {
-        ...workshop.options,
-        surface,
-        ignoreGeometry,
-      });
-      return report(options, outcomes);
-    }),
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ nnprep evaluate -ref labelsTs -pred predictions -l 1 2 --surface" +
+        "\n  $ nnprep evaluate labelsTs predictions -djfile predictions/dataset.json",
+    );
+  return addCommandOptions(command).action(
+    (gt: string | undefined, predictions: string | undefined, options: EvaluateCommandOptions) =>
+      runCommand("evaluate", options, async (run) => {
+        const measured =
+          options.surface || options.tolerance !== undefined ? { toleranceMm: options.tolerance } : undefined;
+        if (gt !== undefined) {
+          if (predictions === undefined || options.ref !== undefined || options.pred !== undefined) {
+            throw new UsageError("give two folders, GT PREDICTIONS (nnU-Net v2), or -ref GT -pred PREDICTIONS (v1)");
+          }
+          return evaluateNewer(run, { ...options, reference: gt, prediction: predictions, surface: measured });
+        }
+        const { ref, pred, labels } = options;
+        if (ref === undefined || pred === undefined || labels === undefined) {
+          throw new UsageError(
+            "give --ref, --pred and --labels (nnU-Net v1), or GT PREDICTIONS with -djfile or -l (v2)",
+          );
+        }
+        const workshop = run.open({ prediction: resolve(pred), reference: resolve(ref) });
+        const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
+        const { ignoreGeometry } = options;
+        const outcomes = await evaluateFolders({ stores, executor: workshop.executor }, labels, {
+          ...workshop.options,
+          surface: measured,
+          ignoreGeometry,
+        });
+        return report({ ...options, pred }, outcomes);
+      }),
   );
 }
 
 async function report(
-  options: EvaluateCommandOptions,
+  options: EvaluateCommandOptions & { readonly pred: string },
   outcomes: readonly CaseOutcome<CaseEvaluation>[],
 ): Promise<CommandReport> {
   const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome]));

@@ -3,13 +3,16 @@ import { Command } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
 import { type ExportedCase, exportDataset } from "../recipes/v1/stages/export.js";
 import { FolderStore } from "../runner/folder-store.js";
+import { exportFolder, type ExportedCase as NewerCase } from "../recipes/v2/stages/export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
+import { type DocumentOptions, documentsOf, generationOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface ExportCommandOptions extends CommandOptions, ExportOptionValues {
+interface ExportCommandOptions extends CommandOptions, ExportOptionValues, DocumentOptions {
+  readonly configuration?: string;
   readonly input: string;
   readonly output: string;
   readonly saveProbabilities: boolean;
@@ -24,6 +27,10 @@ export function exportCommand(): Command {
       "write the probabilities on the scan's voxels beside them, as .npz and .pkl",
       false,
     );
+  command
+    .option("-c, --configuration <name>", "nnU-Net v2: configuration of the plans that the logits in ID.npz are of")
+    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
+    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)");
   addExportOptions(command);
   return addCommandOptions(command)
     .addHelpText("after", "\nExample:\n  $ nnprep export -i predictions -o segmentations --workers 4")
@@ -36,6 +43,22 @@ async function runExport(options: ExportCommandOptions): Promise<void> {
     throw new UsageError("--save-probabilities would overwrite its own input; give another --output folder");
   }
   const stores = { input: new FolderStore(folders.input), output: new FolderStore(folders.output) };
+  if (options.plansJson !== undefined || generationOf([folders.input]) === "v2") {
+    const documents = await documentsOf(folders.input, options);
+    const { configuration, saveProbabilities } = options;
+    if (configuration === undefined) {
+      const known = [...documents.plans.configurations.keys()].join(", ");
+      throw new UsageError(`which configuration are the logits of? Give -c, one of ${known}`);
+    }
+    await runFolderCommand(
+      "export",
+      folders,
+      options,
+      ({ executor, ...run }) => exportFolder(executor, stores, documents, configuration, { ...run, saveProbabilities }),
+      exportReport(`Segmentations: ${folders.output}`),
+    );
+    return;
+  }
   const { regions, transposeForward, nnunetTargetAxis: untransposedTargetAxis, saveProbabilities } = options;
   const settings = { regions, transposeForward, untransposedTargetAxis, saveProbabilities };
   await runFolderCommand(
@@ -47,7 +70,7 @@ async function runExport(options: ExportCommandOptions): Promise<void> {
   );
 }
 
-function exportReport(summary: string): FolderReport<ExportedCase> {
+function exportReport(summary: string): FolderReport<ExportedCase | NewerCase> {
   return {
     header: ["classes", "voxels before", "voxels after", "labels", "time", "peak memory"],
     cells: (value, { seconds, peakMemoryBytes }) => [

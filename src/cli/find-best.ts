@@ -9,13 +9,17 @@ import { FolderStore } from "../runner/folder-store.js";
 import type { NamedFolders } from "../runner/process-executor.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
+import { findBestNewer } from "./find-best-newer.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 interface FindBestOptions extends CommandOptions, ResultsOptions {
   readonly models?: string[];
-  readonly task: number[];
+  readonly task?: number[];
+  readonly dataset?: string;
+  readonly plansNames?: string[];
+  readonly configurations?: string[];
   readonly disableEnsembling: boolean;
   readonly disablePostprocessing: boolean;
   readonly overwrite: boolean;
@@ -32,7 +36,11 @@ function taskNumbers(text: string, previous: number[] | undefined): number[] {
 
 export function findBestCommand(): Command {
   const command = new Command("find-best")
-    .requiredOption("-t, --task <numbers...>", "task numbers", taskNumbers)
+    .argument("[dataset]", "nnU-Net v2: dataset, by number or name")
+    .option("-d, --dataset <id>", "the same")
+    .option("-p, --plans-names <names...>", "nnU-Net v2: plans (default: nnUNetPlans)")
+    .option("-c, --configurations <names...>", "nnU-Net v2: configurations (default: all four, as far as planned)")
+    .option("-t, --task <numbers...>", "nnU-Net v1: task numbers", taskNumbers)
     .option(
       "-m, --models <names...>",
       `models to choose from (default: those of ${MODELS.join(", ")} that are there)`,
@@ -41,32 +49,41 @@ export function findBestCommand(): Command {
     .option("--disable-ensembling", "look at single models only", false)
     .option("--disable-postprocessing", "leave post-processing out", false)
     .option("--overwrite", "do again what earlier runs left", false)
-    .addHelpText("after", "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres");
-  return addCommandOptions(addResultsOptions(command)).action((options: FindBestOptions) =>
-    runCommand("find-best", options, async (run) => {
-      const root = resultsFolder(options);
-      const path = (folder: string) => (isAbsolute(folder) ? folder : join(root, folder));
-      const caseOptions = run.caseOptions();
-      const access = {
-        store: (folder: string) => new FolderStore(path(folder)),
-        executor: <F extends NamedFolders>(folders: F) => {
-          const paths = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, path(folder)]));
-          return run.open(paths as { readonly [K in keyof F]: string }).executor;
-        },
-      };
-      const results: TaskChoice[] = [];
-      for (const number of options.task) {
-        const task = findTask(number, tasksOf(root), root);
-        const models = modelsOf(options, root, task);
-        const { trainer, cascadeTrainer, plans, folds, val, disableEnsembling, disablePostprocessing } = options;
-        const names = { trainer, cascadeTrainer, plans };
-        const reference = options.ref === undefined ? undefined : resolve(options.ref);
-        const settings = { disableEnsembling, disablePostprocessing, overwrite: options.overwrite, reference };
-        const found = { task, models, folds, validationFolder: val, ...names, ...settings };
-        results.push(await chooseFor(task, () => findBestConfiguration(access, found, caseOptions)));
-      }
-      return report(results);
-    }),
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres\n  $ nnprep find-best 5 -c 2d 3d_fullres -f 0 1 2 3 4",
+    );
+  return addCommandOptions(addResultsOptions(command, "-f, --folds <numbers...>")).action(
+    (given: string | undefined, options: FindBestOptions) =>
+      runCommand("find-best", options, async (run) => {
+        const dataset = options.dataset ?? given;
+        if ((dataset === undefined) === (options.task === undefined)) {
+          throw new UsageError("give a task of nnU-Net v1 (-t 5) or a dataset of v2 (find-best 5), one of them");
+        }
+        if (dataset !== undefined) return findBestNewer(run, { ...options, dataset });
+        const root = resultsFolder(options);
+        const path = (folder: string) => (isAbsolute(folder) ? folder : join(root, folder));
+        const caseOptions = run.caseOptions();
+        const access = {
+          store: (folder: string) => new FolderStore(path(folder)),
+          executor: <F extends NamedFolders>(folders: F) => {
+            const paths = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, path(folder)]));
+            return run.open(paths as { readonly [K in keyof F]: string }).executor;
+          },
+        };
+        const results: TaskChoice[] = [];
+        for (const number of options.task ?? []) {
+          const task = findTask(number, tasksOf(root), root);
+          const models = modelsOf(options, root, task);
+          const { trainer, cascadeTrainer, plans, folds, val, disableEnsembling, disablePostprocessing } = options;
+          const names = { trainer, cascadeTrainer, plans };
+          const reference = options.ref === undefined ? undefined : resolve(options.ref);
+          const settings = { disableEnsembling, disablePostprocessing, overwrite: options.overwrite, reference };
+          const found = { task, models, folds, validationFolder: val, ...names, ...settings };
+          results.push(await chooseFor(task, () => findBestConfiguration(access, found, caseOptions)));
+        }
+        return report(results);
+      }),
   );
 }
 

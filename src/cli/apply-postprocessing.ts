@@ -10,9 +10,9 @@ import {
   filesToApply,
   loadPostprocessing,
 } from "../recipes/v1/stages/postprocess.js";
+import { applyToFolder, loadPostprocessing as loadSteps } from "../recipes/v2/stages/postprocess.js";
 import { FolderStore } from "../runner/folder-store.js";
 import type { CaseOutcome } from "../runner/run.js";
-import { applyToFolder, loadPostprocessing as loadSteps } from "../recipes/v2/stages/postprocess.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { type DocumentOptions, documentsOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";

@@ -46,9 +46,15 @@ const PLANNING = {
   "-overwrite_plans_name": "--overwrite-plans-name",
 };
 const PREPROCESSING = { "-np": "--configuration-workers", "-plans_name": "--plans-name", "--no_pbar": "--no-progress" };
+const RESULTS = { "-np": "--workers" };
 const OWN_SPELLINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "extract-fingerprint": { ...FINGERPRINT, "-np": "--workers" },
   plan: PLANNING,
+  ensemble: RESULTS,
+  evaluate: RESULTS,
+  "determine-postprocessing": RESULTS,
+  "apply-postprocessing": RESULTS,
+  "find-best": RESULTS,
   preprocess: PREPROCESSING,
   "plan-and-preprocess": {
     ...FINGERPRINT,

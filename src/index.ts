@@ -150,7 +150,7 @@ export {
 } from "./recipes/v1/export.js";
 export { analyzeDataset, type CaseSummary } from "./recipes/v1/fingerprint.js";
 export { intensityStatistics } from "./recipes/v1/intensity.js";
-export { findTask, type Planner } from "./recipes/v1/layout.js";
+export { ensembleName, findTask, MODELS, type ModelNames, modelFolder, type Planner } from "./recipes/v1/layout.js";
 export {
   estimateCropMemory,
   estimateMemory,
@@ -185,12 +185,6 @@ export {
   type StageSettings,
   stageSettings,
 } from "./recipes/v1/preprocess.js";
-export {
-  ensembleName,
-  MODELS,
-  type ModelNames,
-  modelFolder,
-} from "./recipes/v1/results-layout.js";
 export {
   type CascadeOptions,
   type CascadeStores,

@@ -1,8 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { findTask } from "../recipes/v1/layout.js";
-import { modelFolder } from "../recipes/v1/results-layout.js";
+import { findTask, modelFolder } from "../recipes/v1/layout.js";
 import { ALL_FOLDS, consolidateFolds } from "../recipes/v1/stages/cross-validation.js";
 import type { PostprocessingResult } from "../recipes/v1/stages/postprocess.js";
 import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { modelFolder } from "../../src/recipes/v1/results-layout.js";
+import { modelFolder } from "../../src/recipes/v1/layout.js";
 import { FolderStore } from "../../src/runner/folder-store.js";
 import { init } from "../../src/runtime/instantiate.js";
 import { type ValidatedCase, writeCrossValidation, writeLabel } from "../recipes/v1/stages/cross-validation-folder.js";

@@ -1,6 +1,6 @@
 import { joinPath } from "../../core/paths.js";
 import { addForegroundMean, type Summary, summaryClasses } from "./documents/summary.js";
-import { DEFAULT_NAMES, ensembleMembers, type ModelNames } from "./results-layout.js";
+import { DEFAULT_NAMES, ensembleMembers, type ModelNames } from "./layout.js";
 
 /** A model or an ensemble of two, with its cross-validation before post-processing. */
 export interface Candidate {

@@ -20,7 +20,7 @@ import {
   type ModelNames,
   modelFolder,
   SUMMARIES_FOLDER,
-} from "../results-layout.js";
+} from "../layout.js";
 import {
   ALL_FOLDS,
   CV_RAW,

@@ -3,7 +3,7 @@ import type { Shape3, Vec3 } from "../../../../src/core/volume.js";
 import { voxelCount } from "../../../../src/core/volume.js";
 import { readVolume } from "../../../../src/io/formats.js";
 import { packageCommands } from "../../../../src/recipes/v1/find-best.js";
-import { modelFolder } from "../../../../src/recipes/v1/results-layout.js";
+import { modelFolder } from "../../../../src/recipes/v1/layout.js";
 import {
   type FindBestSettings,
   findBestConfiguration,

@@ -1,4 +1,6 @@
+import { readdirSync, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { Command } from "commander";
 import { NnprepError, plainError } from "../core/errors.js";
 import { axisCodesOf } from "../core/geometry.js";
@@ -8,6 +10,7 @@ import { type DicomSeries, listDicomSeries } from "../io/dicom.js";
 import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
 import { runCommand } from "./command-runner.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
+import { WHOLE_VOLUME } from "./view-files.js";
 
 interface InfoOptions extends ScanOptions {
   readonly json: boolean;
@@ -38,8 +41,9 @@ export function infoCommand(): Command {
     .option("--json", "print one JSON document instead of text", false)
     .option("--no-progress", "no progress bar on stderr")
     .addHelpText("after", "\nExample:\n  $ nnprep info scan.nrrd label.nii.gz dicom_folder\n");
-  return addScanOptions(command).action((files: string[], options: InfoOptions) =>
+  return addScanOptions(command).action((paths: string[], options: InfoOptions) =>
     runCommand("info", options, async (run) => {
+      const files = paths.flatMap(scansOf);
       const bar = run.bar("info", files.length > 1);
       const scans: ScanInfo[] = [];
       for (const [done, file] of files.entries()) {
@@ -51,6 +55,13 @@ export function infoCommand(): Command {
       return { ok: scans.every(({ error }) => error === undefined), text: "", document: { scans } };
     }),
   );
+}
+
+/** The scans in a folder of NIfTI, MetaImage or NRRD files; any other path itself, a folder with DICOM too. */
+function scansOf(path: string): string[] {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
+  const names = readdirSync(path).filter((name) => WHOLE_VOLUME.test(name) && !name.startsWith("."));
+  return names.length === 0 ? [path] : names.sort().map((name) => join(path, name));
 }
 
 async function describe(file: string, options: InfoOptions): Promise<ScanInfo> {

@@ -76,7 +76,10 @@ function meshFile(text: string): string {
 export function viewCommand(): Command {
   return new Command("view")
     .argument("<files...>", "labels or predictions (.nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .hdr), or folders of them")
-    .option("-o, --output <path>", "PNG file, or a folder for several (default: NAME.png beside each file)")
+    .option(
+      "-o, --output <path>",
+      "PNG file, or a folder for several (default: NAME.png beside each file, never among the data of a dataset)",
+    )
     .option("-l, --label <list>", "only these labels, as 1 or 1,2; may be repeated", labels)
     .option("-i, --image <path>", "the scan, shown under the label; a folder with NAME_0000.* or NAME.* for several")
     .option("--dataset-json <file>", "names of the labels (default: dataset.json beside the file or above)")
@@ -128,6 +131,7 @@ async function viewFiles(run: CommandRun, inputs: string[], options: ViewOptions
   if (toFolder && options.output !== undefined && /\.png$/i.test(options.output)) {
     throw new UsageError(`-o ${options.output} is one picture, but ${files.length} files were given; name a folder`);
   }
+  if (toFolder) checkNames(files, options);
   const viewed: Viewed[] = [];
   const failed: { file: string; error: unknown }[] = [];
   for (const file of files) {
@@ -204,10 +208,38 @@ function drawPicture(
   return formatPng(picture);
 }
 
-/** Where files about a label go, by their ending. */
+/** Where files about a label go, by their ending: beside the label or into the folder given; the name of `-o` counts for all. */
 function pathBeside(file: string, { output }: ViewOptions, ending: string): string {
-  const folder = output === undefined ? dirname(file) : /\.png$/i.test(output) ? dirname(output) : output;
-  return resolve(folder, stemOf(file) + ending);
+  if (output === undefined) return resolve(defaultFolder(file), stemOf(file) + ending);
+  if (/\.png$/i.test(output)) return resolve(output.slice(0, -4) + ending);
+  return resolve(output, stemOf(file) + ending);
+}
+
+/** Folders of a dataset, in which every further file is taken for data. */
+const DATA_FOLDERS = /^(images|labels)(Tr|Ts|Val)$|^gt_(segmentations|niftis)$/;
+
+/** The folder of the label; the current one when that belongs to a dataset. @throws UsageError when both do */
+function defaultFolder(file: string): string {
+  const folder = dirname(file);
+  if (!DATA_FOLDERS.test(basename(folder))) return folder;
+  const here = process.cwd();
+  if (!DATA_FOLDERS.test(basename(here))) return here;
+  throw new UsageError(`${folder} belongs to a dataset, where pictures would be taken for data: give -o FOLDER`);
+}
+
+/** Throws where two files would be written under one name. */
+function checkNames(files: readonly string[], options: ViewOptions): void {
+  const byPicture = new Map<string, string>();
+  for (const file of files) {
+    const picture = picturePath(file, options);
+    const other = byPicture.get(picture);
+    if (other !== undefined) {
+      throw new UsageError(
+        `${other} and ${file} would both be written to ${picture}; view them one by one with -o NAME.png`,
+      );
+    }
+    byPicture.set(picture, file);
+  }
 }
 
 function picturePath(file: string, options: ViewOptions): string {

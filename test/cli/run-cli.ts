@@ -19,9 +19,13 @@ export interface RunningCli {
 }
 
 /** Starts the built CLI; environment variables of nnU-Net are only those given. */
-export function startCli(parameters: readonly string[], environment: Record<string, string> = {}): RunningCli {
+export function startCli(
+  parameters: readonly string[],
+  environment: Record<string, string> = {},
+  cwd?: string,
+): RunningCli {
   const { nnUNet_raw_data_base: _raw, nnUNet_preprocessed: _preprocessed, ...rest } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...parameters], { env: { ...rest, ...environment } });
+  const child = spawn(process.execPath, [MAIN, ...parameters], { env: { ...rest, ...environment }, cwd });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (data) => {
@@ -36,8 +40,12 @@ export function startCli(parameters: readonly string[], environment: Record<stri
   return { child, done };
 }
 
-export function runCli(parameters: readonly string[], environment: Record<string, string> = {}): Promise<CliResult> {
-  return startCli(parameters, environment).done;
+export function runCli(
+  parameters: readonly string[],
+  environment: Record<string, string> = {},
+  cwd?: string,
+): Promise<CliResult> {
+  return startCli(parameters, environment, cwd).done;
 }
 
 /** SHA-256 of every file below a folder, by relative path. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode } from "fast-png";
@@ -84,4 +84,41 @@ test("what goes wrong is said, and the others go on", async () => {
     "found: 1, 2",
   );
   expect((await runCli(["view", at("labelsTr/a.nii.gz"), "--mesh", "a.xyz"])).code).toBe(2);
+});
+
+test("no picture replaces another, and none comes to lie among a dataset's files", async () => {
+  for (const folder of ["one", "two"]) {
+    mkdirSync(at(folder));
+    writeFileSync(at(folder, "seg.nii.gz"), readFileSync(at("labelsTr/a.nii.gz")));
+  }
+  const twice = await runCli(["view", at("one/seg.nii.gz"), at("two/seg.nii.gz"), "-o", at("both")]);
+  expect([twice.code, twice.stderr]).toEqual([2, expect.stringContaining("would both be written to")]);
+  expect(existsSync(at("both"))).toBe(false);
+  const here = await runCli(["view", at("labelsTr/a.nii.gz"), "--pane-size", "120"], {}, at("one"));
+  expect(here.code).toBe(0);
+  expect(readdirSync(at("labelsTr"))).toEqual(["a.nii.gz"]);
+  expect(readdirSync(at("one"))).toContain("a.png");
+  const within = await runCli(["view", "a.nii.gz"], {}, at("labelsTr"));
+  expect(within.stderr).toContain("give -o FOLDER");
+  expect(readdirSync(at("labelsTr"))).toEqual(["a.nii.gz"]);
+  const named = ["view", at("labelsTr/a.nii.gz"), "-o", at("named/torso.png"), "--coordinates", "--pane-size", "120"];
+  expect((await runCli(named)).code).toBe(0);
+  expect(readdirSync(at("named")).sort()).toEqual([
+    "torso.csv",
+    "torso.png",
+    "torso_x.txt",
+    "torso_y.txt",
+    "torso_z.txt",
+  ]);
+});
+
+test("info of a folder of NIfTI files is about each of them", async () => {
+  const { code, stdout } = await runCli(["info", at("imagesTr"), "--json"]);
+  const { scans } = JSON.parse(stdout);
+  expect([code, scans.length, scans[0].file, scans[0].shape]).toEqual([
+    0,
+    1,
+    at("imagesTr", "a_0000.nii.gz"),
+    [10, 8, 6],
+  ]);
 });

@@ -7,15 +7,18 @@ import { gatherReport } from "../report/gather.js";
 import { type PredictionsToShow, SUMMARY } from "../report/scores.js";
 import type { ReportSource } from "../report/source.js";
 import { reportSourceV1 } from "../report/source-v1.js";
+import { reportSourceV2 } from "../report/source-v2.js";
 import { FolderStore } from "../runner/folder-store.js";
 import { init } from "../runtime/instantiate.js";
 import { formatHtmlReport } from "../view/report.js";
-import { type CommandRun, runCommand } from "./command-runner.js";
+import type { CommandReport, CommandRun } from "./command-runner.js";
+import { resolveDatasets } from "./dataset-places.js";
+import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { wholeNumber } from "./options.js";
-import { addTaskOptions, type LocatedTask, resolveTasks, type TaskOptions } from "./task-places.js";
+import { resolveTasks } from "./task-places.js";
 import { UsageError } from "./usage-error.js";
 
-interface ReportOptions extends TaskOptions {
+interface ReportOptions extends PlaceOptions {
   readonly output?: string;
   readonly predictions?: string;
   readonly ref?: string;
@@ -34,34 +37,72 @@ export function reportCommand(): Command {
     .option("--sample <n>", "cases to read for histograms and volumes, spread evenly", wholeNumber(1, 100_000), 50)
     .option("--case <id>", "case of the turnable surfaces (default: the worst prediction, or the first case)")
     .option("--no-verify", "do not check the task")
-    .addHelpText("after", "\nExample:\n  $ nnprep report -t 1 --predictions predictions -o task1.html");
-  return addTaskOptions(command).action((options: ReportOptions) =>
-    runCommand("report", options, async (run) => {
-      if (options.output !== undefined && options.task.length > 1) {
-        throw new UsageError("--output takes one task; leave it out to get one file per task in the current folder");
-      }
-      if (options.output !== undefined && statSync(options.output, { throwIfNoEntry: false })?.isDirectory()) {
-        throw new UsageError(`--output ${options.output} is a folder; give the name of the file`);
-      }
-      await init();
-      const files: string[] = [];
-      for (const task of resolveTasks(options, { preprocessed: false })) {
-        const source = await openTask(task, options, run);
-        files.push(await writeReport(task.name, task.raw, source, options, run));
-      }
-      return { ok: true, text: files.map((file) => `Report: ${file}`).join("\n"), document: { files } };
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nnprep report -d 1\n  $ nnprep report -t 1 --predictions predictions -o task1.html",
+    );
+  return addPlaceOptions(command).action((options: ReportOptions, own: Command) =>
+    runForGeneration(own, options, {
+      tasks: (run) => writeReports(run, options, openTasks),
+      datasets: (run) => writeReports(run, options, openDatasets),
     }),
   );
 }
 
-function openTask(task: LocatedTask, options: ReportOptions, run: CommandRun): Promise<ReportSource> {
-  const { name, ...folders } = task;
-  const { executor, store, options: caseOptions } = run.open(folders);
-  const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
-  const { raw, cropped, preprocessed } = options;
-  const given = Object.entries({ raw, cropped, preprocessed }).filter(([, folder]) => folder !== undefined);
-  const places = given.map(([option, folder]) => `--${option} ${folder}`);
-  return reportSourceV1(name, { stores, executor }, caseOptions, places);
+/** A dataset of either generation that a report is to be made of. */
+interface OpenedDataset {
+  readonly name: string;
+  /** Its own folder of raw files. */
+  readonly raw: string;
+  readonly open: () => Promise<ReportSource>;
+}
+
+type OpenDatasets = (options: ReportOptions, run: CommandRun) => OpenedDataset[];
+
+async function writeReports(run: CommandRun, options: ReportOptions, find: OpenDatasets): Promise<CommandReport> {
+  const found = find(options, run);
+  if (options.output !== undefined && found.length > 1) {
+    throw new UsageError("--output takes one dataset; leave it out to get one file for each in the current folder");
+  }
+  if (options.output !== undefined && statSync(options.output, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--output ${options.output} is a folder; give the name of the file`);
+  }
+  await init();
+  const files: string[] = [];
+  for (const { name, raw, open } of found) files.push(await writeReport(name, raw, await open(), options, run));
+  return { ok: true, text: files.map((file) => `Report: ${file}`).join("\n"), document: { files } };
+}
+
+/** Options that say where the data lies, for commands that the report proposes. */
+function placesOf(options: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(options).flatMap(([option, folder]) => (folder === undefined ? [] : [`--${option} ${folder}`]));
+}
+
+function openTasks(options: ReportOptions, run: CommandRun): OpenedDataset[] {
+  const { raw, cropped, preprocessed, task = [] } = options;
+  return resolveTasks({ ...options, task }, { preprocessed: false }).map(({ name, ...folders }) => ({
+    name,
+    raw: folders.raw,
+    open: () => {
+      const { executor, store, options: caseOptions } = run.open(folders);
+      const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
+      return reportSourceV1(name, { stores, executor }, caseOptions, placesOf({ raw, cropped, preprocessed }));
+    },
+  }));
+}
+
+function openDatasets(options: ReportOptions, run: CommandRun): OpenedDataset[] {
+  const { raw, preprocessed } = options;
+  return resolveDatasets(options, { preprocessed: false }).map(({ name, ...folders }) => ({
+    name,
+    raw: folders.raw,
+    open: () => {
+      const { executor, store, options: caseOptions } = run.open(folders);
+      const stores = { raw: store("raw"), preprocessed: store("preprocessed") };
+      const settings = { ...caseOptions, environment: process.env };
+      return reportSourceV2({ name, stores, executor }, settings, placesOf({ raw, preprocessed }));
+    },
+  }));
 }
 
 /** Writes the report of one dataset; the file that was written. */

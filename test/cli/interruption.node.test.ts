@@ -1,10 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { imagePath, labelPath, writeTask } from "../recipes/v1/stages/tiny-folder.js";
-import { CT_TASK, MR_TASK } from "../recipes/v1/stages/tiny-task.js";
+import { writeTask } from "../recipes/v1/stages/tiny-folder.js";
+import { CT_TASK, MR_TASK, type TinyTask } from "../recipes/v1/stages/tiny-task.js";
 import { childrenOf, hashFolder, pause, runCli, startCli, until } from "./run-cli.js";
 
 let root: string;
@@ -36,14 +35,9 @@ function takeOutputs(): Record<string, string> {
   return hashes;
 }
 
-/** Puts a pipe in place of a file: whoever reads it waits, so that a run can be caught in the middle. */
-function blockFile(file: string): () => void {
-  renameSync(file, `${file}.aside`);
-  execFileSync("mkfifo", [file]);
-  return () => {
-    rmSync(file);
-    renameSync(`${file}.aside`, file);
-  };
+/** The task with a second case that takes long enough for a run to be caught while it works on it. */
+function withLargeCase(task: TinyTask, identifier: string): TinyTask {
+  return { ...task, cases: { ...task.cases, [identifier]: { shape: [112, 256, 256], spacingMm: [1.6, 1.1, 1] } } };
 }
 
 test("1 and 2 workers write the same bytes", async () => {
@@ -59,12 +53,11 @@ test("1 and 2 workers write the same bytes", async () => {
 }, 60_000);
 
 test("a worker that is killed fails its case only", async () => {
-  const folder = await writeTask(raw, MR_TASK);
-  blockFile(imagePath(folder, "mr_2", 1));
+  await writeTask(raw, withLargeCase(MR_TASK, "mr_2"));
   const run = startCli(["crop", "-t", "2", ...places(), "--workers", "1", "--json", "--no-progress"]);
   const cropped = join(root, "nnUNet_cropped_data", MR_TASK.name);
   await until(() => existsSync(join(cropped, "mr_1.pkl")));
-  await pause(200);
+  await pause(60);
   process.kill(childrenOf(run.child.pid as number)[0], "SIGKILL");
   const { code, stdout } = await run.done;
   expect(code).toBe(1);
@@ -77,14 +70,13 @@ test("a worker that is killed fails its case only", async () => {
 }, 60_000);
 
 test("Ctrl-C stops cleanly, and a second run completes with the same bytes", async () => {
-  const folder = await writeTask(raw, CT_TASK);
+  await writeTask(raw, withLargeCase(CT_TASK, "ct_2"));
   expect((await runCli(whole(1, "1"))).code).toBe(0);
   const expected = takeOutputs();
-  const unblock = blockFile(labelPath(folder, "ct_2"));
   const run = startCli(whole(1, "1"));
   const cropped = join(root, "nnUNet_cropped_data", CT_TASK.name);
   await until(() => existsSync(join(cropped, "ct_1.pkl")));
-  await pause(100);
+  await pause(60);
   const workers = childrenOf(run.child.pid as number);
   for (const pid of [run.child.pid as number, ...workers]) process.kill(pid, "SIGINT");
   const { code, stderr } = await run.done;
@@ -93,7 +85,6 @@ test("Ctrl-C stops cleanly, and a second run completes with the same bytes", asy
   expect(workers.length).toBe(1);
   await until(() => !existsSync(`/proc/${workers[0]}`));
   expect(Object.keys(hashFolder(cropped)).filter((file) => /ct_[23]\.|tmp/.test(file))).toEqual([]);
-  unblock();
   expect((await runCli(whole(1, "1"))).code).toBe(0);
   expect(takeOutputs()).toEqual(expected);
 }, 60_000);

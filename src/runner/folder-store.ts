@@ -44,10 +44,10 @@ async function makeFolder(folder: string): Promise<void> {
     const isThere = (await stat(folder).catch(() => null))?.isDirectory() === true;
     if (isThere) return;
     const parent = dirname(folder);
-    if (reason(error) !== "ENOENT" || parent === folder || (await stat(parent).catch(() => null)) !== null) throw error;
-    await makeFolder(parent);
+    if (reason(error) !== "ENOENT" || parent === folder) throw error;
+    // Another worker may have made the parent meanwhile, or make the folder before this one does.
+    if ((await stat(parent).catch(() => null)) === null) await makeFolder(parent);
     await mkdir(folder).catch((again) => {
-      // Another worker was faster.
       if (reason(again) !== "EEXIST") throw again;
     });
   }

@@ -303,7 +303,7 @@ test("NaN and infinities of NIfTI are 0, as for nnU-Net: found by the check, tol
     ["warning", "infinite-voxels", file],
   ]);
   const { code, stdout } = await run("plan-and-preprocess", "-t", "2");
-  expect(code).toBe(0);
+  expect(code, stdout).toBe(0);
   const [report] = JSON.parse(stdout).tasks;
   expect(report.crop[1].warnings).toEqual([expect.stringMatching(`^${file}: 2 of .* no finite numbers`)]);
   expect(report.stages[0].cases[1].warnings).toEqual([]);

@@ -13,6 +13,19 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test("many writers into folders that are not there yet do not stand in each other's way", async () => {
+  const store = new FolderStore(join(folder, "shared"));
+  for (let round = 0; round < 10; round++) {
+    const writers = Array.from({ length: 24 }, async (_, i) => {
+      // Each begins a little later, so that one finds the folders half made by another.
+      for (let turn = 0; turn < i; turn++) await new Promise((go) => setImmediate(go));
+      await store.write(`${round}/a/b/${i}`, new Uint8Array([i]));
+    });
+    await Promise.all(writers);
+    expect((await store.list(`${round}/a/b`)).length).toBe(24);
+  }
+});
+
 test("writes in pieces, reads, lists in code-point order, removes", async () => {
   const store = new FolderStore(join(folder, "new"));
   await store.write("sub/b", Uint8Array.of(1, 2));

@@ -153,7 +153,7 @@ test("plans survive a cancellation, and wrong ones are told", async () => {
   await waitFor(page, /^Read and checked/);
   await page.click("#prepare");
   await waitFor(page, /did not work/);
-  expect(await page.getByRole("alert").textContent()).toContain("the plans are for 2 channels, but the scan has 1");
+  expect(await page.getByRole("alert").textContent()).toContain("the case has 1 channels, but the plans normalise 2");
   await drop(page, "plans", [{ name: "case.pkl", bytes: formatPickle([1, 2]) }]);
   await waitFor(page, /did not work/);
   expect(await page.getByRole("alert").textContent()).toMatch(/case\.pkl/);

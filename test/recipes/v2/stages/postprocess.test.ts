@@ -100,9 +100,7 @@ test("nnU-Net's own postprocessing.pkl is applied", async () => {
 
 test("a pickle with any other function is refused by name", () => {
   const bytes = formatPostprocessing([{ region: 1 }]);
-  const hostile = new TextDecoder("latin1")
-    .decode(bytes)
-    .replace("remove_all_but_largest_component_from_segmentation", "x");
+  const hostile = String.fromCharCode(...bytes).replace("remove_all_but_largest_component_from_segmentation", "x");
   const changed = Uint8Array.from(hostile, (c) => c.charCodeAt(0));
   expect(() => parsePostprocessing(changed)).toThrow(/nnunetv2\.postprocessing\.remove_connected_components\.x/);
   // posix.system("true")

@@ -1,7 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import { differingFields, FIELD_NAMES } from "../core/geometry.js";
 import { joinPath } from "../core/paths.js";
-import { formatShape, type Geometry, sameShape, type Volume } from "../core/volume.js";
+import { formatShape, type Geometry, type Shape3, sameShape, type Volume } from "../core/volume.js";
 import type { Store } from "../runner/store.js";
 import { loadVolume } from "./scan-files.js";
 
@@ -107,30 +107,53 @@ export async function loadPair(
 ): Promise<{ prediction: Volume; reference: Volume }> {
   const prediction = await loadVolume(stores.prediction, files.prediction);
   const reference = await loadVolume(stores.reference, files.reference);
+  checkPair(stores, files, [prediction.shape, reference.shape], () =>
+    checkGeometry ? differingPart(prediction.geometry, reference.geometry) : undefined,
+  );
+  return { prediction, reference };
+}
+
+/** What of two grids lies apart. */
+export interface DifferingPart {
+  readonly part: string;
+  readonly found: readonly number[];
+  readonly expected: readonly number[];
+}
+
+/**
+ * Refuses a prediction on another grid than its reference.
+ * @param shapes of prediction and reference
+ * @param differ what else of the grids lies apart; asked only where the shapes are equal
+ * @throws NnprepError SHAPE_MISMATCH, GEOMETRY_MISMATCH
+ */
+export function checkPair(
+  stores: ComparedStores,
+  files: Pick<PredictionFiles, "prediction" | "reference">,
+  [found, expected]: readonly [Shape3, Shape3],
+  differ: () => DifferingPart | undefined,
+): void {
   const file = stores.prediction.location(files.prediction);
   const other = stores.reference.location(files.reference);
-  if (!sameShape(prediction.shape, reference.shape)) {
+  if (!sameShape(found, expected)) {
     throw new NnprepError(
       "SHAPE_MISMATCH",
-      `${file}: shape ${formatShape(prediction.shape)}, but the reference ${other} has ${formatShape(reference.shape)}; export the prediction on the grid of the scan`,
-      { file, reference: other, found: [...prediction.shape], expected: [...reference.shape] },
+      `${file}: shape ${formatShape(found)}, but the reference ${other} has ${formatShape(expected)}; export the prediction on the grid of the scan`,
+      { file, reference: other, found: [...found], expected: [...expected] },
     );
   }
-  const difference = checkGeometry ? differingPart(prediction.geometry, reference.geometry) : undefined;
-  if (difference !== undefined) {
-    throw new NnprepError(
-      "GEOMETRY_MISMATCH",
-      `${file}: ${difference.part} (${difference.found.join(", ")}), but the reference ${other} has (${difference.expected.join(", ")}): not the same grid. Export the prediction with the geometry of the scan; nnU-Net itself compares voxel by voxel whatever the geometry`,
-      { file, reference: other, ...difference },
-    );
-  }
-  return { prediction, reference };
+  const difference = differ();
+  if (difference === undefined) return;
+  throw new NnprepError(
+    "GEOMETRY_MISMATCH",
+    `${file}: ${difference.part} (${difference.found.join(", ")}), but the reference ${other} has (${difference.expected.join(", ")}): not the same grid. Export the prediction with the geometry of the scan; nnU-Net itself compares voxel by voxel whatever the geometry`,
+    { file, reference: other, ...difference },
+  );
 }
 
 /** Differences that float32 headers and their rounding leave. */
 const ALLOWED = { spacingMm: 1e-3, originMm: 1e-3, direction: 1e-4 };
 
-function differingPart(a: Geometry, b: Geometry) {
+function differingPart(a: Geometry, b: Geometry): DifferingPart | undefined {
   const [field] = differingFields(a, b, ALLOWED);
   return field && { part: FIELD_NAMES[field], found: [...a[field]], expected: [...b[field]] };
 }

@@ -1,8 +1,8 @@
-import { inFile, NnprepError } from "../../../core/errors.js";
-import { formatShape, type Shape3, sameShape, type VoxelArray } from "../../../core/volume.js";
+import { inFile } from "../../../core/errors.js";
+import type { Shape3, VoxelArray } from "../../../core/volume.js";
 import { scanFileFromBytes } from "../../../io/scan-file.js";
 import type { Store } from "../../../runner/store.js";
-import type { ComparedStores, PredictionFiles } from "../../prediction-files.js";
+import { type ComparedStores, checkPair, type DifferingPart, type PredictionFiles } from "../../prediction-files.js";
 import type { ReaderProperties } from "../documents/properties.js";
 import type { LabelReading } from "../readers/reader.js";
 import { readerFor } from "../readers/registry.js";
@@ -56,35 +56,21 @@ export async function loadLabelPair(
 ): Promise<LabelsOfCase> {
   const prediction = await loadLabel(stores.prediction, files.prediction, readerName);
   const reference = await loadLabel(stores.reference, files.reference, readerName);
-  const file = stores.prediction.location(files.prediction);
-  const other = stores.reference.location(files.reference);
-  if (!sameShape(prediction.shape, reference.shape)) {
-    throw new NnprepError(
-      "SHAPE_MISMATCH",
-      `${file}: shape ${formatShape(prediction.shape)}, but the reference ${other} has ${formatShape(reference.shape)}; export the prediction on the grid of the scan`,
-      { file, reference: other, found: [...prediction.shape], expected: [...reference.shape] },
-    );
-  }
-  const part = checkGeometry ? differingPart(prediction.properties, reference.properties) : undefined;
-  if (part !== undefined) {
-    throw new NnprepError(
-      "GEOMETRY_MISMATCH",
-      `${file}: ${part.name} (${part.found.join(", ")}), but the reference ${other} has (${part.expected.join(", ")}): not the same grid. Export the prediction with the geometry of the scan; nnU-Net itself compares voxel by voxel whatever the geometry`,
-      { file, reference: other, part: part.name, found: [...part.found], expected: [...part.expected] },
-    );
-  }
+  checkPair(stores, files, [prediction.shape, reference.shape], () =>
+    checkGeometry ? differingPart(prediction.properties, reference.properties) : undefined,
+  );
   return { prediction, reference };
 }
 
 /** Differences that float32 headers and their rounding leave, in mm and in parts of one. */
 const TOLERANCE = 1e-3;
 
-function differingPart(a: ReaderProperties, b: ReaderProperties) {
+function differingPart(a: ReaderProperties, b: ReaderProperties): DifferingPart | undefined {
   const parts = [
-    { name: "spacing", found: a.spacingMm, expected: b.spacingMm },
-    { name: "origin", found: a.sitk?.origin ?? [], expected: b.sitk?.origin ?? [] },
-    { name: "direction", found: a.sitk?.direction ?? [], expected: b.sitk?.direction ?? [] },
-    { name: "affine", found: a.nibabel?.originalAffine ?? [], expected: b.nibabel?.originalAffine ?? [] },
+    { part: "spacing", found: [...a.spacingMm], expected: [...b.spacingMm] },
+    { part: "origin", found: [...(a.sitk?.origin ?? [])], expected: [...(b.sitk?.origin ?? [])] },
+    { part: "direction", found: [...(a.sitk?.direction ?? [])], expected: [...(b.sitk?.direction ?? [])] },
+    { part: "affine", found: [...(a.nibabel?.originalAffine ?? [])], expected: [...(b.nibabel?.originalAffine ?? [])] },
   ];
   const differs = (x: number, y: number | undefined) => y !== undefined && !(Math.abs(x - y) <= TOLERANCE);
   return parts.find(({ found, expected }) => found.some((value, i) => differs(value, expected[i])));

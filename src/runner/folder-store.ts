@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
@@ -13,13 +14,23 @@ const TEMPORARY = /^\..*\.nnprep-([a-zA-Z0-9_]+)-(\d+)-\d+\.tmp$/;
 const MACHINE = hostname().replace(/[^a-zA-Z0-9]/g, "_") || "_";
 let serial = 0;
 
+/** A process that ended and that nobody waited for, as in containers without an init, still answers to signals. */
+function hasEnded(processId: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${processId}/stat`, "latin1");
+    return /^[ZX]/.test(status.slice(status.lastIndexOf(")") + 2));
+  } catch {
+    return false; // no such folder on this system, or the process has gone meanwhile
+  }
+}
+
 function isRunning(processId: number): boolean {
   try {
     process.kill(processId, 0);
-    return true;
   } catch (error) {
-    return reason(error) === "EPERM";
+    if (reason(error) !== "EPERM") return false;
   }
+  return !hasEnded(processId);
 }
 
 /** Writes a file and waits until the disk has it: a name that is renamed before may hold nothing after a power cut. */

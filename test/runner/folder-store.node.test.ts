@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -73,6 +74,21 @@ test("leftovers of processes that are gone are removed, those of running ones an
   expect(readdirSync(join(folder, "sub"))).toContain(gone);
   await store.removeLeftovers();
   expect(readdirSync(join(folder, "sub")).sort()).toEqual([running, elsewhere, ".hidden.tmp", "a.npz"].sort());
+});
+
+test.runIf(process.platform === "linux")("a process that ended and was not waited for is gone", async () => {
+  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"]);
+  try {
+    const ended = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
+    const state = () => readFileSync(`/proc/${ended}/stat`, "latin1").split(" ")[2];
+    while (state() !== "Z") await new Promise((resolve) => setTimeout(resolve, 10));
+    const left = `.a.npz.nnprep-${machine}-${ended}-3.tmp`;
+    writeFileSync(join(folder, left), "x");
+    await new FolderStore(folder).removeLeftovers();
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    parent.kill("SIGKILL");
+  }
 });
 
 test("the head of a file is what there is of it", async () => {

@@ -5,7 +5,8 @@
 import { spawnSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { FolderStore, formatNifti } from "nnprep";
+import { FolderStore } from "nnprep/dataset";
+import { formatNifti } from "nnprep/io";
 import { makeCt, makeMr, type Phantom, type PhantomGrid } from "./phantom.js";
 
 interface Sample {

@@ -56,7 +56,15 @@ function prune() {
   }
 }
 
-/** One module for script tags and content delivery: everything of web.ts, the kernels inside as text. */
+/** What the one-file build gives: the names of `nnprep`, and each subpath as an object. */
+const STANDALONE = [
+  'export * from "./web.js";',
+  ...["io", "steps", "view", "dataset", "inference", "v1", "v2"].map(
+    (name) => `export * as ${name} from "./public/${name}.js";`,
+  ),
+].join("\n");
+
+/** One module for script tags and content delivery: everything that runs in a page, the kernels inside as text. */
 async function buildStandalone() {
   const wasm = readFileSync(join(dist, "kernels.wasm")).toString("base64");
   const inline = {
@@ -68,7 +76,7 @@ async function buildStandalone() {
     },
   };
   await bundle({
-    stdin: { contents: 'export * from "./web.js"; export * as v2 from "./v2.js";', resolveDir: dist },
+    stdin: { contents: STANDALONE, resolveDir: dist },
     outfile: join(dist, "standalone.js"),
     bundle: true,
     minify: true,
@@ -80,7 +88,7 @@ async function buildStandalone() {
     plugins: [inline],
     logLevel: "warning",
   });
-  writeFileSync(join(dist, "standalone.d.ts"), 'export * from "./web.js";\nexport * as v2 from "./v2.js";\n');
+  writeFileSync(join(dist, "standalone.d.ts"), `${STANDALONE}\n`);
 }
 
 const steps = {

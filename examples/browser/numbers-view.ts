@@ -1,4 +1,6 @@
-import type { Finding, IntensityStatistics, NnprepError } from "nnprep";
+import type { NnprepError } from "nnprep";
+import type { Finding } from "nnprep/dataset";
+import type { IntensityStatistics } from "nnprep/v1";
 import { element, table } from "./elements.js";
 import type { OpenedCase, PreparedCase, RestoredLabel } from "./protocol.js";
 

@@ -1,4 +1,5 @@
-import { formatNifti, NnprepError, type Volume } from "nnprep";
+import { NnprepError, type Volume } from "nnprep";
+import { formatNifti } from "nnprep/io";
 import { makeCt } from "../phantom.js";
 import { watchDropZones } from "./drop-zones.js";
 import { byId, save } from "./elements.js";

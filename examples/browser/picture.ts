@@ -1,4 +1,5 @@
-import { formatNifti, type Shape3, type Volume, type VoxelArray } from "nnprep";
+import type { Shape3, Volume, VoxelArray } from "nnprep";
+import { formatNifti } from "nnprep/io";
 import type { Picture } from "./protocol.js";
 
 /** Voxels that a picture may have: larger volumes are thinned out for the screen only. */

@@ -1,19 +1,6 @@
-import {
-  type Axes3,
-  type Box3,
-  type CroppedProperties,
-  cropCase,
-  type Engine,
-  foregroundVoxels,
-  intensityStatistics,
-  NnprepError,
-  permute,
-  preprocessCase,
-  type Shape3,
-  type StageSettings,
-  separateAxis,
-  type Vec3,
-} from "nnprep";
+import { type Axes3, type Box3, type Engine, NnprepError, type Shape3, type Vec3 } from "nnprep";
+import { foregroundVoxels, permute, separateAxis } from "nnprep/steps";
+import { type CroppedProperties, cropCase, intensityStatistics, preprocessCase, type StageSettings } from "nnprep/v1";
 import type { CtNumbers, LabelNumbers, PreparedCase, Settings } from "./protocol.js";
 import type { ReadCase } from "./read-case.js";
 

@@ -1,4 +1,6 @@
-import type { Box3, Finding, IntensityStatistics, NormalizationScheme, PlainError, Shape3, Vec3 } from "nnprep";
+import type { Box3, PlainError, Shape3, Vec3 } from "nnprep";
+import type { Finding } from "nnprep/dataset";
+import type { IntensityStatistics, NormalizationScheme } from "nnprep/v1";
 
 /** What the page and its worker say to each other: plain values, so that they survive the way. */
 

@@ -1,12 +1,5 @@
-import {
-  type Finding,
-  NnprepError,
-  readScan,
-  type ScanReading,
-  type Volume,
-  type VoxelArray,
-  verifyCase,
-} from "nnprep";
+import { NnprepError, readScan, type ScanReading, type Volume, type VoxelArray } from "nnprep";
+import { type Finding, verifyCase } from "nnprep/dataset";
 import type { CaseFiles } from "./protocol.js";
 
 export interface ReadCase {

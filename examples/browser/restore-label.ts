@@ -1,13 +1,7 @@
-import {
-  type ExportedSegmentation,
-  exportSegmentation,
-  loadProbabilities,
-  MemoryStore,
-  NnprepError,
-  type Probabilities,
-  readVolume,
-  type VoxelArray,
-} from "nnprep";
+import { NnprepError, type Probabilities, type VoxelArray } from "nnprep";
+import { MemoryStore } from "nnprep/dataset";
+import { readVolume } from "nnprep/io";
+import { type ExportedSegmentation, exportSegmentation, loadProbabilities } from "nnprep/v1";
 import type { PreparedArrays } from "./prepare-case.js";
 
 /** A label as probabilities of 0 and 1, made plane by plane; also the value that each class stands for. */

@@ -1,4 +1,5 @@
-import { NnprepError, type NormalizationScheme, type Vec3 } from "nnprep";
+import { NnprepError, type Vec3 } from "nnprep";
+import type { NormalizationScheme } from "nnprep/v1";
 import { byId } from "./elements.js";
 import { describeSize } from "./numbers-view.js";
 import type { OpenedCase, OpenedPlans, Settings } from "./protocol.js";

@@ -42,7 +42,10 @@ export default defineConfig({
   plugins: [serveDecoder()],
   // In a project of your own "nnprep" comes from node_modules and this block goes; the next line stays.
   resolve: {
-    alias: [{ find: /^nnprep$/, replacement: built("web.js") }],
+    alias: [
+      { find: /^nnprep$/, replacement: built("web.js") },
+      { find: /^nnprep\/(\w+)$/, replacement: built("public/$1.js") },
+    ],
   },
   optimizeDeps: { exclude: ["nnprep"] },
   worker: { format: "es" },

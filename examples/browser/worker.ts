@@ -1,22 +1,15 @@
+import { createEngine, type Engine, init, NnprepError, type Volume } from "nnprep";
+import { MemoryStore } from "nnprep/dataset";
+import { formatNifti, formatPickle, gzip, parsePickle } from "nnprep/io";
 import {
-  createEngine,
-  type Engine,
-  formatNifti,
-  formatPickle,
-  gzip,
-  init,
   intensityStatistics,
-  MemoryStore,
-  NnprepError,
   type PlansV1,
-  parsePickle,
   plansFromPython,
   preparedGeometry,
   propertiesToPython,
   saveCase,
   stageSettings,
-  type Volume,
-} from "nnprep";
+} from "nnprep/v1";
 import { takePicture } from "./picture.js";
 import { labelVolumes, type PreparedArrays, prepareCase, Steps } from "./prepare-case.js";
 import type {

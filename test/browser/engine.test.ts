@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { resizeCubic, resizeCubicSlices } from "../../dist/public/steps.js";
 // The built package, as pages get it: its worker's script stands beside its modules.
-import { createEngine, init, NnprepError, resizeCubic, resizeCubicSlices, type Shape3 } from "../../dist/web.js";
+import { createEngine, init, NnprepError, type Shape3 } from "../../dist/web.js";
 import { countDifferences } from "../golden.js";
 
 const shape: Shape3 = [37, 41, 45];

@@ -7,7 +7,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, openAsBlob, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { matchGrid, readDicomSeries, readScanPath, scanFileFromBlob, writeVolume } from "../../dist/node.js";
+import { readScanPath, scanFileFromBlob, writeVolume } from "../../dist/node.js";
+import { readDicomSeries } from "../../dist/public/io.js";
+import { matchGrid } from "../../dist/public/steps.js";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

@@ -6,7 +6,8 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { NnprepError, readScan, readVolume, writeVolume } from "../../dist/node.js";
+import { NnprepError, readScan, writeVolume } from "../../dist/node.js";
+import { readVolume } from "../../dist/public/io.js";
 
 const [scans, python, folder] = process.argv.slice(2);
 const written = join(folder, "formats");

@@ -4,18 +4,11 @@
 // writes them as certain probabilities, ID.npz and ID.pkl, in the file's axes as nnU-Net's inference does.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  cropCase,
-  FolderStore,
-  init,
-  inverseAxes,
-  loadVolume,
-  permute,
-  preprocessCase,
-  saveProperties,
-  transpose,
-  writeNpz,
-} from "../../dist/node.js";
+import { init } from "../../dist/node.js";
+import { FolderStore, loadVolume } from "../../dist/public/dataset-node.js";
+import { writeNpz } from "../../dist/public/io.js";
+import { inverseAxes, permute, transpose } from "../../dist/public/steps.js";
+import { cropCase, preprocessCase, saveProperties } from "../../dist/public/v1.js";
 
 /** float16, half the memory, where there are many classes; float32 elsewhere: SciPy has no float16 for a separate axis. */
 const MANY = 8;

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readB2nd, writeB2nd } from "../../dist/node.js";
+import { readB2nd, writeB2nd } from "../../dist/public/io.js";
 
 const [preprocessed, python, folder, ...patch] = process.argv.slice(2);
 const patchSize = patch.length > 0 ? patch.map(Number) : [128, 128, 128];

@@ -143,7 +143,10 @@ async function runStandalone(hash) {
     document.querySelector("output").textContent = await prepare();
     </script>`,
   );
-  const code = readFileSync(join(folder, "prepare.mjs"), "utf8").replaceAll('from "nnprep"', 'from "./standalone.js"');
+  // The names of a subpath are one object there.
+  const code = readFileSync(join(folder, "prepare.mjs"), "utf8")
+    .replaceAll(/import (\{.*\}) from "nnprep\/(\w+)";/g, 'import { $2 } from "./standalone.js";\nconst $1 = $2;')
+    .replaceAll('from "nnprep"', 'from "./standalone.js"');
   writeFileSync(join(place, "plain.js"), code);
   const server = createServer((request, response) => {
     const file = join(place, new URL(request.url, "http://localhost").pathname);

@@ -1,17 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  cropCase,
-  formatNifti,
-  init,
-  preprocessCase,
-  readNpz,
-  readVolume,
-  type StageSettings,
-  type Vec3,
-  type Volume,
-} from "nnprep";
+import { init, type Vec3, type Volume } from "nnprep";
+import { formatNifti, readNpz, readVolume } from "nnprep/io";
+import { cropCase, preprocessCase, type StageSettings } from "nnprep/v1";
 import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { expect } from "vitest";

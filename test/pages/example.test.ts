@@ -1,13 +1,8 @@
 import { join } from "node:path";
-import {
-  foregroundVoxels,
-  intensityStatistics,
-  parsePickle,
-  propertiesFromPython,
-  propertiesToPython,
-  readVolume,
-  type Vec3,
-} from "nnprep";
+import type { Vec3 } from "nnprep";
+import { parsePickle, readVolume } from "nnprep/io";
+import { foregroundVoxels } from "nnprep/steps";
+import { intensityStatistics, propertiesFromPython, propertiesToPython } from "nnprep/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeCt, makeMr } from "../../examples/phantom.js";
 import {

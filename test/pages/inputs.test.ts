@@ -1,22 +1,18 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Vec3, type Volume, writeVolume } from "nnprep";
+import { MemoryStore } from "nnprep/dataset";
+import { formatPickle, parsePickle, readVolume } from "nnprep/io";
 import {
   exportSegmentation,
-  formatPickle,
   loadProbabilities,
-  MemoryStore,
   type PlansStage,
   type PlansV1,
-  parsePickle,
   plansFromPython,
   plansToPython,
-  readVolume,
   stageSettings,
-  type Vec3,
-  type Volume,
-  writeVolume,
-} from "nnprep";
+} from "nnprep/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeCt } from "../../examples/phantom.js";
 import { saveProbabilities } from "../../src/recipes/v1/stages/probability-files.js";

@@ -2,7 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { compareLabels, formatDatasetJson, formatNifti, init, overlapMetrics, type Volume } from "nnprep";
+import { init, type Volume } from "nnprep";
+import { formatNifti } from "nnprep/io";
+import { compareLabels, overlapMetrics } from "nnprep/steps";
+import { formatDatasetJson } from "nnprep/v1";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeMr, type Phantom } from "../../examples/phantom.js";

@@ -3,7 +3,8 @@ import type { Shape3 } from "../../src/core/volume.js";
 import { countDifferences } from "../golden.js";
 
 // Threads are started from the built package: a worker cannot load TypeScript.
-const { createEngine, init, resizeCubic, resizeCubicSlices } = await import("../../dist/node.js");
+const { createEngine, init } = await import("../../dist/node.js");
+const { resizeCubic, resizeCubicSlices } = await import("../../dist/public/steps.js");
 
 await init();
 const shape: Shape3 = [37, 41, 45];

@@ -1,4 +1,6 @@
-import { cropCase, formatNifti, formatPickle, init, preprocessCase, propertiesToPython, readVolume } from "nnprep";
+import { init } from "nnprep";
+import { formatNifti, formatPickle, readVolume } from "nnprep/io";
+import { cropCase, preprocessCase, propertiesToPython } from "nnprep/v1";
 
 /** A scan of 18 x 40 x 36 voxels with an empty border, and its label, from whole-number arithmetic only. */
 export function makeCase() {

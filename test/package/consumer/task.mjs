@@ -1,4 +1,6 @@
-import { FolderStore, formatDatasetJson, formatNifti } from "nnprep";
+import { FolderStore } from "nnprep/dataset";
+import { formatNifti } from "nnprep/io";
+import { formatDatasetJson } from "nnprep/v1";
 import { makeCase } from "./prepare.mjs";
 
 /** `node task.mjs FOLDER`: writes a raw task of two equal cases into FOLDER. */

@@ -1,17 +1,15 @@
 /** What a user of the package writes in TypeScript; it is compiled, not run. */
+
+import { init, NnprepError, type Volume } from "nnprep";
+import { parseNifti, readVolume } from "nnprep/io";
 import {
   type CaseProperties,
   cropCase,
-  init,
-  NnprepError,
   type PreprocessedCase,
-  parseNifti,
   preprocessCase,
-  readVolume,
   type StageSettings,
   stageSettings,
-  type Volume,
-} from "nnprep";
+} from "nnprep/v1";
 
 type IsAny<T> = 0 extends 1 & T ? true : false;
 /** Does not compile when the type of the argument is `any`. */

@@ -1,4 +1,5 @@
-import { createEngine, resizeCubic } from "nnprep";
+import { createEngine } from "nnprep";
+import { resizeCubic } from "nnprep/steps";
 
 /** How two Web Workers share a volume, and whether they give the bits of the page's own thread. */
 export async function compareThreads() {

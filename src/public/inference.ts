@@ -1,0 +1,33 @@
+/** Networks over volumes: model folders, ONNX, the sliding window. */
+export { openOnnxNetwork } from "#onnx";
+export { type LoadedModel, type LoadModelOptions, loadModel } from "../inference/load-model.js";
+export { estimateWindowMemory, type WindowMemory } from "../inference/memory.js";
+export {
+  type ModelFold,
+  type ModelFolder,
+  type ModelFolderOptions,
+  modelFilesFromBlobs,
+  readModelFolder,
+} from "../inference/model-folder.js";
+export type { Network, NetworkPatch } from "../inference/network.js";
+export type { OnnxOptions } from "../inference/onnx.js";
+export type { NetworkInput } from "../inference/patches.js";
+export {
+  type CaseInput,
+  type CasePrediction,
+  type Prediction,
+  type PredictOptions,
+  type PredictProgress,
+  predict,
+  predictCase,
+  readerProperties,
+} from "../inference/predict.js";
+export {
+  type CasesProgress,
+  listPredictionCases,
+  type PredictCasesOptions,
+  type PredictedCase,
+  type PredictionCase,
+  predictCases,
+} from "../inference/predict-cases.js";
+export { predictLogits, type SlidingWindowSettings } from "../inference/sliding-window.js";

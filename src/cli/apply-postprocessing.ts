@@ -16,11 +16,12 @@ import type { CaseOutcome } from "../runner/run.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { type DocumentOptions, documentsOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface ApplyOptions extends CommandOptions, DocumentOptions {
+interface ApplyOptions extends CommandOptions, PartOptions, DocumentOptions {
   readonly input: string;
   readonly output: string;
   readonly postprocessing?: string;
@@ -43,13 +44,15 @@ export function applyPostprocessingCommand(): Command {
       "\nExamples:\n  $ nnprep apply-postprocessing -i predictions -o final -pp model/postprocessing.json" +
         "\n  $ nnprep apply-postprocessing -i case.nii.gz -o case_largest.nii.gz -c 1+2",
     );
-  return addCommandOptions(command).action((options: ApplyOptions) =>
+  return addCommandOptions(addPartOptions(command)).action((options: ApplyOptions) =>
     runCommand("apply-postprocessing", options, async (run) => {
       if (/\.pkl$/.test(options.postprocessing ?? "")) return applyNewer(run, options);
       const postprocessing = await choose(options);
       const { folders, files } = await locate(options);
       const { executor, options: runOptions } = run.open(folders);
-      return report(await applyToFiles(executor, files, postprocessing, runOptions), files, folders.output);
+      const outcomes = await applyToFiles(executor, files, postprocessing, runOptions);
+      const outputOf = new Map(files.map(({ identifier, output }) => [identifier, join(folders.output, output)]));
+      return report(outcomes, (identifier) => outputOf.get(identifier) as string, folders.output);
     }),
   );
 }
@@ -65,8 +68,7 @@ async function applyNewer(run: CommandRun, options: ApplyOptions): Promise<Comma
   const stores = { input: store("input"), output: store("output") };
   const outcomes = await applyToFolder(executor, stores, steps, documents, runOptions);
   const { fileEnding } = documents.dataset;
-  const files = outcomes.map(({ identifier }) => ({ identifier, input: "", output: `${identifier}${fileEnding}` }));
-  return report(outcomes, files, folders.output);
+  return report(outcomes, (identifier) => join(folders.output, `${identifier}${fileEnding}`), folders.output);
 }
 
 async function choose({ postprocessing, classes }: ApplyOptions): Promise<Postprocessing> {
@@ -97,7 +99,7 @@ async function locate(
 
 function report(
   outcomes: readonly CaseOutcome<AppliedPostprocessing>[],
-  files: readonly AppliedFile[],
+  outputOf: (identifier: string) => string,
   folder: string,
 ): CommandReport {
   const failures = outcomes.flatMap((outcome) =>
@@ -120,10 +122,10 @@ function report(
     document: {
       folder,
       changed,
-      files: outcomes.map((outcome, i) => {
+      files: outcomes.map((outcome) => {
         const { identifier, ok } = outcome;
         if (!ok) return { identifier, ok, error: plainError(outcome.error) };
-        return { identifier, ok, file: join(folder, files[i]?.output ?? ""), ...outcome.value };
+        return { identifier, ok, file: outputOf(identifier), ...outcome.value };
       }),
     },
   };

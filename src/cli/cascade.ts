@@ -8,9 +8,10 @@ import { FolderStore } from "../runner/folder-store.js";
 import { permutation } from "./export-options.js";
 import { runFolderCommand } from "./folder-command.js";
 import { addCommandOptions, type CommandOptions, labelRuleOption } from "./options.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { formatMebibytes } from "./table.js";
 
-interface CascadeCommandOptions extends CommandOptions {
+interface CascadeCommandOptions extends CommandOptions, PartOptions {
   readonly input: string;
   readonly preprocessed: string;
   readonly output: string;
@@ -33,7 +34,7 @@ export function cascadeCommand(): Command {
     .option("--network-axes", "the probabilities have the network's axes, not the file's", false)
     .option("--nnunet-uncropped", "do not crop segmentations first, as nnU-Net v1 when it predicts", false)
     .addOption(labelRuleOption());
-  return addCommandOptions(command)
+  return addCommandOptions(addPartOptions(command))
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep cascade -i lowres -p Task001_X/nnUNetData_plans_v2.1_stage1 -o pred_next_stage",

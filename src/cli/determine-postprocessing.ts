@@ -15,6 +15,7 @@ import {
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { type DocumentOptions, documentsOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
+import { refuseParts } from "./parts-option.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
@@ -78,6 +79,8 @@ export function taskName(task: string, folder: string): string {
   return findTask(Number(task), names, folder);
 }
 
+const ALL_CASES = "it decides on the scores of all cases; it names those that are missing";
+
 export function determinePostprocessingCommand(): Command {
   const command = new Command("determine-postprocessing")
     .option("-f, --folder <folder>", "folder of one model, with fold_0, fold_1 ... and gt_niftis")
@@ -94,7 +97,7 @@ export function determinePostprocessingCommand(): Command {
       "\nExamples:\n  $ nnprep determine-postprocessing -m 3d_fullres -t 5" +
         "\n  $ nnprep determine-postprocessing -f results/my_model --folds 0 1 2 -ref labelsTr -l 0 1 2",
     );
-  return addCommandOptions(addResultsOptions(command)).action((options: DetermineOptions) =>
+  return refuseParts(addCommandOptions(addResultsOptions(command)), ALL_CASES).action((options: DetermineOptions) =>
     runCommand("determine-postprocessing", options, async (run) => {
       if (options.input !== undefined) return determineNewer(run, options, resolve(options.input));
       const folder = locate(options);

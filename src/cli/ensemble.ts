@@ -12,10 +12,11 @@ import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import { type DocumentOptions, documentsOf, generationOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface EnsembleCommandOptions extends CommandOptions, ExportOptionValues, DocumentOptions {
+interface EnsembleCommandOptions extends CommandOptions, PartOptions, ExportOptionValues, DocumentOptions {
   readonly folders?: string[];
   readonly input?: string[];
   readonly output: string;
@@ -35,7 +36,7 @@ export function ensembleCommand(): Command {
     .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
     .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)");
   addExportOptions(command);
-  return addCommandOptions(command)
+  return addCommandOptions(addPartOptions(command))
     .addHelpText(
       "after",
       "\nExamples:\n  $ nnprep ensemble -f model-a model-b -o both --export" +

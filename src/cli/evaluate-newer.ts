@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { NnprepError, plainError } from "../core/errors.js";
 import { scanFileFromBytes } from "../io/scan-file.js";
+import { forgetMeasured } from "../recipes/evaluation-parts.js";
 import { parseDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import type { Region } from "../recipes/v2/documents/labels.js";
 import { formatSummary, type Scores, type Summary } from "../recipes/v2/documents/summary.js";
@@ -15,6 +16,7 @@ import {
 import { FolderStore } from "../runner/folder-store.js";
 import type { CaseOutcome } from "../runner/run.js";
 import type { CommandReport, CommandRun } from "./command-runner.js";
+import { PART_IS_MEASURED } from "./parts-option.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
@@ -75,13 +77,16 @@ export async function evaluateNewer(run: CommandRun, options: NewerEvaluation): 
   const summary = summarizeOutcomes(outcomes);
   const file = resolve(options.output ?? join(folders.prediction, "summary.json"));
   const failed = outcomes.filter(({ ok }) => !ok).length;
-  if (failed < outcomes.length) {
+  const isPart = workshop.options.part !== undefined;
+  const isWritten = failed < outcomes.length && !isPart;
+  if (isWritten) {
     await new FolderStore(dirname(file)).write(basename(file), new TextEncoder().encode(formatSummary(summary)));
   }
-  const files = failed < outcomes.length ? [file] : [];
+  if (failed === 0 && !isPart) await forgetMeasured(stores.prediction);
+  const files = isWritten ? [file] : [];
   return {
     ok: failed === 0,
-    text: formatText(outcomes, summary, files),
+    text: [formatText(outcomes, summary, files), ...(isPart ? [PART_IS_MEASURED] : [])].join("\n\n"),
     warnings: outcomes.flatMap(describeUnexpected),
     document: toDocument(outcomes, summary, files),
   };

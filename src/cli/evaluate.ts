@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { plainError } from "../core/errors.js";
+import { forgetMeasured } from "../recipes/evaluation-parts.js";
 import {
   addForegroundMean,
   formatEvaluationCsv,
@@ -20,11 +21,12 @@ import type { Region } from "../steps/metrics.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { evaluateNewer } from "./evaluate-newer.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
+import { addPartOptions, PART_IS_MEASURED, type PartOptions } from "./parts-option.js";
 import { region } from "./regions.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface EvaluateCommandOptions extends CommandOptions {
+interface EvaluateCommandOptions extends CommandOptions, PartOptions {
   readonly ref?: string;
   readonly pred?: string;
   readonly labels?: Region[];
@@ -67,9 +69,10 @@ export function evaluateCommand(): Command {
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep evaluate -ref labelsTs -pred predictions -l 1 2 --surface" +
-        "\n  $ nnprep evaluate labelsTs predictions -djfile predictions/dataset.json",
+        "\n  $ nnprep evaluate labelsTs predictions -djfile predictions/dataset.json" +
+        "\n  $ nnprep evaluate labelsTs predictions -l 1 2 --num-parts 7 --part-id 3   (0 to 6, then once without parts)",
     );
-  return addCommandOptions(command).action(
+  return addCommandOptions(addPartOptions(command)).action(
     (gt: string | undefined, predictions: string | undefined, options: EvaluateCommandOptions) =>
       runCommand("evaluate", options, async (run) => {
         const measured =
@@ -94,13 +97,16 @@ export function evaluateCommand(): Command {
           surface: measured,
           ignoreGeometry,
         });
-        return report({ ...options, pred }, outcomes);
+        const isPart = workshop.options.part !== undefined;
+        const report = await writeReport({ ...options, pred, isPart }, outcomes);
+        if (report.ok && !isPart) await forgetMeasured(stores.prediction);
+        return report;
       }),
   );
 }
 
-async function report(
-  options: EvaluateCommandOptions & { readonly pred: string },
+async function writeReport(
+  options: EvaluateCommandOptions & { readonly pred: string; readonly isPart: boolean },
   outcomes: readonly CaseOutcome<CaseEvaluation>[],
 ): Promise<CommandReport> {
   const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome]));
@@ -111,7 +117,7 @@ async function report(
     timestamp: pythonTimestamp(new Date()),
   });
   const files: string[] = [];
-  if (failed.length < outcomes.length) {
+  if (failed.length < outcomes.length && !options.isPart) {
     const encode = (text: string) => new TextEncoder().encode(text);
     const write = async (file: string, text: string) => {
       const path = resolve(file);
@@ -123,7 +129,7 @@ async function report(
   }
   return {
     ok: failed.length === 0,
-    text: formatText(outcomes, summary, files),
+    text: [formatText(outcomes, summary, files), ...(options.isPart ? [PART_IS_MEASURED] : [])].join("\n\n"),
     document: toDocument(outcomes, summary, files),
   };
 }

@@ -8,10 +8,11 @@ import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import { type DocumentOptions, documentsOf, generationOf } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
+import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface ExportCommandOptions extends CommandOptions, ExportOptionValues, DocumentOptions {
+interface ExportCommandOptions extends CommandOptions, PartOptions, ExportOptionValues, DocumentOptions {
   readonly configuration?: string;
   readonly input: string;
   readonly output: string;
@@ -32,7 +33,7 @@ export function exportCommand(): Command {
     .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
     .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)");
   addExportOptions(command);
-  return addCommandOptions(command)
+  return addCommandOptions(addPartOptions(command))
     .addHelpText("after", "\nExample:\n  $ nnprep export -i predictions -o segmentations --workers 4")
     .action(runExport);
 }

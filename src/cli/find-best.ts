@@ -10,6 +10,7 @@ import { type CommandReport, runCommand } from "./command-runner.js";
 import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
 import { findBestNewer } from "./find-best-newer.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
+import { refuseParts } from "./parts-option.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
@@ -33,6 +34,8 @@ function taskNumbers(text: string, previous: number[] | undefined): number[] {
   return [...(previous ?? []), wholeNumber(0, 999)(text)];
 }
 
+const ALL_CASES = "it compares the scores of all cases; it names those that are missing";
+
 export function findBestCommand(): Command {
   const command = new Command("find-best")
     .argument("[dataset]", "nnU-Net v2: dataset, by number or name")
@@ -52,7 +55,7 @@ export function findBestCommand(): Command {
       "after",
       "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres\n  $ nnprep find-best 5 -c 2d 3d_fullres -f 0 1 2 3 4",
     );
-  return addCommandOptions(addResultsOptions(command, "-f, --folds <numbers...>")).action(
+  return refuseParts(addCommandOptions(addResultsOptions(command, "-f, --folds <numbers...>")), ALL_CASES).action(
     (given: string | undefined, options: FindBestOptions) =>
       runCommand("find-best", options, async (run) => {
         const dataset = options.dataset ?? given;

@@ -3,6 +3,7 @@ import type { NamedFolders, StoresOf } from "../runner/process-executor.js";
 import type { CaseOutcome, Executor, RunOptions } from "../runner/run.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import type { CommandOptions } from "./options.js";
+import type { PartOptions } from "./parts-option.js";
 import { formatTable } from "./table.js";
 
 /** What a stage gets beside its own settings. */
@@ -25,7 +26,7 @@ export interface FolderReport<R> {
 export function runFolderCommand<F extends NamedFolders & { readonly output: string }, R>(
   command: string,
   folders: F,
-  options: CommandOptions,
+  options: CommandOptions & PartOptions,
   stage: (run: FolderRun<F>) => Promise<CaseOutcome<R>[]>,
   report: FolderReport<R>,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Part, partFromEnvironment } from "../runner/parts.js";
 import { wholeNumber } from "./options.js";
 import { UsageError } from "./usage-error.js";
@@ -10,6 +10,9 @@ export interface PartOptions {
 }
 
 const MOST_PARTS = 100_000;
+
+/** Said after a part of what is joined in the end. */
+export const PART_IS_MEASURED = "This part is measured. When all are, the same command without parts joins them";
 
 /** Adds `--num-parts` and `--part-id`. */
 export function addPartOptions(command: Command): Command {
@@ -24,6 +27,22 @@ export function addPartOptions(command: Command): Command {
       "which of them this is, from 0 (-part_id); without it the scheduler's task tells",
       wholeNumber(0, MOST_PARTS),
     );
+}
+
+/**
+ * For commands that need all cases at once: help says so, and parts are refused in words.
+ * @param why what stands in the way, and what to do instead
+ */
+export function refuseParts(command: Command, why: string): Command {
+  return command
+    .addOption(new Option("--num-parts <n>").hideHelp())
+    .addOption(new Option("--part-id <n>").hideHelp())
+    .addHelpText("after", `\nNot in parts: ${why}`)
+    .hook("preAction", () => {
+      const { numParts, partId } = command.opts<{ numParts?: string; partId?: string }>();
+      if (numParts === undefined && partId === undefined) return;
+      throw new UsageError(`${command.name()} cannot be cut into parts: ${why}`);
+    });
 }
 
 /** The part that a command is to work on; undefined for all cases. @throws UsageError, NnprepError INVALID_ARGUMENT */

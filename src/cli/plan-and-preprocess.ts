@@ -20,6 +20,7 @@ import {
 import type { DatasetStages } from "./dataset-pipeline.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { compressionOption, labelRuleOption, overwriteOption, precisionOption } from "./options.js";
+import { refuseParts } from "./parts-option.js";
 import { addDatasetScanOptions, type DatasetScanOptions, datasetReadOptions } from "./scan-options.js";
 import {
   chosenPlanners,
@@ -66,6 +67,10 @@ function datasetStages(options: WholeOptions): DatasetStages {
   };
 }
 
+const ALL_CASES =
+  "planning needs all cases, so that parts have to wait for each other in between. " +
+  "Run extract-fingerprint (-d) or crop (-t) in parts, plan once, then preprocess in parts (docs/many-machines.md)";
+
 export function planAndPreprocessCommand(): Command {
   const command = new Command("plan-and-preprocess").addHelpText(
     "after",
@@ -73,7 +78,7 @@ export function planAndPreprocessCommand(): Command {
       "\n  $ nnprep plan-and-preprocess -d 1 --verify_dataset_integrity -c 2d 3d_fullres\n" +
       "\nnnU-Net's own spellings work: -t 1 2 -tl 4 -tf 4 -pl2d None -no_pp, -d 1 -pl nnUNetPlannerResEncL -np 8 4 --no_pp",
   );
-  plannerOptions(addDatasetScanOptions(addPlaceOptions(command)))
+  refuseParts(plannerOptions(addDatasetScanOptions(addPlaceOptions(command))), ALL_CASES)
     .option("--verify-dataset-integrity", "check the raw data first, and stop if something is wrong", false)
     .option("--no-preprocessing", "stop after planning (-no_pp, --no_pp)")
     .addOption(overwriteOption())

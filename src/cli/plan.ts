@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { TargetSpacingRule } from "../recipes/v1/planners/experiment-planner.js";
 import { type PlanValues, planningOf, planningOptions } from "./dataset-options.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
+import { refuseParts } from "./parts-option.js";
 import { chosenPlanners, plannerOptions, targetSpacingRuleOption } from "./task-options.js";
 
 interface PlanCommandOptions extends PlaceOptions, PlanValues {
@@ -10,13 +11,15 @@ interface PlanCommandOptions extends PlaceOptions, PlanValues {
   readonly targetSpacingRule: TargetSpacingRule;
 }
 
+const ALL_CASES = "plans follow from all cases; run it once, after the parts of crop (-t) or extract-fingerprint (-d)";
+
 export function planCommand(): Command {
   const command = new Command("plan").addHelpText(
     "after",
     "\nExamples:\n  $ nnprep plan -t 1 --raw data/nnUNet_raw_data --preprocessed data/preprocessed" +
       "\n  $ nnprep plan -d 1 -pl nnUNetPlannerResEncM -gpu_memory_target 11",
   );
-  plannerOptions(addPlaceOptions(command)).addOption(targetSpacingRuleOption());
+  refuseParts(plannerOptions(addPlaceOptions(command)), ALL_CASES).addOption(targetSpacingRuleOption());
   for (const option of planningOptions()) command.addOption(option);
   return command.action((options: PlanCommandOptions, own: Command) =>
     runForGeneration(own, options, {

@@ -15,6 +15,7 @@ import type { CommandReport, CommandRun } from "./command-runner.js";
 import { resolveDatasets } from "./dataset-places.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { wholeNumber } from "./options.js";
+import { refuseParts } from "./parts-option.js";
 import { resolveTasks } from "./task-places.js";
 import { UsageError } from "./usage-error.js";
 
@@ -27,6 +28,9 @@ interface ReportOptions extends PlaceOptions {
   readonly case?: string;
   readonly verify: boolean;
 }
+
+const ALL_CASES =
+  "a report is one page, of the --sample cases that it reads. Check large datasets with verify in parts, and leave it out here with --no-verify";
 
 export function reportCommand(): Command {
   const command = new Command("report")
@@ -41,7 +45,7 @@ export function reportCommand(): Command {
       "after",
       "\nExamples:\n  $ nnprep report -d 1\n  $ nnprep report -t 1 --predictions predictions -o task1.html",
     );
-  return addPlaceOptions(command).action((options: ReportOptions, own: Command) =>
+  return refuseParts(addPlaceOptions(command), ALL_CASES).action((options: ReportOptions, own: Command) =>
     runForGeneration(own, options, {
       tasks: (run) => writeReports(run, options, openTasks),
       datasets: (run) => writeReports(run, options, openDatasets),

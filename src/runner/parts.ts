@@ -27,6 +27,16 @@ export function takePart<T>(cases: readonly T[], part: Part | undefined): readon
   return cases.filter((_, i) => i % part.count === part.index);
 }
 
+/** @throws NnprepError INVALID_ARGUMENT when a part of the cases is to do what needs all of them */
+export function refusePart(part: Part | undefined, what: string): void {
+  if (part === undefined) return;
+  throw new NnprepError(
+    "INVALID_ARGUMENT",
+    `part ${part.index} of ${part.count} found, but ${what} needs all cases; run it once, without parts`,
+    { found: part },
+  );
+}
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where a scheduler tells a task which part it is: names of the variables. */

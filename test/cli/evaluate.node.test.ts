@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -82,6 +82,23 @@ test("evaluate: a case that fails is named, the others are evaluated, the exit c
   const empty = await runCli(["evaluate", "-ref", at("ref"), "-pred", at("nowhere"), "-l", "1"]);
   expect(empty.code).toBe(1);
   expect(empty.stderr).toMatch(/nowhere: no NIfTI files/);
+});
+
+test("evaluate in parts: nothing is written until all are joined, in one run's bytes", async () => {
+  for (const folder of ["whole", "parts"]) {
+    cpSync(at("pred"), at(folder), { recursive: true, filter: (path) => !path.endsWith(".json") });
+  }
+  const call = (...more: string[]) => ["evaluate", at("ref"), at("parts"), "-l", "1", "2", "--no-progress", ...more];
+  for (const part of ["2", "0", "1"]) {
+    const { code, stdout } = await runCli(call("-num_parts", "3", "-part_id", part));
+    expect([code, stdout]).toEqual([0, expect.stringContaining("the same command without parts joins them")]);
+  }
+  expect(readdirSync(at("parts"))).not.toContain("summary.json");
+  expect((await runCli(call())).code).toBe(0);
+  expect(readdirSync(at("parts", ".nnprep", "evaluation"))).toEqual([]);
+  await runCli(["evaluate", at("ref"), at("whole"), "-l", "1", "2", "--no-progress"]);
+  const [joined, expected] = ["parts", "whole"].map((folder) => readFileSync(at(folder, "summary.json"), "utf8"));
+  expect(joined.replaceAll(at("parts"), at("whole"))).toBe(expected);
 });
 
 test("determine, then apply to a folder and to one file", async () => {

@@ -1,5 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { chosenPart } from "../../src/cli/parts-option.js";
+import { runCli } from "./run-cli.js";
+
+// Every run starts processes.
+vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -24,3 +28,12 @@ test("what is no part is told", () => {
   vi.stubEnv("SLURM_ARRAY_TASK_ID", "");
   expect(() => chosenPart({ numParts: 7 })).toThrow("SLURM_ARRAY_TASK_ID");
 });
+
+test.each([["plan"], ["plan-and-preprocess"], ["determine-postprocessing"], ["find-best"], ["report"]])(
+  "%s needs all cases: parts are refused in words, and help says so",
+  async (command) => {
+    const { code, stderr } = await runCli([command, "-t", "1", "-num_parts", "7", "-part_id", "0"]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(`^error: ${command} cannot be cut into parts: .*cases`)]);
+    expect((await runCli([command, "--help"])).stdout).toContain("Not in parts: ");
+  },
+);

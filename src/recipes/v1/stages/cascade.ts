@@ -4,6 +4,7 @@ import { type Axes3, formatShape, type Shape3 } from "../../../core/volume.js";
 import { writeNpzPieces } from "../../../io/npz.js";
 import type { LabelRule } from "../../../kernels/linear-labels.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { loadVolume } from "../../scan-files.js";
@@ -147,7 +148,7 @@ export async function cascadeDataset(
   const { transposeForward, transposed, uncropped, labelRule } = options;
   const settings: CascadeSettings = { transposeForward, transposed, uncropped, labelRule };
   const jobs: CaseJob<CascadeArgument>[] = [];
-  for (const identifier of identifiers) {
+  for (const identifier of takePart(identifiers, options.part)) {
     const argument: CascadeArgument = { identifier, settings };
     const memoryBytes = await estimate(stores, identifier);
     jobs.push(memoryBytes === undefined ? { identifier, argument } : { identifier, argument, memoryBytes });

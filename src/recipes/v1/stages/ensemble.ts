@@ -3,6 +3,7 @@ import { joinPath } from "../../../core/paths.js";
 import type { Shape3 } from "../../../core/volume.js";
 import { narrowToHalves } from "../../../kernels/half.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseOutcome, type Executor, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { ProbabilityMean } from "../../../steps/ensemble.js";
@@ -161,6 +162,7 @@ export async function ensembleDataset(
     postprocessing: options.postprocessing,
   };
   const argument = (identifier: string): EnsembleArgument => ({ identifier, members: count, settings });
-  const jobs = await jobsFor(members[0] as Store, identifiers, argument, { members: count, saves: false });
+  const chosen = takePart(identifiers, options.part);
+  const jobs = await jobsFor(members[0] as Store, chosen, argument, { members: count, saves: false });
   return runCases(executor, ensembleJob, "ensemble", jobs, options);
 }

@@ -1,7 +1,9 @@
 import { inFile } from "../../../core/errors.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import { evaluateLabels, type Region } from "../../../steps/metrics.js";
+import { measureOnce, type PartRole } from "../../evaluation-parts.js";
 import {
   type ComparedStores,
   loadPair,
@@ -36,6 +38,7 @@ export interface CaseEvaluation {
 interface EvaluateJob extends EvaluateCaseOptions {
   readonly files: PredictionFiles;
   readonly regions: readonly Region[];
+  readonly role: PartRole | undefined;
 }
 
 /** What a label, or several that count as one, is called in a summary. */
@@ -45,6 +48,20 @@ export function regionName(region: Region): string {
 
 /** The job of a worker: reads and compares the label images of one case. */
 async function evaluateOneCase(stores: ComparedStores, job: EvaluateJob): Promise<CaseEvaluation> {
+  const { files, role, ...settings } = job;
+  const { labels, unexpectedLabels } = await measureOnce(stores, files, JSON.stringify(settings), role, () =>
+    measure(stores, job),
+  );
+  const { prediction, reference } = stores;
+  const scores = {
+    labels,
+    test: prediction.location(files.prediction),
+    reference: reference.location(files.reference),
+  };
+  return { scores, unexpectedLabels };
+}
+
+async function measure(stores: ComparedStores, job: EvaluateJob) {
   const { files, regions, surface } = job;
   const { prediction, reference } = await loadPair(stores, files, job.ignoreGeometry !== true);
   const names = `${stores.prediction.location(files.prediction)} against ${stores.reference.location(files.reference)}`;
@@ -58,11 +75,7 @@ async function evaluateOneCase(stores: ComparedStores, job: EvaluateJob): Promis
   const known = new Set([0, ...regions.flat()]);
   const unexpected = (labels: readonly number[]) => labels.filter((label) => !known.has(label));
   return {
-    scores: {
-      labels: new Map(regions.map((region, i) => [regionName(region), sortedScores(result.metrics[i] as object)])),
-      test: stores.prediction.location(files.prediction),
-      reference: stores.reference.location(files.reference),
-    },
+    labels: new Map(regions.map((region, i) => [regionName(region), sortedScores(result.metrics[i] as object)])),
     unexpectedLabels: {
       prediction: unexpected(result.predictionLabels),
       reference: unexpected(result.referenceLabels),
@@ -78,10 +91,11 @@ export function evaluateCases(
   cases: readonly PredictionFiles[],
   regions: readonly Region[],
   options: EvaluateOptions,
+  role?: PartRole,
 ): Promise<CaseOutcome<CaseEvaluation>[]> {
   const { surface, ignoreGeometry } = options;
   const jobs = cases.map((files): CaseJob<EvaluateJob> => {
-    const argument: EvaluateJob = { files, regions, surface, ignoreGeometry };
+    const argument: EvaluateJob = { files, regions, role, surface, ignoreGeometry };
     return { identifier: files.identifier, argument };
   });
   return runCases(executor, evaluateJob, "evaluate", jobs, options);
@@ -110,7 +124,8 @@ export function summarizeOutcomes(outcomes: readonly CaseOutcome<CaseEvaluation>
 
 /**
  * Evaluates a folder of predictions against a folder of references: `evaluate_folder` of nnU-Net 1.7.1, in memory.
- * A case with only one of its files, or whose files do not fit each other, fails by itself.
+ * A case with only one of its files, or whose files do not fit each other, fails by itself. With `part` only the cases
+ * of that part are measured, and what was measured waits beside the predictions for the run without `part`.
  *
  * @param regions labels, or lists of labels that count as one
  * @returns one outcome per case: those with both files in the order of their names, then the others
@@ -122,8 +137,9 @@ export async function evaluateFolders(
   options: EvaluateOptions = {},
 ): Promise<CaseOutcome<CaseEvaluation>[]> {
   const { pairs, unpaired } = await pairPredictions({ store: stores.prediction }, { store: stores.reference });
-  const outcomes = await evaluateCases(executor, pairs, regions, options);
-  const missing = unpaired.map(
+  const role = options.part === undefined ? "take" : "leave";
+  const outcomes = await evaluateCases(executor, takePart(pairs, options.part), regions, options, role);
+  const missing = takePart(unpaired, options.part).map(
     (file) => ({ identifier: file.identifier, ok: false, error: missingFile(file) }) as const,
   );
   return [...outcomes, ...missing];

@@ -4,6 +4,7 @@ import type { Shape3 } from "../../../core/volume.js";
 import { formatNifti } from "../../../io/nifti.js";
 import { narrowToHalves } from "../../../kernels/half.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
@@ -195,6 +196,6 @@ export async function exportDataset(
   const settings = exportSettings(options);
   const argument = (identifier: string): ExportArgument => ({ identifier, settings });
   const plan = { members: 1, saves: settings.saveProbabilities === true };
-  const jobs = await jobsFor(stores.input, identifiers, argument, plan);
+  const jobs = await jobsFor(stores.input, takePart(identifiers, options.part), argument, plan);
   return runCases(executor, exportJob, "export", jobs, options);
 }

@@ -1,5 +1,6 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
+import { refusePart } from "../../../runner/parts.js";
 import type { Executor, RunOptions } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { missingFile, type PredictionFiles, pairPredictions } from "../../prediction-files.js";
@@ -106,6 +107,7 @@ export async function findBestConfiguration(
   settings: FindBestSettings,
   options: RunOptions = {},
 ): Promise<BestConfiguration> {
+  refusePart(options.part, "the choice between models");
   const context = { access, settings, options };
   const candidates: RankedCandidate[] = [];
   for (const model of settings.models) candidates.push(await rankModel(context, model));

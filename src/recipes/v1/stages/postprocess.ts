@@ -3,6 +3,7 @@ import { joinPath } from "../../../core/paths.js";
 import type { VoxelArray } from "../../../core/volume.js";
 import { formatNifti } from "../../../io/nifti.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { refusePart, takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ComponentOutcome } from "../../../steps/components.js";
@@ -131,7 +132,7 @@ export function applyToFiles(
   postprocessing: Postprocessing,
   options: RunOptions = {},
 ): Promise<CaseOutcome<AppliedPostprocessing>[]> {
-  const jobs = files.map(({ identifier, input, output }): CaseJob<ApplyJob> => {
+  const jobs = takePart(files, options.part).map(({ identifier, input, output }): CaseJob<ApplyJob> => {
     const argument: ApplyJob = { input, output, postprocessing };
     return { identifier, argument };
   });
@@ -196,6 +197,7 @@ export async function decidePostprocessing(
   task: DecisionTask,
   options: DecideOptions = {},
 ): Promise<PostprocessingResult> {
+  refusePart(options.part, "the decision on post-processing");
   const { model, executor, cases, rawCases = cases, labels, rawFolder, finalFolder } = task;
   const { name = "", task: taskName = "" } = options;
   const { summary: raw, warnings } = await summarizeAll(executor, rawCases, labels, options, { name, task: taskName });

@@ -2,6 +2,7 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import type { Shape3 } from "../../../core/volume.js";
 import { compareCodePoints } from "../../../io/python-json.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { ProbabilityMean } from "../../../steps/ensemble.js";
@@ -129,7 +130,8 @@ export async function ensembleFolders(
     model,
     saveProbabilities: saves,
   });
-  const jobs = await jobsFor(members[0] as Store, identifiers, argument, { members: count, saves: false });
+  const chosen = takePart(identifiers, options.part);
+  const jobs = await jobsFor(members[0] as Store, chosen, argument, { members: count, saves: false });
   const outcomes = await runCases(executor, ensembleJob, "ensemble", jobs, options);
   for (const name of [DATASET_FILE, PLANS_FILE]) {
     const from = members[0] as Store;

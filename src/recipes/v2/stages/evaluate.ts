@@ -1,8 +1,10 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
+import { measureOnce, type PartRole } from "../../evaluation-parts.js";
 import { type ComparedStores, missingFile, type PredictionFiles, type StoredFolder } from "../../prediction-files.js";
 import type { Region } from "../documents/labels.js";
 import { type CaseScores, formatSummary, type Summary, summarize } from "../documents/summary.js";
@@ -35,24 +37,33 @@ export interface CaseEvaluation {
 interface EvaluateArgument {
   readonly files: PredictionFiles;
   readonly settings: EvaluationSettings;
+  readonly role: PartRole | undefined;
 }
 
 /** The job of a worker: reads and compares the labels of one case. */
 async function evaluateOneCase(stores: ComparedStores, argument: EvaluateArgument): Promise<CaseEvaluation> {
-  const { files, settings } = argument;
+  const { files, settings, role } = argument;
+  const { regions, unexpectedLabels } = await measureOnce(stores, files, JSON.stringify(settings), role, () =>
+    measure(stores, argument),
+  );
+  const predictionFile = stores.prediction.location(files.prediction);
+  const referenceFile = stores.reference.location(files.reference);
+  return { scores: { regions, predictionFile, referenceFile }, unexpectedLabels };
+}
+
+async function measure(stores: ComparedStores, { files, settings }: EvaluateArgument) {
   const { regions, ignore, surface, readerName } = settings;
   const { prediction, reference } = await loadLabelPair(stores, files, readerName, settings.ignoreGeometry !== true);
   const predictionFile = stores.prediction.location(files.prediction);
   const referenceFile = stores.reference.location(files.reference);
   const pair = { prediction: prediction.label, reference: reference.label, shape: reference.shape };
-  const { regions: scores, unexpectedLabels } = await inFile(`${predictionFile} against ${referenceFile}`, () =>
+  return inFile(`${predictionFile} against ${referenceFile}`, () =>
     evaluateRegions(pair, {
       regions,
       ignore: ignore ?? undefined,
       surface: surface && { ...surface, spacingMm: prediction.properties.spacingMm },
     }),
   );
-  return { scores: { regions: scores, predictionFile, referenceFile }, unexpectedLabels };
 }
 
 export const evaluateJob = defineJob("v2/evaluate", evaluateOneCase);
@@ -63,9 +74,10 @@ export function evaluateCases(
   cases: readonly PredictionFiles[],
   settings: EvaluationSettings,
   options: RunOptions,
+  role?: PartRole,
 ): Promise<CaseOutcome<CaseEvaluation>[]> {
   const jobs = cases.map((files): CaseJob<EvaluateArgument> => {
-    const argument: EvaluateArgument = { files, settings };
+    const argument: EvaluateArgument = { files, settings, role };
     return { identifier: files.identifier, argument };
   });
   return runCases(executor, evaluateJob, "evaluate", jobs, options);
@@ -123,7 +135,8 @@ export interface EvaluateFolderOptions extends RunOptions {
 
 /**
  * Evaluates a folder of predictions against a folder of references: `compute_metrics_on_folder` of nnU-Net 2.8.1, in
- * memory. A case whose files do not fit each other fails by itself.
+ * memory. A case whose files do not fit each other fails by itself. With `part` only the cases of that part are measured,
+ * and what was measured waits beside the predictions for the run without `part`.
  *
  * @returns one outcome per prediction in the order of the names, then the references without one unless `chill`
  * @throws NnprepError INVALID_DATASET for a folder without predictions, FILE_NOT_FOUND for a prediction without
@@ -140,9 +153,10 @@ export async function evaluateFolder(
     { store: reference },
     settings.fileEnding,
   );
-  const outcomes = await evaluateCases(executor, pairs, settings, options);
+  const role = options.part === undefined ? "take" : "leave";
+  const outcomes = await evaluateCases(executor, takePart(pairs, options.part), settings, options, role);
   if (options.chill === true) return outcomes;
-  const missing = withoutPrediction.map((identifier) => {
+  const missing = takePart(withoutPrediction, options.part).map((identifier) => {
     const expected = prediction.location(`${identifier}${settings.fileEnding}`);
     return { identifier, ok: false, error: missingFile({ identifier, missing: "prediction", expected }) } as const;
   });

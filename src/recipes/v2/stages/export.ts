@@ -1,6 +1,7 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import type { Shape3 } from "../../../core/volume.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
@@ -194,6 +195,6 @@ export async function exportFolder(
   const model = exportModel(documents, configuration);
   const saves = options.saveProbabilities === true;
   const argument = (identifier: string): ExportArgument => ({ identifier, model, saveProbabilities: saves });
-  const jobs = await jobsFor(stores.input, identifiers, argument, { members: 1, saves });
+  const jobs = await jobsFor(stores.input, takePart(identifiers, options.part), argument, { members: 1, saves });
   return runCases(executor, exportJob, "export", jobs, options);
 }

@@ -1,5 +1,6 @@
 import { NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
+import { refusePart } from "../../../runner/parts.js";
 import { type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { requireAll } from "../../require-all.js";
@@ -105,6 +106,7 @@ export async function findBestConfiguration(
   settings: FindBestSettings,
   options: RunOptions = {},
 ): Promise<BestConfiguration> {
+  refusePart(options.part, "the choice between models");
   const context: Context = { access, settings, folds: settings.folds ?? ALL_FOLDS, options };
   const { models, previousStages, warnings } = await availableModels(context);
   const candidates: Ranked[] = [];

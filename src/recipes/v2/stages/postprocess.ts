@@ -1,6 +1,7 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import { defineJob } from "../../../runner/jobs.js";
+import { refusePart, takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ComponentOutcome } from "../../../steps/components.js";
@@ -135,7 +136,7 @@ export async function applyToFolder(
       },
     );
   }
-  const jobs = identifiers.map((identifier): CaseJob<ApplyArgument> => {
+  const jobs = takePart(identifiers, options.part).map((identifier): CaseJob<ApplyArgument> => {
     const paths = { input: joinPath(inputFolder, identifier), output: joinPath(outputFolder, identifier) };
     return { identifier, argument: { ...paths, fileEnding, readerName: plans.readerName, steps } };
   });
@@ -187,6 +188,7 @@ export async function decidePostprocessing(
   task: DecisionTask,
   options: DecideOptions = {},
 ): Promise<PostprocessingResult> {
+  refusePart(options.part, "the decision on post-processing");
   const { model, reference, executor, documents, folder = "" } = task;
   const { keepPostprocessed = true, ...run } = options;
   const settings = evaluationSettings(documents);

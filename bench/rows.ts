@@ -1,3 +1,4 @@
+import { accumulateRows } from "./accumulate-windows.bench.js";
 import { exportRows } from "./argmax.bench.js";
 import { b2ndRows } from "./b2nd.bench.js";
 import { caseRows } from "./case.bench.js";
@@ -31,6 +32,7 @@ export function allRows(scale: Scale): Row[] {
     drawRows,
     exportRows,
     b2ndRows,
+    accumulateRows,
     caseRows,
     v2CaseRows,
   ].flatMap((rows) => rows(scale));

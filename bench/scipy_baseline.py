@@ -350,6 +350,20 @@ def export(arrays, parameters):
     return run
 
 
+def accumulate(arrays, parameters):
+    precision = np.float16 if parameters["half"] else np.float32
+    values, weights = arrays["values"], arrays["weights"]
+    sums = np.empty(values.shape, precision)
+
+    def run():
+        sums[:] = 0
+        # As float16 tensors take float32 ones in PyTorch: float32 in between, rounded once.
+        sums[:] = sums.astype(np.float32) + values * weights
+        return {"sums": sums.view(np.int16) if parameters["half"] else sums}
+
+    return run
+
+
 OPERATIONS = {
     f.__name__.replace("_", "-"): f
     for f in (
@@ -366,6 +380,7 @@ OPERATIONS = {
         clip_zscore,
         percentiles,
         export,
+        accumulate,
         case,
         v2_case,
         b2nd_write,

@@ -164,8 +164,8 @@ async function* meanOf(
     for await (const plane of first) {
       for (const fold of others) {
         const { value } = (await fold.next()) as IteratorYieldResult<FloatValues>;
-        if (plane instanceof Uint16Array) addHalfSums(value as Uint16Array, plane);
-        else addToSums(value, plane);
+        if (plane instanceof Float32Array) addToSums(value, plane);
+        else if (!addHalfSums(value as Uint16Array, plane)) throw notFinite("the sum of the folds", plane);
       }
       if (folds.length > 1) divideBy(folds.length, plane, perPlane);
       yield plane;
@@ -180,13 +180,12 @@ function divideBy(divisor: number, plane: FloatValues, perPlane: number): void {
     divideSums(plane, divisor);
     return;
   }
-  const divisors = narrowToHalves(new Float32Array(perPlane).fill(divisor));
-  if (dividePlane(plane, divisors, plane) >= 0) throw notFinite("the sum of the folds", plane);
+  dividePlane(plane, narrowToHalves(new Float32Array(perPlane).fill(divisor)), plane);
 }
 
 function notFinite(what: string, values: FloatValues): NnprepError {
-  const isNan = (value: number) => (values instanceof Uint16Array ? (value & 0x7fff) > 0x7c00 : Number.isNaN(value));
-  const nan = values.some(isNan);
+  // float16 sums take NaN for infinity.
+  const nan = values instanceof Float32Array && values.some(Number.isNaN);
   return new NnprepError(
     "INVALID_VALUES",
     nan
@@ -242,6 +241,7 @@ async function* planesOf(
   const sums = Array.from({ length: height }, () => empty(classes * perPlane));
   const counts = Array.from({ length: height }, () => empty(perPlane));
   const predict = patchPredictor(network, image, layout, settings, shared);
+  const place = (head: number, a: number) => `head ${head} of the prediction, plane ${a - before[0]},`;
   for (const [index, a0] of starts[0].entries()) {
     for (const a1 of starts[1]) {
       for (const a2 of starts[2]) {
@@ -250,7 +250,13 @@ async function* planesOf(
         for (let i = 0; i < height; i++) {
           const at = (a0 + i) % height;
           const weight = weights.subarray(i * rows * columns, (i + 1) * rows * columns);
-          accumulatePlane(sums[at] as FloatValues, logits, i * rows * columns, voxelCount(size), weight, plane);
+          const from = i * rows * columns;
+          const infinite = accumulatePlane(sums[at] as FloatValues, logits, from, voxelCount(size), weight, plane);
+          if (infinite >= 0) {
+            const start = infinite * voxelCount(size) + from;
+            const found = logits.subarray(start, start + rows * columns);
+            throw notFinite(place(infinite, a0 + i), found);
+          }
           accumulatePlane(counts[at] as FloatValues, weight, 0, 0, ones, plane);
         }
         finished();
@@ -265,7 +271,7 @@ async function* planesOf(
         const infinite = dividePlane(sum, count, sum);
         if (infinite >= 0) {
           const found = sum.subarray(infinite * perPlane, (infinite + 1) * perPlane);
-          throw notFinite(`head ${infinite} of the prediction, plane ${source},`, found);
+          throw notFinite(place(infinite, a), found);
         }
         yield cropPlane(sum, layout, image.shape);
       }

@@ -1,22 +1,23 @@
 import { kernels } from "../runtime/instantiate.js";
 import type { FloatValues } from "./half.js";
 
-type Accumulate = (
+type Accumulate<Result> = (
   values: number,
   weights: number,
   sums: number,
   rows: number,
   columns: number,
   stride: number,
-) => void;
+) => Result;
 type Divide = (sums: number, divisors: number, count: number, output: number) => number;
 
 interface AccumulateExports {
-  accumulateHalves: Accumulate;
-  accumulateFloats: Accumulate;
+  /** Whether all sums are finite. */
+  accumulateHalves: Accumulate<number>;
+  accumulateFloats: Accumulate<void>;
   divideHalves: Divide;
   divideFloatsBy: Divide;
-  addHalfSums(values: number, count: number, sums: number): void;
+  addHalfSums(values: number, count: number, sums: number): number;
 }
 
 /** Values per call: what a call touches stays in the cache. */
@@ -39,9 +40,10 @@ export interface WindowPlane {
  * Adds `values * weights` to the sums of each class in one plane, rounded to the precision of the sums after each
  * addition, as nnU-Net 2.8.1 accumulates its windows.
  *
- * @param sums `(classes, sumRows, sumColumns)`; float32, or float16 as bits
+ * @param sums `(classes, sumRows, sumColumns)`; float32, or float16 as bits, which must be finite
  * @param values `values[start + c * classStride]` is the first value of class `c`; each class `(rows, columns)`, dense
  * @param weights `(rows, columns)`
+ * @returns of float16 the first class with a sum that is not finite, or -1; float32 sums may run over
  */
 export function accumulatePlane(
   sums: FloatValues,
@@ -50,11 +52,10 @@ export function accumulatePlane(
   classStride: number,
   weights: Float32Array,
   plane: WindowPlane,
-): void {
+): number {
   const { exports, window } = kernels<AccumulateExports>();
   const { rows, columns, sumRows, sumColumns } = plane;
   const half = sums instanceof Uint16Array;
-  const accumulate = half ? exports.accumulateHalves : exports.accumulateFloats;
   const perPlane = sumRows * sumColumns;
   const classes = sums.length / perPlane;
   const rowsPerTile = Math.max(1, Math.min(rows, Math.floor(TILE / sumColumns)));
@@ -66,6 +67,7 @@ export function accumulatePlane(
   const span = (count: number) => (count - 1) * sumColumns + columns;
   const sumTile = half ? window.u16(sumAt, span(rowsPerTile)) : window.f32(sumAt, span(rowsPerTile));
   const valueTile = window.f32(valueAt, rowsPerTile * columns);
+  let infinite = -1;
   for (let row = 0; row < rows; row += rowsPerTile) {
     const count = Math.min(rowsPerTile, rows - row);
     const inTile = count * columns;
@@ -77,10 +79,14 @@ export function accumulatePlane(
       // The columns between the window's rows travel along: one long copy costs less than many short ones.
       inSums.set(sums.subarray(at, at + span(count)));
       valueTile.set(values.subarray(from, from + inTile));
-      accumulate(valueAt, weightAt, sumAt, count, columns, sumColumns);
+      if (!half) exports.accumulateFloats(valueAt, weightAt, sumAt, count, columns, sumColumns);
+      else if (!exports.accumulateHalves(valueAt, weightAt, sumAt, count, columns, sumColumns)) {
+        if (infinite === -1 || c < infinite) infinite = c;
+      }
       sums.set(inSums, at);
     }
   }
+  return infinite;
 }
 
 /**
@@ -112,16 +118,18 @@ export function dividePlane<T extends FloatValues>(sums: T, divisors: T, output:
   return infinite;
 }
 
-/** `sums[i] += values[i]` of float16 bits, rounded to float16. */
-export function addHalfSums(values: Uint16Array, sums: Uint16Array): void {
+/** `sums[i] += values[i]` of float16 bits, rounded to float16; both finite. Whether all sums are finite. */
+export function addHalfSums(values: Uint16Array, sums: Uint16Array): boolean {
   const { exports, window } = kernels<AccumulateExports>();
   const [valueAt, sumAt] = window.reserve(TILE * 2, TILE * 2);
+  let finite = true;
   for (let from = 0; from < sums.length; from += TILE) {
     const count = Math.min(TILE, sums.length - from);
     const result = window.u16(sumAt, count);
     window.u16(valueAt, count).set(values.subarray(from, from + count));
     result.set(sums.subarray(from, from + count));
-    exports.addHalfSums(valueAt, count, sumAt);
+    if (!exports.addHalfSums(valueAt, count, sumAt)) finite = false;
     sums.set(result, from);
   }
+  return finite;
 }

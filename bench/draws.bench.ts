@@ -1,5 +1,7 @@
 import { voxelCount } from "../src/core/volume.js";
 import {
+  type CaseDraws,
+  drawsOfCase,
   measureForeground,
   measureForegroundAgain,
   planSamples,
@@ -55,9 +57,10 @@ export function drawRows(scale: Scale): Row[] {
               foregrounds.map(() => true),
               draws,
             );
-            const measured = foregrounds.map((foreground, i) => measureForeground(foreground, plan, i));
+            const drawsOf = (i: number) => drawsOfCase(plan, i) as CaseDraws;
+            const measured = foregrounds.map((foreground, i) => measureForeground(foreground, drawsOf(i)));
             const pooled = poolForeground(measured, plan);
-            const again = foregrounds.map((foreground, i) => measureForegroundAgain(foreground, plan, i, pooled));
+            const again = foregrounds.map((foreground, i) => measureForegroundAgain(foreground, drawsOf(i), pooled));
             const [found] = poolForegroundAgain(pooled, measured, again);
             if (found === undefined) return Number.NaN;
             const { mean, median, std, min, max, percentile005, percentile995 } = found;

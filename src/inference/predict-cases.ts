@@ -9,7 +9,7 @@ import { formatDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import { formatPlans } from "../recipes/v2/documents/plans.js";
 import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";
 import { propertiesToPython } from "../recipes/v2/documents/properties.js";
-import { caseIdentifiers, channelFiles, DATASET_FILE } from "../recipes/v2/layout.js";
+import { casesInListing, DATASET_FILE } from "../recipes/v2/layout.js";
 import { applyPostprocessing } from "../recipes/v2/postprocess.js";
 import type { ReadCaseOptions, SegmentationFile } from "../recipes/v2/readers/reader.js";
 import { readerFor } from "../recipes/v2/readers/registry.js";
@@ -113,9 +113,9 @@ export function listPredictionCases(
   ending: string,
   { parts = 1, part = 0 }: { readonly parts?: number; readonly part?: number } = {},
 ): { readonly identifier: string; readonly images: readonly string[] }[] {
-  return caseIdentifiers(files, ending)
+  return casesInListing(files, ending)
     .filter((_, i) => i % parts === part)
-    .map((identifier) => ({ identifier, images: channelFiles(identifier, files, ending) }));
+    .map(([identifier, images]) => ({ identifier, images }));
 }
 
 /** dataset.json, plans.json and the arguments, as nnU-Net writes them beside its predictions. */

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promi
 import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
+import { compareCodePoints } from "../io/python-json.js";
 import { failToRead, reason, scanFileFromPath } from "../io/scan-path.js";
 import type { FileContent, Store } from "./store.js";
 
@@ -132,7 +133,7 @@ export class FolderStore implements Store {
   async list(folder = ""): Promise<string[]> {
     const entries = await readdir(this.location(folder), { withFileTypes: true }).catch(() => []);
     const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-    return names.filter((name) => !TEMPORARY.test(name)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return names.filter((name) => !TEMPORARY.test(name)).sort(compareCodePoints);
   }
 
   async remove(path: string): Promise<void> {

@@ -28,11 +28,24 @@ export function trimScratch(byteLength: number): void {
   if (kept !== null && kept.byteLength > byteLength) kept = null;
 }
 
+/** What Node has for it; other engines collect when they like. */
+interface Collector {
+  readonly gc?: () => void;
+  readonly process?: { readonly memoryUsage?: () => { readonly arrayBuffers: number } };
+}
+
+/** A collection takes about 10 ms, more than all else that is done with a case of some thousand voxels. */
+const WORTH_COLLECTING_BYTES = 1 << 22;
+
 /**
  * Frees what is no longer used now instead of some time later, where the engine offers that (Node with `--expose-gc`,
- * as worker processes are started): arrays that wait for their collection are what peaks are made of.
+ * as worker processes are started): arrays that wait for their collection are what peaks are made of. Does nothing
+ * while all arrays together, in use or not, are small.
  * Call it when arrays of megabytes have just been dropped.
  */
 export function collectGarbage(): void {
-  (globalThis as { gc?: () => void }).gc?.();
+  const { gc, process } = globalThis as Collector;
+  if (gc === undefined) return;
+  if ((process?.memoryUsage?.().arrayBuffers ?? Number.POSITIVE_INFINITY) < WORTH_COLLECTING_BYTES) return;
+  gc();
 }

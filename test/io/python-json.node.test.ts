@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { md5Hex } from "../../src/core/md5.js";
 import { PyFloat } from "../../src/core/python.js";
-import { formatPythonJson, type PythonJson, parsePythonJson, pythonFloat } from "../../src/io/python-json.js";
+import {
+  compareCodePoints,
+  formatPythonJson,
+  type PythonJson,
+  parsePythonJson,
+  pythonFloat,
+} from "../../src/io/python-json.js";
 import { parsePostprocessing } from "../../src/recipes/v1/documents/postprocessing.js";
 
 test.each([
@@ -33,6 +39,11 @@ test("dicts, lists, ints, floats and text as json.dumps writes them", () => {
   expect(formatPythonJson(value, { indent: 2, sortKeys: true })).toBe(
     '{\n  "a": {\n    "\\u00e9\\ud83d\\ude00\\n\\u007f": []\n  },\n  "b": [\n    1,\n    1.0,\n    1.5,\n    NaN,\n    null,\n    true\n  ]\n}',
   );
+});
+
+test("order of Python's sorted: by code point, also where UTF-16 has pairs and halves of them", () => {
+  const sorted = ["", "a", "a_", "aa", "\u{d83d}", "\u{d83d}b", "\u{d83e}", "\u{ff5e}", "\u{1f600}", "\u{1f601}a"];
+  expect([...sorted].reverse().sort(compareCodePoints)).toEqual(sorted);
 });
 
 test("NaN and Infinity are read, but not inside text", () => {

@@ -153,32 +153,36 @@ export function planSamples(hasForeground: readonly boolean[], draws: number = D
   return { precision: hasForeground.includes(false) ? "float64" : "float32", ranges, total: end };
 }
 
+/** What of the plan one case needs: the plan itself grows with the dataset, and each of its cases passes to a worker. */
+export interface CaseDraws {
+  readonly precision: Precision;
+  /** Where the case's draws stand in the pool of `total`. */
+  readonly range: PoolRange;
+  readonly total: number;
+}
+
+/** The draws of one case; undefined if it has no foreground. */
+export function drawsOfCase({ precision, ranges, total }: SamplePlan, caseIndex: number): CaseDraws | undefined {
+  const range = ranges[caseIndex];
+  return range === undefined ? undefined : { precision, range, total };
+}
+
 /** First reading of one case: by channel. Small, so that all cases' results can be held. */
 export function measureForeground(
   foreground: readonly Float32Array[],
-  plan: SamplePlan,
-  caseIndex: number,
+  { precision, range, total }: CaseDraws,
 ): MeasuredPart[] {
-  const range = rangeOf(plan, caseIndex);
-  const options = { seed: SEED, pieces: piecesOf(plan.total, range), precision: plan.precision };
+  const options = { seed: SEED, pieces: piecesOf(total, range), precision };
   return measureDraws(foreground, options).map((drawn) => ({ ...drawn, range }));
 }
 
 /** Second reading of one case, which makes the same draws again: by channel. */
 export function measureForegroundAgain(
   foreground: readonly Float32Array[],
-  plan: SamplePlan,
-  caseIndex: number,
+  { precision, range, total }: CaseDraws,
   pooled: readonly PooledChannel[],
 ): DrawnDeviations[] {
-  const pieces = piecesOf(plan.total, rangeOf(plan, caseIndex));
-  return measureDeviations(foreground, pooled, { seed: SEED, pieces, precision: plan.precision });
-}
-
-function rangeOf(plan: SamplePlan, caseIndex: number): PoolRange {
-  const range = plan.ranges[caseIndex];
-  if (range !== undefined) return range;
-  throw new NnprepError("INVALID_ARGUMENT", `case ${caseIndex} has no foreground to draw from`, { case: caseIndex });
+  return measureDeviations(foreground, pooled, { seed: SEED, pieces: piecesOf(total, range), precision });
 }
 
 function byChannel<T>(cases: readonly (readonly T[])[]): T[][] {
@@ -237,18 +241,21 @@ export async function measureIntensities(
   read: ReadForeground,
   onCase?: (done: number, of: number) => void,
 ): Promise<IntensityStatistics[]> {
-  const cases = plan.ranges.flatMap((range, i) => (range === undefined ? [] : [i]));
+  const cases = plan.ranges.flatMap((_, i) => {
+    const draws = drawsOfCase(plan, i);
+    return draws === undefined ? [] : [[i, draws] as const];
+  });
   let done = 0;
   const report = () => onCase?.(++done, 2 * cases.length);
   const measured: MeasuredPart[][] = [];
-  for (const i of cases) {
-    measured.push(measureForeground(await read(i), plan, i));
+  for (const [i, draws] of cases) {
+    measured.push(measureForeground(await read(i), draws));
     report();
   }
   const pooled = poolForeground(measured, plan);
   const again: DrawnDeviations[][] = [];
-  for (const i of cases) {
-    again.push(measureForegroundAgain(await read(i), plan, i, pooled));
+  for (const [i, draws] of cases) {
+    again.push(measureForegroundAgain(await read(i), draws, pooled));
     report();
   }
   return poolForegroundAgain(pooled, measured, again);

@@ -105,21 +105,23 @@ export function channelFileName(identifier: string, channel: number, ending: str
   return `${identifier}_${String(channel).padStart(4, "0")}${ending}`;
 }
 
-/** Identifiers of the cases in a listing of images, sorted: whatever stands before the last `_0000.nii.gz`. */
-export function caseIdentifiers(files: readonly string[], ending: string): string[] {
+/**
+ * The cases in a listing of images, sorted: identifiers are whatever stands before the last `_0000.nii.gz`.
+ * @returns the images of each in channel order; none where a name has no channel's number
+ */
+export function casesInListing(files: readonly string[], ending: string): [identifier: string, images: string[]][] {
   const cut = CHANNEL_LENGTH + ending.length;
-  const ids = files
-    .filter((file) => file.endsWith(ending))
-    .map((file) => file.slice(0, Math.max(0, file.length - cut)));
-  return [...new Set(ids)].sort(compareCodePoints);
-}
-
-/** Images of one case in a listing, in channel order. */
-export function channelFiles(identifier: string, files: readonly string[], ending: string): string[] {
-  return files
-    .filter((file) => file.startsWith(`${identifier}_`) && file.endsWith(ending))
-    .filter((file) => /^\d{4}$/.test(file.slice(identifier.length + 1, file.length - ending.length)))
-    .sort(compareCodePoints);
+  const cases = new Map<string, string[]>();
+  for (const file of files) {
+    if (!file.endsWith(ending)) continue;
+    const identifier = file.slice(0, Math.max(0, file.length - cut));
+    const images = cases.get(identifier) ?? [];
+    cases.set(identifier, images);
+    const channel = file.slice(identifier.length, file.length - ending.length);
+    if (/^_\d{4}$/.test(channel)) images.push(file);
+  }
+  for (const images of cases.values()) images.sort(compareCodePoints);
+  return [...cases].sort(([a], [b]) => compareCodePoints(a, b));
 }
 
 /** One training case; paths relative to the dataset's folder, or absolute where dataset.json says so. */
@@ -158,9 +160,9 @@ export function trainingCases(
       label: expand(label),
     }));
   }
-  return caseIdentifiers(imageFiles, fileEnding).map((identifier) => ({
+  return casesInListing(imageFiles, fileEnding).map(([identifier, images]) => ({
     identifier,
-    images: channelFiles(identifier, imageFiles, fileEnding).map((file) => `${IMAGES_FOLDER}/${file}`),
+    images: images.map((file) => `${IMAGES_FOLDER}/${file}`),
     label: `${LABELS_FOLDER}/${identifier}${fileEnding}`,
   }));
 }

@@ -22,6 +22,14 @@ test.each(golden.listings.map((entry) => [entry.files.join(" "), entry] as const
   expect(trainingCases({ cases: undefined, fileEnding: entry.ending }, files)).toEqual(entry.cases);
 });
 
+test("100,000 cases are found in a second", () => {
+  const files = Array.from({ length: 100_000 }, (_, i) => `case_${i}_0000.nii.gz`);
+  const start = performance.now();
+  expect(trainingCases({ cases: undefined, fileEnding: ".nii.gz" }, files)).toHaveLength(files.length);
+  // Looking through all files for each case would take minutes.
+  expect(performance.now() - start).toBeLessThan(10_000);
+});
+
 test("cases that dataset.json lists, in its order, with variables", () => {
   // As text: JavaScript would put the keys that are numbers first.
   const listed = /"dataset":(\{.*?\}\}),"environment"/.exec(goldenText)?.[1];

@@ -11,14 +11,15 @@ import { collectGarbage } from "../../../runtime/scratch.js";
 import type { MeasuredPart, PooledChannel } from "../../../steps/pooled-statistics.js";
 import { type Fingerprint, formatFingerprint } from "../documents/fingerprint.js";
 import {
+  type CaseDraws,
   type CaseGrid,
+  drawsOfCase,
   makeFingerprint,
   measureForeground,
   measureForegroundAgain,
   planSamples,
   poolForeground,
   poolForegroundAgain,
-  type SamplePlan,
   takeForeground,
 } from "../fingerprint.js";
 import { FINGERPRINT_FILE, type TrainingCase } from "../layout.js";
@@ -93,15 +94,14 @@ async function loadForeground(store: Store, identifier: string): Promise<Float32
 
 interface MeasureArgument {
   readonly identifier: string;
-  readonly index: number;
-  readonly plan: SamplePlan;
+  readonly draws: CaseDraws;
 }
 
 /** First reading of one case's draws. */
 export const measureJob = defineJob(
   "v2/measure",
-  async ({ preprocessed }: Pick<DatasetStores, "preprocessed">, { identifier, index, plan }: MeasureArgument) =>
-    measureForeground(await loadForeground(preprocessed, identifier), plan, index),
+  async ({ preprocessed }: Pick<DatasetStores, "preprocessed">, { identifier, draws }: MeasureArgument) =>
+    measureForeground(await loadForeground(preprocessed, identifier), draws),
 );
 
 /** Second reading of the same draws, when the mean of all is known. */
@@ -109,8 +109,8 @@ export const measureAgainJob = defineJob(
   "v2/measure-again",
   async (
     { preprocessed }: Pick<DatasetStores, "preprocessed">,
-    { identifier, index, plan, pooled }: MeasureArgument & { readonly pooled: readonly PooledChannel[] },
-  ) => measureForegroundAgain(await loadForeground(preprocessed, identifier), plan, index, pooled),
+    { identifier, draws, pooled }: MeasureArgument & { readonly pooled: readonly PooledChannel[] },
+  ) => measureForegroundAgain(await loadForeground(preprocessed, identifier), draws, pooled),
 );
 
 /** Of an outcome; an error stops a stage that needs every case. */
@@ -161,9 +161,10 @@ export async function extractFingerprint(
   requireAll(cases);
   const grids = cases.map(requireValue);
   const plan = planSamples(grids.map(({ foregroundVoxels }) => foregroundVoxels > 0));
-  const drawn = all.flatMap(({ identifier }, index) =>
-    plan.ranges[index] === undefined ? [] : [{ identifier, argument: { identifier, index, plan } }],
-  );
+  const drawn = all.flatMap(({ identifier }, index) => {
+    const draws = drawsOfCase(plan, index);
+    return draws === undefined ? [] : [{ identifier, argument: { identifier, draws } }];
+  });
   const measured: MeasuredPart[][] = (await runCases(executor, measureJob, "intensities", drawn, options)).map(
     requireValue,
   );

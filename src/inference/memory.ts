@@ -1,5 +1,6 @@
 import { type Shape3, voxelCount } from "../core/volume.js";
 import { layOutWindows, type SlidingWindowSettings } from "./sliding-window.js";
+import { LOGITS_V2 } from "./window-rules.js";
 
 /** What prediction with windows will hold, in bytes, beside the network's own weights and intermediate results. */
 export interface WindowMemory {
@@ -25,9 +26,9 @@ export function estimateWindowMemory(
   shape: Shape3,
   channels: number,
   folds: number,
-  settings: Pick<SlidingWindowSettings, "patch" | "classes" | "stepSize" | "mirrorAxes" | "precision">,
+  settings: Pick<SlidingWindowSettings, "patch" | "classes" | "stepSize" | "mirrorAxes" | "precision" | "rules">,
 ): WindowMemory {
-  const { classes, precision = "float16" } = settings;
+  const { classes, rules = LOGITS_V2, precision = rules.precision } = settings;
   const { size, padded } = layOutWindows(shape, settings.patch, settings.stepSize);
   const perValue = precision === "float16" ? 2 : 4;
   const voxels = voxelCount(size);

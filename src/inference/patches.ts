@@ -59,22 +59,29 @@ export function addMirrored(logits: Float32Array, size: Shape3, flips: Flips, su
 }
 
 /**
- * nnU-Net's order of mirrored predictions: every non-empty subset of the axes, smaller ones first, each size in
- * lexicographic order.
+ * Order in which mirrored versions are added up: in nnU-Net v2 smaller sets of axes first and each size in
+ * lexicographic order, in v1 as a number counts whose lowest digit is the last axis.
+ */
+export type MirrorOrder = "fewest axes first" | "last axis fastest";
+
+/**
+ * Every non-empty subset of the axes.
  *
  * @param axes axes of the patch that may be mirrored, in the order in which the checkpoint has them
  * @param patchAxes 2 for a 2-D network, whose axis 0 is axis 1 of the image
  */
-export function mirrorings(axes: readonly number[], patchAxes: number): Flips[] {
+export function mirrorings(axes: readonly number[], patchAxes: number, order: MirrorOrder): Flips[] {
+  const ordered = order === "fewest axes first" ? axes : [...axes].sort((a, b) => b - a);
   const subsets = Array.from({ length: 1 << axes.length }, (_, bits) =>
-    axes.map((_, position) => position).filter((position) => (bits >> position) & 1),
+    ordered.map((_, position) => position).filter((position) => (bits >> position) & 1),
   ).slice(1);
   const compare = (a: number[], b: number[]) => {
     const at = a.findIndex((position, i) => position !== b[i]);
     return a.length - b.length || a[at] - b[at];
   };
-  return subsets.sort(compare).map((positions) => {
-    const flipped = positions.map((position) => axes[position] + 3 - patchAxes);
+  if (order === "fewest axes first") subsets.sort(compare);
+  return subsets.map((positions) => {
+    const flipped = positions.map((position) => ordered[position] + 3 - patchAxes);
     return [flipped.includes(0), flipped.includes(1), flipped.includes(2)];
   });
 }

@@ -7,7 +7,9 @@ import { init } from "../runtime/instantiate.js";
 import type { ProbabilitySlabs } from "../steps/probabilities.js";
 import { gaussianWeights } from "./gaussian.js";
 import type { Network } from "./network.js";
-import { addMirrored, cutPatch, type Flips, mirrorings, type NetworkInput } from "./patches.js";
+import type { NetworkInput } from "./patches.js";
+import { type WindowBuffers, type WindowRun, windowBuffers, windowPredictor } from "./window-network.js";
+import { LOGITS_V2, type WindowRules } from "./window-rules.js";
 
 export interface SlidingWindowSettings {
   /** Voxels of a window, slowest axis first: three axes, or two for a 2-D network that sees slice after slice. */
@@ -20,16 +22,19 @@ export interface SlidingWindowSettings {
   readonly mirrorAxes?: readonly number[] | null | undefined;
   /** False: all voxels of a window count alike. Default true. */
   readonly gaussian?: boolean | undefined;
-  /** Of the sums: float16 (default), as in nnU-Net, or float32, which nnU-Net does not have. */
+  /** Of which generation of nnU-Net; default those of v2, `LOGITS_V2`. */
+  readonly rules?: WindowRules | undefined;
+  /** Of the sums; default that of the rules. nnU-Net v2 does not have float32. */
   readonly precision?: "float16" | "float32" | undefined;
   /** Called with the number of windows that are done and of all; a window counts once per network. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** nnU-Net's `value_scaling_factor`: the largest weight of a voxel in its window. */
-const LARGEST_WEIGHT = 10;
-const NO_FLIPS: Flips = [false, false, false];
+/** The rules with the precision that is wanted. */
+function rulesOf({ rules = LOGITS_V2, precision = rules.precision }: SlidingWindowSettings): WindowRules {
+  return { ...rules, precision };
+}
 
 /** First voxels of the windows along one axis: `compute_steps_for_sliding_window` of nnU-Net 2.8.1. */
 export function windowStarts(size: number, patch: number, stepSize: number): number[] {
@@ -84,9 +89,10 @@ export function layOutWindows(shape: Shape3, patch: readonly number[], stepSize 
 
 /**
  * Logits of a whole image from networks that see windows of it: `predict_logits_from_preprocessed_data` of nnU-Net
- * 2.8.1 on a CPU, the same bits where the networks give the same. The result is a stream of planes: a plane leaves as
- * soon as no later window touches it, so that only as many planes as a window is high are held. With several networks
- * (folds) the finished planes are added up in float16 in their order and divided, as nnU-Net does.
+ * 2.8.1 on a CPU, or with `PROBABILITIES_V1` the probabilities of nnU-Net 1.7.1, the same bits where the networks give
+ * the same. The result is a stream of planes: a plane leaves as soon as no later window touches it, so that only as many
+ * planes as a window is high are held. With several networks (folds) the finished planes are added up in their order, in
+ * the precision of the sums, and divided, as nnU-Net does.
  *
  * The planes can be read once. Errors arrive while they are read.
  *
@@ -98,9 +104,20 @@ export function predictLogits(
   image: NetworkInput,
   settings: SlidingWindowSettings,
 ): ProbabilitySlabs {
-  const { classes, precision = "float16" } = settings;
+  const { classes } = settings;
   const layout = layOutWindows(image.shape, settings.patch, settings.stepSize);
   checkInput(networks, image, settings);
+  const rules = rulesOf(settings);
+  const { precision } = rules;
+  const run: WindowRun = {
+    image,
+    patch: settings.patch,
+    size: layout.size,
+    classes,
+    mirrorAxes: settings.mirrorAxes ?? [],
+    rules,
+    signal: settings.signal,
+  };
   const total = layout.count * networks.length;
   let done = 0;
   const finished = () => settings.onProgress?.(++done, total);
@@ -108,10 +125,10 @@ export function predictLogits(
   // Folds take turns between windows, never within one, so what a window needs exists once.
   const share = async () => {
     await init();
-    shared ??= sharedBy(image, layout, settings);
+    shared ??= { ...windowWeights(layout, settings, rules), buffers: windowBuffers(run) };
     return shared;
   };
-  const folds = networks.map((network) => planesOf(network, image, layout, settings, share, finished));
+  const folds = networks.map((network) => planesOf(network, run, layout, share, finished));
   return { classes, shape: image.shape, precision, slabs: meanOf(folds, image.shape[1] * image.shape[2]) };
 }
 
@@ -195,44 +212,41 @@ function notFinite(what: string, values: FloatValues): NnprepError {
   );
 }
 
-/** What all folds work with, one after the other. */
-interface Shared {
-  /** Weights of a window's voxels. */
+/** Weights of a window's voxels, `(rows, columns)` for each plane. */
+interface WindowWeights {
+  /** Divided by the number of mirrored versions, which are added up: it is a power of two, so this is exact. */
   readonly weights: Float32Array;
-  /** As many ones as a plane of a window has voxels. */
-  readonly ones: Float32Array;
-  /** The patch that goes into the network. */
-  readonly patch: Float32Array;
-  /** Sum over mirrored versions; empty without mirroring. */
-  readonly mirrored: Float32Array;
+  /** Once for each voxel of a plane: what makes them whole again. */
+  readonly versions: Float32Array;
 }
 
-function sharedBy(image: NetworkInput, { size }: WindowLayout, settings: SlidingWindowSettings): Shared {
-  const voxels = voxelCount(size);
-  const mirrors = (settings.mirrorAxes ?? []).length > 0;
-  return {
-    weights:
-      settings.gaussian === false
-        ? new Float32Array(voxels).fill(1)
-        : gaussianWeights(settings.patch, { largest: LARGEST_WEIGHT, precision: "float16" }),
-    ones: new Float32Array(size[1] * size[2]).fill(1),
-    patch: new Float32Array(image.channels.length * voxels),
-    mirrored: new Float32Array(mirrors ? settings.classes * voxels : 0),
-  };
+/** What all folds work with, one after the other. */
+interface Shared extends WindowWeights {
+  readonly buffers: WindowBuffers;
+}
+
+function windowWeights(layout: WindowLayout, settings: SlidingWindowSettings, rules: WindowRules): WindowWeights {
+  const { size, starts } = layout;
+  const versions = 1 << (settings.mirrorAxes ?? []).length;
+  const inSlice = starts[1].length * starts[2].length;
+  const single = (settings.patch.length === 2 ? inSlice : layout.count) === 1;
+  const plain = settings.gaussian === false || (single && rules.plainSingleWindow);
+  const weights = plain ? new Float32Array(voxelCount(size)).fill(1) : gaussianWeights(settings.patch, rules.gaussian);
+  for (let i = 0; i < weights.length; i++) weights[i] /= versions;
+  return { weights, versions: new Float32Array(size[1] * size[2]).fill(versions) };
 }
 
 /** The finished planes of one network, `(classes, a1, a2)` each, in ascending order. */
 async function* planesOf(
   network: Network,
-  image: NetworkInput,
+  run: WindowRun,
   layout: WindowLayout,
-  settings: SlidingWindowSettings,
   share: () => Promise<Shared>,
   finished: () => void,
 ): AsyncGenerator<FloatValues, void, undefined> {
-  const shared = await share();
-  const { weights, ones } = shared;
-  const { classes, precision = "float16" } = settings;
+  const { weights, versions, buffers } = await share();
+  const { image, classes } = run;
+  const { precision } = run.rules;
   const { size, padded, before, starts } = layout;
   const [height, rows, columns] = size;
   const perPlane = padded[1] * padded[2];
@@ -240,12 +254,12 @@ async function* planesOf(
   // Plane p of the padded grid is at p modulo the height of a window: the planes of one window never meet.
   const sums = Array.from({ length: height }, () => empty(classes * perPlane));
   const counts = Array.from({ length: height }, () => empty(perPlane));
-  const predict = patchPredictor(network, image, layout, settings, shared);
+  const predict = windowPredictor(network, run, buffers);
   const place = (head: number, a: number) => `head ${head} of the prediction, plane ${a - before[0]},`;
   for (const [index, a0] of starts[0].entries()) {
     for (const a1 of starts[1]) {
       for (const a2 of starts[2]) {
-        const logits = await predict([a0, a1, a2]);
+        const logits = await predict([a0 - before[0], a1 - before[1], a2 - before[2]]);
         const plane = { rows, columns, sumRows: padded[1], sumColumns: padded[2], row: a1, column: a2 };
         for (let i = 0; i < height; i++) {
           const at = (a0 + i) % height;
@@ -257,7 +271,7 @@ async function* planesOf(
             const found = logits.subarray(start, start + rows * columns);
             throw notFinite(place(infinite, a0 + i), found);
           }
-          accumulatePlane(counts[at] as FloatValues, weight, 0, 0, ones, plane);
+          accumulatePlane(counts[at] as FloatValues, weight, 0, 0, versions, plane);
         }
         finished();
       }
@@ -295,42 +309,4 @@ function cropPlane(plane: FloatValues, layout: WindowLayout, shape: Shape3): Flo
     }
   }
   return result;
-}
-
-/** Logits of the window at a place of the padded grid: mean over the mirrored versions. */
-function patchPredictor(
-  network: Network,
-  image: NetworkInput,
-  layout: WindowLayout,
-  settings: SlidingWindowSettings,
-  shared: Shared,
-): (start: Shape3) => Promise<Float32Array> {
-  const { size, before } = layout;
-  const { patch, classes, signal } = settings;
-  const shape = [image.channels.length, ...patch];
-  const { patch: data, mirrored: sums } = shared;
-  const flips = mirrorings(settings.mirrorAxes ?? [], patch.length);
-  const expected = classes * voxelCount(size);
-  const run = async (start: Shape3, mirrored: Flips) => {
-    if (signal?.aborted === true) throw new NnprepError("ABORTED", "stopped between two windows of the prediction");
-    cutPatch(image, start, size, mirrored, data);
-    const logits = await network.run({ data, shape });
-    if (logits.length === expected) return logits;
-    throw new NnprepError(
-      "SHAPE_MISMATCH",
-      `the network returns ${logits.length} values for a patch of ${formatShape(shape)}, but ${classes} classes of ${formatShape(patch)} voxels are ${expected}: the model does not belong to this dataset.json and plans`,
-      { found: logits.length, expected },
-    );
-  };
-  return async (at) => {
-    const start: Shape3 = [at[0] - before[0], at[1] - before[1], at[2] - before[2]];
-    const first = await run(start, NO_FLIPS);
-    if (flips.length === 0) return first;
-    sums.set(first);
-    for (const mirrored of flips) addMirrored(await run(start, mirrored), size, mirrored, sums);
-    // The number of versions is a power of two, so this is exact.
-    const share = 1 / (flips.length + 1);
-    for (let i = 0; i < expected; i++) sums[i] *= share;
-    return sums;
-  };
 }

@@ -28,6 +28,7 @@ interface ClassProbabilitiesExports {
   ): void;
   softmaxOf(values: number, count: number, largest: number, sums: number): void;
   sigmoidOf(values: number, count: number): void;
+  divideFloatsBy(values: number, divisors: number, count: number, output: number): number;
 }
 
 /** Logits in memory, and the grid that their probabilities are wanted on. Axes slowest first, in one frame. */
@@ -203,3 +204,42 @@ type Addresses = Record<"rowTable" | "columnTable" | "weights" | "halves" | "low
 
 /** Gets the place of a tile in the new grid, its voxels, and what interpolates one class of it to an address. */
 type TileVisitor = (from: number, voxels: number, interpolate: (classIndex: number, output: number) => void) => void;
+
+/** Bytes of window for a tile of all classes. */
+const TILE_BYTES = 1 << 20;
+
+/** Softmax over classes of `(classes, voxels)` logits, as PyTorch in float32. */
+export function softmaxInPlace(logits: Float32Array, classes: number): void {
+  const { exports, window } = kernels<ClassProbabilitiesExports>();
+  const voxels = logits.length / classes;
+  const inTile = Math.max(4, Math.floor(TILE_BYTES / (16 * classes)) * 4);
+  const bytes = inTile * 4;
+  const [values, largest, sums, labels] = window.reserve(classes * bytes, bytes, bytes, bytes);
+  for (let from = 0; from < voxels; from += inTile) {
+    const count = Math.min(inTile, voxels - from);
+    const tile = (c: number) => window.f32(values + c * bytes, count);
+    for (let c = 0; c < classes; c++) {
+      tile(c).set(logits.subarray(c * voxels + from, c * voxels + from + count));
+    }
+    // Leaves e^(logit - largest) behind.
+    exports.summarizeClasses(values, bytes, classes, count, largest, sums, labels);
+    for (let c = 0; c < classes; c++) {
+      exports.divideFloatsBy(values + c * bytes, sums, count, values + c * bytes);
+      logits.set(tile(c), c * voxels + from);
+    }
+  }
+}
+
+/** Sigmoid of each value, as PyTorch in float32. */
+export function sigmoidInPlace(values: Float32Array): void {
+  const { exports, window } = kernels<ClassProbabilitiesExports>();
+  const inTile = TILE_BYTES / 4;
+  const [address] = window.reserve(TILE_BYTES);
+  for (let from = 0; from < values.length; from += inTile) {
+    const count = Math.min(inTile, values.length - from);
+    const tile = window.f32(address, count);
+    tile.set(values.subarray(from, from + count));
+    exports.sigmoidOf(address, count);
+    values.set(tile, from);
+  }
+}

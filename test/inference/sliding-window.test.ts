@@ -6,6 +6,7 @@ import { gaussianWeights } from "../../src/inference/gaussian.js";
 import type { Network } from "../../src/inference/network.js";
 import type { NetworkInput } from "../../src/inference/patches.js";
 import { predictLogits, type SlidingWindowSettings, windowStarts } from "../../src/inference/sliding-window.js";
+import { PROBABILITIES_V1 } from "../../src/inference/window-rules.js";
 import { narrowToHalves, widenHalves } from "../../src/kernels/half.js";
 import { init } from "../../src/runtime/instantiate.js";
 import { gatherProbabilities } from "../../src/steps/probabilities.js";
@@ -13,6 +14,7 @@ import exponentials from "../golden/sliding-window/exponentials.json";
 import gaussians from "../golden/sliding-window/gaussians.json";
 import steps from "../golden/sliding-window/steps.json";
 import windows from "../golden/sliding-window/windows.json";
+import windowsV1 from "../golden/sliding-window/windows-v1.json";
 import { countDifferences, decode, type GoldenArray } from "../golden.js";
 
 beforeAll(() => init());
@@ -106,6 +108,47 @@ describe("windows of nnU-Net 2.8.1", () => {
     const largest = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     const off = Float32Array.from(data).reduce((most, x, i) => Math.max(most, Math.abs(x - expected[i])), 0);
     expect(off).toBeLessThan(largest * 2 ** -8);
+  });
+});
+
+describe("windows of nnU-Net 1.7.1", () => {
+  const older = windowsV1 as (Omit<Case, "gaussian" | "gain" | "logits"> & { readonly sums: GoldenArray })[];
+
+  test.each(older)("$name: every float32 sum is equal", async (one) => {
+    const rules = { ...PROBABILITIES_V1, activation: null };
+    const { data } = await gatherProbabilities(predict({ ...one, gaussian: true, gain: 1 }, { rules }));
+    const expected = decode<Float32Array>(one.sums);
+    expect(data).toBeInstanceOf(Float32Array);
+    // 0 and -0 alike.
+    expect(
+      countDifferences(
+        (data as Float32Array).map((x) => x + 0),
+        expected.map((x) => x + 0),
+      ),
+    ).toBe(0);
+  });
+
+  test("what is averaged are probabilities", async () => {
+    const network: Network = {
+      run: async ({ data }) => Float32Array.from([...data, ...data.map((x) => -x)], (x) => x * 0.1),
+    };
+    const input: NetworkInput = {
+      channels: [Float32Array.from({ length: 5 * 6 * 9 }, (_, i) => (i % 50) - 25)],
+      shape: [5, 6, 9],
+    };
+    const settings = { patch: [4, 6, 8], classes: 2, mirrorAxes: [0, 1, 2] };
+    for (const [activation, factor] of [
+      ["softmax", 0.2],
+      ["sigmoid", 0.1],
+    ] as const) {
+      const rules = { ...PROBABILITIES_V1, activation };
+      const { data } = await gatherProbabilities(predictLogits([network], input, { ...settings, rules }));
+      const first = Float32Array.from(
+        data.subarray(0, 54),
+        (p, i) => p - 1 / (1 + Math.exp(-factor * ((i % 50) - 25))),
+      );
+      expect(Math.max(...first.map(Math.abs))).toBeLessThan(1e-6);
+    }
   });
 });
 

@@ -1,8 +1,9 @@
 import { NnprepError, plainError } from "../core/errors.js";
 import { FolderStore } from "../runner/folder-store.js";
 import { type NamedFolders, ProcessExecutor, type StoresOf } from "../runner/process-executor.js";
-import type { RunOptions as CaseOptions, Executor } from "../runner/run.js";
-import { FAILED, INTERRUPTED } from "./exit-codes.js";
+import type { CaseEvent, RunOptions as CaseOptions, Executor } from "../runner/run.js";
+import { EventLines } from "./event-lines.js";
+import { FAILED, INTERRUPTED, mayPass, TRY_AGAIN } from "./exit-codes.js";
 import { memoryBudget } from "./memory-limit.js";
 import type { CommandOptions } from "./options.js";
 import { chosenPart, type PartOptions } from "./parts-option.js";
@@ -39,6 +40,8 @@ export class CommandRun {
   #listens = false;
   #workers: ProcessExecutor<NamedFolders> | undefined;
   #caseOptions: CaseOptions | undefined;
+  #mayPass = false;
+  readonly #events: EventLines | undefined;
   /** Plain values that stand in the document whatever happens: of what was done before a failure, too. */
   known: Readonly<Record<string, unknown>> = {};
   /** What to say after an interruption, when running the same command again is not what goes on. */
@@ -47,7 +50,9 @@ export class CommandRun {
   constructor(
     readonly command: string,
     readonly options: Partial<CommandOptions & PartOptions>,
-  ) {}
+  ) {
+    if (options.jsonLines === true) this.#events = new EventLines(command, () => chosenPart(options));
+  }
 
   /** Fires on Ctrl-C. A command that never asks for it is ended by the signal at once, and needs no more. */
   get signal(): AbortSignal {
@@ -63,9 +68,9 @@ export class CommandRun {
     return (performance.now() - this.#start) / 1000;
   }
 
-  /** Prints text at once; nothing with `--json`. */
+  /** Prints text at once; nothing with `--json` or `--json-lines`. */
   print(text: string): void {
-    if (this.options.json !== true) process.stdout.write(`${printable(text)}\n`);
+    if (this.options.json !== true && this.#events === undefined) process.stdout.write(`${printable(text)}\n`);
   }
 
   /** Says something on stderr that is not the result; with `--json` too, where it cannot be mistaken for the document. */
@@ -73,9 +78,34 @@ export class CommandRun {
     process.stderr.write(`${printable(text)}\n`);
   }
 
+  /** A warning as it arises. */
+  warn(text: string): void {
+    if (this.#events === undefined) this.say(`warning: ${text}`);
+    else this.#events.emit("warning", { message: text });
+  }
+
+  /** One event of `--json-lines` that is not of a case. */
+  emit(event: string, fields: object): void {
+    this.#events?.emit(event, fields);
+  }
+
+  /** Takes notice of a failure that is not of one case: of a dataset, or of the whole command. */
+  noteFailure(error: unknown, place: object = {}): void {
+    this.#mayPass ||= mayPass(error);
+    this.#events?.error(error, place);
+  }
+
+  /** What stages tell of their cases. @param place the dataset, where a command goes over several */
+  onCase(place: object = {}): (event: CaseEvent) => void {
+    return (event) => {
+      if (event.state === "ended" && !event.outcome.ok) this.#mayPass ||= mayPass(event.outcome.error);
+      this.#events?.case(event, place);
+    };
+  }
+
   /** A progress bar of its own name; it ends with the command. */
   bar(name: string, enabled = true): ProgressBar {
-    const bar = new ProgressBar(enabled && this.options.progress === true, name);
+    const bar = new ProgressBar(enabled && this.options.progress === true && this.#events === undefined, name);
     this.#bars.push(bar);
     return bar;
   }
@@ -85,7 +115,8 @@ export class CommandRun {
     this.#caseOptions ??= {
       signal: this.signal,
       onProgress: this.bar(this.command).show,
-      onWarning: (text) => this.say(`warning: ${text}`),
+      onWarning: (text) => this.warn(text),
+      onCase: this.onCase(),
       part: chosenPart(this.options),
       ...memoryBudget(this.options.memoryLimit),
     };
@@ -129,6 +160,18 @@ export class CommandRun {
     return this.#abort.signal.aborted;
   }
 
+  /** The last event of `--json-lines`. */
+  end(ok: boolean, exitCode: number): void {
+    this.#events?.end(ok, exitCode, this.seconds);
+  }
+
+  /** What the exit code has to say. */
+  exitCode(ok: boolean): number {
+    if (this.aborted) return INTERRUPTED;
+    if (ok) return 0;
+    return this.#mayPass ? TRY_AGAIN : FAILED;
+  }
+
   /** Ends bars, workers and listeners. */
   async close(): Promise<void> {
     for (const bar of this.#bars) bar.stop();
@@ -140,7 +183,8 @@ export class CommandRun {
 }
 
 /**
- * Runs a command: progress, interruption, its report as text or as one JSON document, its errors, the exit code.
+ * Runs a command: progress, interruption, its report as text, as one JSON document or as events, its errors, the exit
+ * code.
  * Every command goes through here, so that all of them behave alike.
  *
  * @throws UsageError of `work`, before anything is printed
@@ -163,10 +207,14 @@ export async function runCommand(
     await run.close();
   }
   const ok = failure === undefined && report?.ok === true;
-  if (options.json === true) printDocument(run, ok, report, failure);
+  if (failure !== undefined) run.noteFailure(failure);
+  const exitCode = run.exitCode(ok);
+  if (options.jsonLines === true) {
+    for (const warning of report?.warnings ?? []) run.warn(warning);
+    run.end(ok, exitCode);
+  } else if (options.json === true) printDocument(run, ok, report, failure);
   else printText(run, ok, report, failure);
-  if (run.aborted) process.exitCode = INTERRUPTED;
-  else if (!ok) process.exitCode = FAILED;
+  if (exitCode !== 0) process.exitCode = exitCode;
 }
 
 function printDocument(run: CommandRun, ok: boolean, report: CommandReport | undefined, failure: unknown): void {
@@ -182,7 +230,7 @@ function printDocument(run: CommandRun, ok: boolean, report: CommandReport | und
 }
 
 function printText(run: CommandRun, ok: boolean, report: CommandReport | undefined, failure: unknown): void {
-  for (const warning of report?.warnings ?? []) run.say(`warning: ${warning}`);
+  for (const warning of report?.warnings ?? []) run.warn(warning);
   if (report !== undefined && report.text !== "") {
     const time = `${ok ? "Done" : "Failed"} in ${run.seconds.toFixed(1)} s`;
     run.print(run.usedWorkers ? `${report.text}\n\n${time}` : report.text);

@@ -144,7 +144,7 @@ async function build(
     const at = warning.indexOf(": ");
     return [warning.slice(0, at), warning.slice(at + 2)] as const;
   });
-  for (const warning of joinShared(said)) run.say(`warning: ${warning}`);
+  for (const warning of joinShared(said)) run.warn(warning);
 }
 
 function readDescription(file: string): string {

@@ -68,6 +68,7 @@ export async function runStages(
   } catch (error) {
     if (run.signal.aborted) throw error;
     outcome.error = error instanceof Error ? error : new Error(String(error));
+    run.noteFailure(error, { dataset: dataset.name });
   } finally {
     bar.stop();
   }
@@ -88,9 +89,16 @@ async function runInOrder(
   }
   const { executor, store, options: caseOptions } = run.open({ raw, preprocessed });
   const dataset = { name, executor, stores: { raw: store("raw"), preprocessed: store("preprocessed") } };
-  const options = { ...caseOptions, onProgress: bar.show, environment: process.env, reading: stages.reading };
+  const options = {
+    ...caseOptions,
+    onProgress: bar.show,
+    onCase: run.onCase({ dataset: name }),
+    environment: process.env,
+    reading: stages.reading,
+  };
   if (stages.verify === true) {
     outcome.verification = await verifyDataset(dataset, options);
+    for (const finding of outcome.verification.findings) run.emit("finding", { dataset: name, ...finding });
     if (hasFailed(outcome)) return;
   }
   if (stages.fingerprint !== undefined) {

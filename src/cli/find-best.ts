@@ -6,7 +6,7 @@ import { findTask, MODELS, modelFolder } from "../recipes/v1/layout.js";
 import { type BestConfiguration, findBestConfiguration, type RankedCandidate } from "../recipes/v1/stages/find-best.js";
 import { FolderStore } from "../runner/folder-store.js";
 import type { NamedFolders } from "../runner/process-executor.js";
-import { type CommandReport, runCommand } from "./command-runner.js";
+import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
 import { findBestNewer } from "./find-best-newer.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
@@ -82,7 +82,7 @@ export function findBestCommand(): Command {
           const reference = options.ref === undefined ? undefined : resolve(options.ref);
           const settings = { disableEnsembling, disablePostprocessing, overwrite: options.overwrite, reference };
           const found = { task, models, folds, validationFolder: val, ...names, ...settings };
-          results.push(await chooseFor(task, () => findBestConfiguration(access, found, caseOptions)));
+          results.push(await chooseFor(run, task, () => findBestConfiguration(access, found, caseOptions)));
         }
         return report(results);
       }),
@@ -96,10 +96,11 @@ interface TaskChoice {
 }
 
 /** One task that fails does not stop the others. */
-async function chooseFor(task: string, choose: () => Promise<BestConfiguration>): Promise<TaskChoice> {
+async function chooseFor(run: CommandRun, task: string, choose: () => Promise<BestConfiguration>): Promise<TaskChoice> {
   try {
     return { task, choice: await choose() };
   } catch (error) {
+    run.noteFailure(error, { task });
     return { task, error };
   }
 }

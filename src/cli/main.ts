@@ -26,7 +26,8 @@ async function buildProgram(argv: readonly string[]): Promise<Command> {
       "after",
       "\nExample:\n  $ nnprep plan-and-preprocess -t 1 --verify-dataset-integrity\n" +
         "\nFolders are taken from nnUNet_raw_data_base and nnUNet_preprocessed unless given.\n" +
-        "Exit code: 0 done, 1 something failed, 2 wrong usage.",
+        "Exit code: 0 done, 1 something failed, 75 something failed that may work when it is run again, 2 wrong usage,\n" +
+        "130 interrupted.",
     )
     .showHelpAfterError("(add --help for the options and an example)");
   const entry = findEntry(argv);

@@ -7,6 +7,7 @@ export interface CommandOptions {
   readonly workers: number;
   readonly memoryLimit?: number;
   readonly json: boolean;
+  readonly jsonLines?: boolean;
   readonly progress: boolean;
 }
 
@@ -33,18 +34,29 @@ export function defaultWorkers(): number {
   return Math.max(1, Math.min(8, availableParallelism()));
 }
 
-/** Adds `--workers`, `--memory-limit`, `--json` and `--no-progress`. */
-export function addCommandOptions(command: Command): Command {
+/** Adds `--json`, and `--json-lines` for commands that go case by case. */
+export function addJsonOptions(command: Command): Command {
   return command
+    .option("--json", "print one JSON document instead of text", false)
+    .addOption(
+      new Option(
+        "--json-lines",
+        "print what happens as it happens, one JSON object per line, and nothing else",
+      ).conflicts("json"),
+    );
+}
+
+/** Adds `--workers`, `--memory-limit`, `--json`, `--json-lines` and `--no-progress`. */
+export function addCommandOptions(command: Command): Command {
+  command
     .option(
       "-w, --workers <n>",
       "cases at the same time, each in its own process",
       wholeNumber(1, 256),
       defaultWorkers(),
     )
-    .addOption(memoryLimitOption())
-    .option("--json", "print one JSON document instead of text", false)
-    .option("--no-progress", "no progress bar on stderr");
+    .addOption(memoryLimitOption());
+  return addJsonOptions(command).option("--no-progress", "no progress bar on stderr");
 }
 
 export function overwriteOption(): Option {

@@ -21,7 +21,7 @@ import { FolderStore } from "../runner/folder-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { formatLabels } from "./export.js";
 import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
-import { wholeNumber } from "./options.js";
+import { addJsonOptions, wholeNumber } from "./options.js";
 import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatTable } from "./table.js";
@@ -47,6 +47,7 @@ interface PredictCommandOptions extends ScanOptions, PartOptions {
   readonly threads?: number;
   readonly memoryLimit?: number;
   readonly json: boolean;
+  readonly jsonLines?: boolean;
   readonly progress: boolean;
 }
 
@@ -79,9 +80,8 @@ export function predictCommand(): Command {
     .option("--float32", "sum windows in float32, which nnU-Net does not do: for logits beyond float16", false)
     .option("--threads <n>", "threads of the network (default: all cores)", wholeNumber(1, 1024))
     .addOption(memoryLimitOption())
-    .option("--json", "print one JSON document instead of text", false)
     .addOption(new Option("--no-progress", "no progress bar on stderr (--disable_progress_bar)"));
-  return addScanOptions(addPartOptions(command))
+  return addScanOptions(addPartOptions(addJsonOptions(command)))
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep predict -i imagesTs -o labels -m nnUNetTrainer__nnUNetPlans__3d_fullres",
@@ -218,6 +218,7 @@ function runPredict(options: PredictCommandOptions): Promise<void> {
         postprocessing,
         memoryLimitBytes: memoryBudget(options.memoryLimit).memoryBudgetBytes,
         onProgress: progressOf(run),
+        onCase: run.onCase(),
         signal,
       });
       return report(results, output);

@@ -66,6 +66,7 @@ export async function runStages(task: LocatedTask, stages: Stages, run: CommandR
   } catch (error) {
     if (run.signal.aborted) throw error;
     outcome.error = error instanceof Error ? error : new Error(String(error));
+    run.noteFailure(error, { task: task.name });
   } finally {
     bar.stop();
   }
@@ -81,9 +82,10 @@ async function runInOrder(outcome: TaskOutcome, stages: Stages, run: CommandRun,
   const { executor, store, options: caseOptions } = run.open({ raw, cropped, preprocessed });
   const stores = { raw: store("raw"), cropped: store("cropped"), preprocessed: store("preprocessed") };
   const task = { stores, executor };
-  const options = { ...caseOptions, onProgress: bar.show };
+  const options = { ...caseOptions, onProgress: bar.show, onCase: run.onCase({ task: outcome.task.name }) };
   if (stages.verify !== undefined) {
     outcome.verification = await verifyDataset(task, { ...options, ...stages.verify });
+    for (const finding of outcome.verification.findings) run.emit("finding", { task: outcome.task.name, ...finding });
     if (hasFailed(outcome)) return;
   }
   if (stages.crop !== undefined) {

@@ -13,6 +13,7 @@ import { casesInListing, DATASET_FILE } from "../recipes/v2/layout.js";
 import { applyPostprocessing } from "../recipes/v2/postprocess.js";
 import type { ReadCaseOptions, SegmentationFile } from "../recipes/v2/readers/reader.js";
 import { readerFor } from "../recipes/v2/readers/registry.js";
+import type { CaseOutcome, RunOptions } from "../runner/run.js";
 import type { Store } from "../runner/store.js";
 import type { LoadedModel } from "./load-model.js";
 import type { ModelFolder } from "./model-folder.js";
@@ -91,13 +92,18 @@ export type PredictedCase =
       readonly warnings: readonly string[];
     };
 
-export interface PredictCasesOptions extends Omit<PredictOptions, "previousStage" | "onProgress"> {
+export interface PredictCasesOptions
+  extends Omit<PredictOptions, "previousStage" | "onProgress">,
+    Pick<RunOptions, "onCase"> {
   /** False: cases whose files are there already are left out (`--continue_prediction`). Default true. */
   readonly overwrite?: boolean | undefined;
   /** What is done to each segmentation before it is written. Default: nothing, as nnU-Net predicts. */
   readonly postprocessing?: readonly PostprocessingStep[] | undefined;
   readonly onProgress?: ((progress: CasesProgress) => void) | undefined;
 }
+
+/** What events call the work on a case. */
+const STAGE = "predict";
 
 /** How far all cases are. */
 export interface CasesProgress extends PredictProgress {
@@ -145,19 +151,25 @@ export async function predictCases(
 ): Promise<PredictedCase[]> {
   const ending = model.dataset.fileEnding;
   const results: PredictedCase[] = [];
+  const tell = (outcome: CaseOutcome<unknown>) => options.onCase?.({ state: "ended", stage: STAGE, outcome });
   for (const [casesDone, one] of cases.entries()) {
     if (options.overwrite === false && (await isPredicted(output, one.identifier, ending, options))) {
       results.push({ identifier: one.identifier, state: "skipped" });
+      await tell({ identifier: one.identifier, ok: true, value: { kept: true }, seconds: 0, peakMemoryBytes: null });
       continue;
     }
     const start = performance.now();
     const seconds = () => (performance.now() - start) / 1000;
+    const { identifier } = one;
+    await options.onCase?.({ state: "started", stage: STAGE, identifier, memoryBytes: null });
     try {
       const done = await predictOne(model, one, output, options, { casesDone, cases: cases.length });
-      results.push({ identifier: one.identifier, state: "done", ...done, seconds: seconds() });
+      results.push({ identifier, state: "done", ...done, seconds: seconds() });
+      await tell({ identifier, ok: true, value: done, seconds: seconds(), peakMemoryBytes: null });
     } catch (error) {
       if (error instanceof NnprepError && error.code === "ABORTED") throw error;
-      results.push({ identifier: one.identifier, state: "failed", error: error as Error, seconds: seconds() });
+      results.push({ identifier, state: "failed", error: error as Error, seconds: seconds() });
+      await tell({ identifier, ok: false, error: error as Error });
     }
   }
   return results;

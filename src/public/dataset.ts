@@ -12,5 +12,5 @@ export {
 export { type CaseFile, type CaseVerification, verifyCase } from "../recipes/verify/verify-case.js";
 export { LocalExecutor } from "../runner/local-executor.js";
 export { MemoryStore } from "../runner/memory-store.js";
-export type { CaseOutcome, Executor, Measured, Progress, RunOptions } from "../runner/run.js";
+export type { CaseEvent, CaseOutcome, Executor, Measured, Progress, RunOptions } from "../runner/run.js";
 export type { FileContent, Store } from "../runner/store.js";

@@ -36,6 +36,17 @@ export type CaseOutcome<R> =
   | ({ readonly identifier: string; readonly ok: true } & Measured<R> & MemoryNote)
   | { readonly identifier: string; readonly ok: false; readonly error: Error };
 
+/** What happens to one case of a stage, told as it happens. */
+export type CaseEvent =
+  | {
+      readonly state: "started";
+      readonly stage: string;
+      readonly identifier: string;
+      /** The estimate; null where there is none. */
+      readonly memoryBytes: number | null;
+    }
+  | { readonly state: "ended"; readonly stage: string; readonly outcome: CaseOutcome<unknown> };
+
 /** Runs single jobs on the stores `S` somewhere: in this thread or in workers. */
 export interface Executor<S> {
   /** Jobs that may run at the same time. */
@@ -61,6 +72,8 @@ export interface Progress {
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told of every case; the next one of the same worker waits for it. */
+  readonly onCase?: ((event: CaseEvent) => void | Promise<void>) | undefined;
   /** Cases at the same time, if fewer than the executor has workers. */
   readonly workers?: number | undefined;
   /** Bytes that all workers may need together, by estimate; one case is always let in. Default: no limit. */
@@ -86,7 +99,7 @@ export async function runCases<S, A, R>(
   cases: readonly CaseJob<A>[],
   options: RunOptions = {},
 ): Promise<CaseOutcome<R>[]> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onCase } = options;
   throwIfAborted(signal);
   const stop = () => void executor.stop();
   signal?.addEventListener("abort", stop, { once: true });
@@ -105,9 +118,13 @@ export async function runCases<S, A, R>(
       const one = cases[index] as CaseJob<A>;
       const need = Math.max(0, (one.memoryBytes ?? idle) - idle);
       await gate.enter(need);
-      outcomes[index] = await runCase(executor, job, one, options);
+      const { identifier, memoryBytes = null } = one;
+      await onCase?.({ state: "started", stage, identifier, memoryBytes });
+      const outcome = await runCase(executor, job, one, options);
+      outcomes[index] = outcome;
       gate.leave(need);
-      onProgress?.({ stage, done: ++done, total: cases.length, identifier: one.identifier });
+      await onCase?.({ state: "ended", stage, outcome });
+      onProgress?.({ stage, done: ++done, total: cases.length, identifier });
     }
   };
   try {

@@ -60,13 +60,15 @@ test("a worker that is killed fails its case only", async () => {
   await pause(60);
   process.kill(childrenOf(run.child.pid as number)[0], "SIGKILL");
   const { code, stdout } = await run.done;
-  expect(code).toBe(1);
+  // It may work when it runs again, which a scheduler is told.
+  expect(code).toBe(75);
   const { ok, tasks } = JSON.parse(stdout);
   expect(ok).toBe(false);
   expect(tasks[0].crop.map((c: { ok: boolean }) => c.ok)).toEqual([true, false, true]);
   expect(tasks[0].crop[1].error.code).toBe("WORKER_DIED");
   expect(tasks[0].crop[1].error.message).toMatch(/mr_2.*about \d+ MiB.*memory limit is \d+ MiB/);
-  expect(Object.keys(hashFolder(cropped)).filter((file) => /mr_2|tmp/.test(file))).toEqual([]);
+  const left = Object.keys(hashFolder(cropped)).filter((file) => /mr_2|tmp/.test(file));
+  expect(left).toEqual([join(".nnprep", "failed", "crop", "mr_2.json")]);
 }, 60_000);
 
 test("Ctrl-C stops cleanly, and a second run completes with the same bytes", async () => {

@@ -3,6 +3,7 @@ import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3, Volume, VoxelArray } from "../../../core/volume.js";
 import { doubtfulWarnings, type ReadScanOptions, writeVolume } from "../../../io/formats.js";
 import type { NpzCompression } from "../../../io/npz.js";
+import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
@@ -190,5 +191,5 @@ export async function cropDataset(
   }
   // A damaged header may promise any size: reading the file tells, before memory is taken.
   const limits = { ...options, memoryAvailableBytes: undefined };
-  return runCases(executor, cropJob, "crop", jobs, limits);
+  return runCases(executor, cropJob, STEP, jobs, noteFailures(stores.cropped, STEP, limits));
 }

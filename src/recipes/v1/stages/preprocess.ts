@@ -2,6 +2,7 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3 } from "../../../core/volume.js";
 import type { NpzCompression } from "../../../io/npz.js";
+import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { type Part, takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
@@ -166,7 +167,10 @@ export async function preprocessDataset(
       }
       const low = stage < plans.num_stages - 1;
       const workers = low ? (options.lowresWorkers ?? options.workers) : options.workers;
-      const cases = await runCases(executor, preprocessJob, folder, jobs, { ...options, workers });
+      const cases = await runCases(executor, preprocessJob, folder, jobs, {
+        ...noteFailures(preprocessed, folder, options),
+        workers,
+      });
       stages.push({ planner, stage, folder: preprocessed.location(folder), cases });
     }
   }

@@ -9,6 +9,9 @@ import { type Dataset, listTrainingCases, readDatasetJson, type StageOptions } f
 /** What the cases of a fingerprint that is not done yet have left. */
 export const RECORDS_OF_FINGERPRINT = joinPath(RECORDS, "fingerprint");
 
+/** Name of the notes on cases that could not be read. */
+export const FAILURES_OF_FINGERPRINT = "fingerprint";
+
 export function fingerprintRecord(identifier: string): string {
   return joinPath(RECORDS_OF_FINGERPRINT, `${identifier}.json`);
 }

@@ -2,6 +2,7 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import { readNpz, writeNpzPieces } from "../../../io/npz.js";
 import type { DrawnDeviations } from "../../../kernels/draws.js";
+import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
@@ -25,7 +26,12 @@ import {
 import { FINGERPRINT_FILE, type TrainingCase } from "../layout.js";
 import type { ReadCaseOptions } from "../readers/reader.js";
 import { type Dataset, type DatasetStores, listTrainingCases, readDatasetJson, type StageOptions } from "./dataset.js";
-import { RECORDS_OF_FINGERPRINT as FOLDER, fingerprintRecord, loadFingerprint } from "./fingerprint-files.js";
+import {
+  FAILURES_OF_FINGERPRINT as FAILURES,
+  RECORDS_OF_FINGERPRINT as FOLDER,
+  fingerprintRecord,
+  loadFingerprint,
+} from "./fingerprint-files.js";
 import { chooseDatasetReader, readTrainingCase } from "./read-case.js";
 
 export interface FingerprintOptions extends StageOptions {
@@ -156,7 +162,13 @@ export async function extractFingerprint(
       argument: { names, readerName, reading: options.reading },
     }),
   );
-  const cases = await runCases(executor, takeForegroundJob, "foreground", jobs, options);
+  const cases = await runCases(
+    executor,
+    takeForegroundJob,
+    "foreground",
+    jobs,
+    noteFailures(preprocessed, FAILURES, options),
+  );
   if (options.part !== undefined) return { fingerprint: null, reused: false, file, cases };
   requireAll(cases);
   const grids = cases.map(requireValue);

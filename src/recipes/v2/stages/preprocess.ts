@@ -2,6 +2,7 @@ import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Shape3, Vec3 } from "../../../core/volume.js";
 import type { NpzCompression } from "../../../io/npz.js";
+import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, RECORDS, saveRecord } from "../../../runner/record.js";
@@ -212,7 +213,10 @@ export async function preprocessDataset(
       jobs.push({ identifier: names.identifier, argument, ...(await estimate(raw, names, settings)) });
     }
     const workers = options.workersOf?.[name] ?? options.workers;
-    const cases = await runCases(executor, preprocessJob, name, jobs, { ...options, workers });
+    const cases = await runCases(executor, preprocessJob, name, jobs, {
+      ...noteFailures(preprocessed, folder, options),
+      workers,
+    });
     results.push({ configuration: name, folder: preprocessed.location(folder), removed, cases });
   }
   await copyGroundTruth(stores, all, dataset.fileEnding, options.part);

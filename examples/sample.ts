@@ -97,7 +97,7 @@ async function writeTask(folder: string, sample: Sample): Promise<void> {
   });
 }
 
-const main = fileURLToPath(new URL("cli/main.js", import.meta.resolve("nnprep")));
+const main = fileURLToPath(new URL("program/main.js", import.meta.resolve("nnprep")));
 
 /** Shows a command and runs it. */
 function run(...parameters: string[]): void {

@@ -1,5 +1,6 @@
 /**
- * Builds what has changed since the last build: the kernels, the modules, the viewer of reports, the one-file build.
+ * Builds what has changed since the last build: the kernels, the modules, the viewer of reports, the one-file build, the
+ * bundled command line.
  * `node tools/build.mjs [--only kernels|modules]`. What a step was made of is noted in dist/.build.json.
  */
 import { spawnSync } from "node:child_process";
@@ -51,7 +52,7 @@ function run(manifest, name, ...parameters) {
 function prune() {
   for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
     const source = /^(.*)\.(js|d\.ts)$/.exec(file.replaceAll("\\", "/"))?.[1];
-    if (source === undefined || /^(standalone|view\/surface-viewer\.min)$/.test(source)) continue;
+    if (source === undefined || /^(program\/.*|standalone|view\/surface-viewer\.min)$/.test(source)) continue;
     if (!existsSync(join(root, "src", `${source}.ts`))) rmSync(join(dist, file));
   }
 }
@@ -89,6 +90,55 @@ async function buildStandalone() {
     logLevel: "warning",
   });
   writeFileSync(join(dist, "standalone.d.ts"), `${STANDALONE}\n`);
+}
+
+/**
+ * The command line and its workers, bundled: a command starts with ten files instead of 150. A module finds what lies
+ * beside it (kernels, package.json) where it stood before; workers are the bundled ones.
+ */
+async function buildProgram() {
+  const places = {
+    name: "places as before",
+    setup(plugin) {
+      plugin.onLoad({ filter: /\.js$/ }, ({ path }) => {
+        const code = path.startsWith(dist) ? readFileSync(path, "utf8") : "";
+        if (!code.includes("import.meta.url")) return undefined;
+        const place = relative(dist, path).replaceAll("\\", "/");
+        const base = place === "runner/process-executor.js" ? `./${place}` : `../${place}`;
+        return { contents: code.replaceAll("import.meta.url", `new URL(${JSON.stringify(base)}, import.meta.url)`) };
+      });
+    },
+  };
+  rmSync(join(dist, "program"), { recursive: true, force: true });
+  const { metafile } = await bundle({
+    entryPoints: [join(dist, "cli/main.js"), join(dist, "worker.js")],
+    entryNames: "[name]",
+    outdir: join(dist, "program"),
+    bundle: true,
+    splitting: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    format: "esm",
+    target: "node20",
+    platform: "node",
+    external: ["@itk-wasm/dicom", "onnxruntime-node"],
+    // Packages of the older kind ask for Node's modules by `require`.
+    banner: {
+      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+    },
+    plugins: [places],
+    metafile: true,
+    logLevel: "warning",
+  });
+  const packages = Object.keys(metafile.inputs).map(
+    (path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1],
+  );
+  const licences = [...new Set(packages.filter((folder) => folder !== undefined))].sort().map((folder) => {
+    const { name, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const file = readdirSync(join(root, folder)).find((found) => /^licen[cs]e/i.test(found));
+    return `${name} (${license})\n\n${file === undefined ? "" : readFileSync(join(root, folder, file), "utf8")}`;
+  });
+  writeFileSync(join(dist, "program/LICENSES.txt"), licences.join("\n\n"));
 }
 
 const steps = {
@@ -147,6 +197,7 @@ const steps = {
       }),
   },
   standalone: { from: ["src", "assembly", "asconfig.json"], to: "standalone.js", make: buildStandalone },
+  program: { from: ["src"], to: "program/main.js", make: buildProgram },
 };
 
 mkdirSync(dist, { recursive: true });

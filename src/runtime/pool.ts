@@ -1,3 +1,4 @@
+import "./process-worker.js";
 import workerpool from "workerpool";
 import { NnprepError } from "../core/errors.js";
 import {

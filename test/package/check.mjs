@@ -45,7 +45,9 @@ function belongs(path) {
       "dist/standalone.js",
       "dist/standalone.d.ts",
       "dist/view/surface-viewer.min.js",
-    ].includes(path)
+      "dist/program/LICENSES.txt",
+    ].includes(path) ||
+    /^dist\/program\/[\w-]+\.js$/.test(path)
   )
     return true;
   const source = /^dist\/(.*)\.(js|d\.ts)$/.exec(path)?.[1];
@@ -60,6 +62,26 @@ function install() {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, packed.filename)]);
   console.log(`ok  ${packed.filename}: ${packed.files.length} files, ${Math.round(packed.size / 1024)} kB`);
+}
+
+/** Fewest milliseconds of seven runs. */
+function fewestMilliseconds(parameters) {
+  const times = Array.from({ length: 7 }, () => {
+    const start = performance.now();
+    run(process.execPath, parameters);
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
+/** What a command takes beside Node itself. */
+function checkStart() {
+  const bare = fewestMilliseconds(["-e", "0"]);
+  const main = "node_modules/nnprep/dist/program/main.js";
+  for (const command of ["--help", "info --help", "predict --help", "find-best --help"]) {
+    const more = fewestMilliseconds([main, ...command.split(" ")]) - bare;
+    check(`nnprep ${command}: ${Math.round(more)} ms more than bare Node, under 150`, more < 150, true);
+  }
 }
 
 function runInNode() {
@@ -204,6 +226,7 @@ async function visit(shared, headers, use) {
 try {
   install();
   const hash = runInNode();
+  checkStart();
   checkTypes();
   await runInPage(hash);
   await runStandalone(hash);

@@ -43,3 +43,17 @@ test("stop ends running and waiting jobs", async () => {
   const results = await Promise.allSettled(jobs);
   for (const result of results) expect((result as PromiseRejectedResult).reason.code).toBe("ABORTED");
 });
+
+test("workers listen to their parent in a runtime whose processes look like pages, as Bun's do", async () => {
+  const likeBun =
+    "Object.defineProperty(process.versions, 'bun', { value: '1' });" +
+    "Object.assign(globalThis, { self: globalThis, postMessage() {}, addEventListener() {} });";
+  const given = process.env.NODE_OPTIONS;
+  process.env.NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(likeBun)}`;
+  try {
+    expect(await pool.run("double", 4, { name: "a" })).toBe(8);
+  } finally {
+    if (given === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = given;
+  }
+});

@@ -28,10 +28,13 @@ export class RandomState {
 
   private twist(): void {
     const s = this.state;
-    for (let i = 0; i < N; i++) {
-      const y = (s[i] & 0x80000000) | (s[(i + 1) % N] & 0x7fffffff);
-      s[i] = s[(i + M) % N] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
-    }
+    const mixed = (i: number, next: number) => {
+      const y = (s[i] & 0x80000000) | (s[next] & 0x7fffffff);
+      return (y >>> 1) ^ (-(y & 1) & 0x9908b0df);
+    };
+    for (let i = 0; i < N - M; i++) s[i] = s[i + M] ^ mixed(i, i + 1);
+    for (let i = N - M; i < N - 1; i++) s[i] = s[i + M - N] ^ mixed(i, i + 1);
+    s[N - 1] = s[M - 1] ^ mixed(N - 1, 0);
     this.index = 0;
   }
 
@@ -57,12 +60,7 @@ export class RandomState {
 
   /** Fisher-Yates in place: `RandomState.shuffle` of a one-dimensional array. */
   shuffle(values: Int32Array | Uint32Array | Float64Array | number[]): void {
-    for (let i = values.length - 1; i > 0; i--) {
-      const j = this.interval(i);
-      const swapped = values[i];
-      values[i] = values[j];
-      values[j] = swapped;
-    }
+    for (let i = values.length - 1; i > 0; i--) swap(values, i, this.interval(i));
   }
 
   /** `count` whole numbers below `n`, repeats allowed: `RandomState.choice(n, count)`. */
@@ -76,8 +74,11 @@ export class RandomState {
   }
 
   /**
-   * `count` different whole numbers below `n`: `RandomState.choice(n, count, replace=False)`. All `n` are shuffled
-   * even for a small `count`, because that decides both the result and the state left behind.
+   * `count` different whole numbers below `n`: `RandomState.choice(n, count, replace=False)`, the first of all `n` after a
+   * shuffle. Every draw is made even for a small `count`, because all decide both the result and the state left behind.
+   *
+   * Nothing is shuffled: swaps in an array that no cache holds are most of the time. The draws are noted and undone from
+   * the last to the first, which says for each of the first `count` places where its number came from.
    */
   choiceWithoutReplacement(n: number, count: number): Uint32Array {
     if (count > n) {
@@ -86,9 +87,35 @@ export class RandomState {
         expected: n,
       });
     }
-    const values = new Uint32Array(n);
-    for (let i = 0; i < n; i++) values[i] = i;
-    this.shuffle(values);
-    return values.slice(0, count);
+    // Entry i: the place that place i was swapped with. Once undone: which of the results is traced at place i.
+    const places = new Uint32Array(n);
+    for (let i = n - 1; i > 0; i--) places[i] = this.interval(i);
+    for (let i = 0; i < count; i++) {
+      const from = places[i];
+      places[i] = i;
+      swap(places, i, from);
+    }
+    const traced = new Uint32Array((n + 31) >>> 5);
+    const flip = (i: number) => {
+      traced[i >>> 5] ^= 1 << (i & 31);
+    };
+    for (let i = 0; i < count; i++) flip(i);
+    // Only places before i are traced when place i is reached.
+    for (let i = count; i < n; i++) {
+      const from = places[i];
+      if (from === i || ((traced[from >>> 5] >>> (from & 31)) & 1) === 0) continue;
+      places[i] = places[from];
+      flip(i);
+      flip(from);
+    }
+    const chosen = new Uint32Array(count);
+    for (let i = 0; i < n; i++) if ((traced[i >>> 5] >>> (i & 31)) & 1) chosen[places[i]] = i;
+    return chosen;
   }
+}
+
+function swap(values: Int32Array | Uint32Array | Float64Array | number[], i: number, j: number): void {
+  const swapped = values[i];
+  values[i] = values[j];
+  values[j] = swapped;
 }

@@ -7,7 +7,6 @@ const SAMPLES_PER_CLASS = 10000;
 /** Share of a class that is kept at least, so that large classes are not covered too thinly. */
 const MINIMAL_SHARE = 0.01;
 const SEED = 1234;
-const ABSENT = -1;
 
 /**
  * Random voxels of each class, for oversampling the foreground in training: `_run_internal` of nnU-Net 1.7.1 and
@@ -27,37 +26,32 @@ export function sampleClassLocations(
 ): Int32Array[] {
   checkLength("label", label, shape);
   const regions = classes.map((region) => (typeof region === "number" ? [region] : region));
-  const uses = new Map<number, number>();
-  for (const value of regions.flat()) uses.set(value, (uses.get(value) ?? 0) + 1);
-  if (uses.size === 0) return regions.map(() => new Int32Array(0));
-  const labels = [...uses.keys()];
-  const positions = collectPositions(label, labels);
+  const labels = [...new Set(regions.flat())];
+  if (labels.length === 0) return regions.map(() => new Int32Array(0));
+  const runs = collectRuns(label, labels);
   const random = new RandomState(SEED);
   return regions.map((region) => {
-    const lists = region.map((value) => positions[labels.indexOf(value)]);
-    const [only] = lists;
-    const found = lists.length === 1 && uses.get(region[0]) === 1 ? only : joinLists(lists);
-    // Shuffling the positions themselves is the same as shuffling their indices and looking them up.
-    random.shuffle(found);
-    const count = Math.max(Math.min(SAMPLES_PER_CLASS, found.length), Math.ceil(found.length * MINIMAL_SHARE));
-    return toTriples(found, count, shape);
+    const lists = region.map((value) => runs[labels.indexOf(value)]);
+    const voxels = lists.reduce((sum, list) => sum + list.voxels, 0);
+    const count = Math.max(Math.min(SAMPLES_PER_CLASS, voxels), Math.ceil(voxels * MINIMAL_SHARE));
+    return toTriples(random.choiceWithoutReplacement(voxels, count), lists, shape);
   });
 }
 
-function joinLists(lists: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(lists.reduce((sum, list) => sum + list.length, 0));
-  let at = 0;
-  for (const list of lists) {
-    all.set(list, at);
-    at += list.length;
-  }
-  return all;
+/** The voxels of one label in C order, as runs of linear indices: labels come in runs. */
+interface Runs {
+  readonly voxels: number;
+  /** Index of each run's first voxel. */
+  readonly starts: Int32Array;
+  /** How many of the label's voxels come before each run. */
+  readonly before: Int32Array;
 }
 
-/** Linear voxel indices of each class in C order: one pass counts, one collects. */
-function collectPositions(label: Int16Array, classes: readonly number[]): Int32Array[] {
-  // Indexed by the label's low 16 bits.
-  const slot = new Int16Array(65536).fill(ABSENT);
+/** One pass counts, one collects. */
+function collectRuns(label: Int16Array, classes: readonly number[]): Runs[] {
+  // Indexed by the label's low 16 bits. The last slot takes the voxels of no class.
+  const none = classes.length;
+  const slot = new Int32Array(65536).fill(none);
   classes.forEach((value, i) => {
     if (!Number.isInteger(value) || value < -32768 || value > 32767) {
       throw new NnprepError(
@@ -68,28 +62,26 @@ function collectPositions(label: Int16Array, classes: readonly number[]): Int32A
     }
     slot[value & 0xffff] = i;
   });
-  // The last slot takes the voxels of no class, which spares the loops a branch.
   const counts = new Int32Array(classes.length + 1);
-  const none = classes.length;
-  for (let i = 0; i < 65536; i++) if (slot[i] === ABSENT) slot[i] = none;
   const n = label.length;
-  // Labels come in runs, so that most voxels need one comparison.
-  for (let i = 0, end = 0; i < n; i = end) {
-    end = endOfRun(label, i);
-    counts[slot[label[i] & 0xffff]] += end - i;
-  }
-  const positions = classes.map((_, i) => new Int32Array(counts[i]));
+  for (let i = 0; i < n; i = endOfRun(label, i)) counts[slot[label[i] & 0xffff]]++;
+  const runs = classes.map((_, s) => ({
+    voxels: 0,
+    starts: new Int32Array(counts[s]),
+    before: new Int32Array(counts[s]),
+  }));
   const filled = new Int32Array(classes.length);
   for (let i = 0, end = 0; i < n; i = end) {
     end = endOfRun(label, i);
     const s = slot[label[i] & 0xffff];
     if (s === none) continue;
-    const found = positions[s];
-    let to = filled[s];
-    for (let at = i; at < end; at++) found[to++] = at;
-    filled[s] = to;
+    const found = runs[s];
+    const at = filled[s]++;
+    found.starts[at] = i;
+    found.before[at] = found.voxels;
+    found.voxels += end - i;
   }
-  return positions;
+  return runs;
 }
 
 /** Index after the last voxel that has the label of voxel `i` and of all between. */
@@ -100,11 +92,16 @@ function endOfRun(label: Int16Array, i: number): number {
   return end;
 }
 
-function toTriples(positions: Int32Array, count: number, shape: Shape3): Int32Array {
-  const triples = new Int32Array(count * 3);
+/** Positions of the voxels with these numbers, counted through all `lists` one after the other. */
+function toTriples(numbers: Uint32Array, lists: readonly Runs[], shape: Shape3): Int32Array {
+  const triples = new Int32Array(numbers.length * 3);
   const [, n1, n2] = shape;
-  for (let i = 0, out = 0; i < count; i++) {
-    const position = positions[i];
+  let out = 0;
+  for (const number of numbers) {
+    let rank = number;
+    let l = 0;
+    while (rank >= lists[l].voxels) rank -= lists[l++].voxels;
+    const position = voxelAt(lists[l], rank);
     const row = Math.floor(position / n2);
     const plane = Math.floor(row / n1);
     triples[out++] = plane;
@@ -112,4 +109,16 @@ function toTriples(positions: Int32Array, count: number, shape: Shape3): Int32Ar
     triples[out++] = position - row * n2;
   }
   return triples;
+}
+
+/** Linear index of a label's voxel by its rank. */
+function voxelAt({ starts, before }: Runs, rank: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (before[middle] <= rank) low = middle;
+    else high = middle;
+  }
+  return starts[low] + (rank - before[low]);
 }

@@ -32,6 +32,16 @@ test.each(draws!)("the same draws as numpy.random.RandomState($seed)", async (go
   expect(await sha256OfInt32(many)).toBe(golden.shuffled65537);
 });
 
+test.each([0, 1, 2, 3, 32, 33, 64, 1000])("choosing from %i is the head of a shuffle", (n) => {
+  for (const count of [0, 1, 2, 3, 31, 32, 33, n].filter((count) => count <= n)) {
+    const [choosing, shuffling] = [new RandomState(n + count), new RandomState(n + count)];
+    const all = Int32Array.from({ length: n }, (_, i) => i);
+    shuffling.shuffle(all);
+    expect([...choosing.choiceWithoutReplacement(n, count)]).toEqual([...all.subarray(0, count)]);
+    expect(choosing.uint32()).toBe(shuffling.uint32());
+  }
+});
+
 test("a single value takes no draw", () => {
   const random = new RandomState(1234);
   expect([...random.choice(1, 3)]).toEqual([0, 0, 0]);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { groupRows, measureGroup } from "./compare-rows.js";
 import type { CompressionResult } from "./compression.js";
-import { DATASET, measureDataset } from "./dataset.bench.js";
+import { DATASETS, measureDataset } from "./dataset.bench.js";
 import type { LinearCost } from "./linear-cost.js";
 import { KERNELS } from "./linear-kernels.js";
 import { BENCH_FOLDER, program, REPOSITORY } from "./places.js";
@@ -184,7 +184,13 @@ const { values, positionals } = parseArgs({
   },
 });
 const scale = values.quick ? QUICK : FULL;
-const known = [...allRows(scale).map(({ name }) => name), DATASET.name, LINEAR, THREADS, COMPRESSION];
+const known = [
+  ...allRows(scale).map(({ name }) => name),
+  ...DATASETS.map(({ name }) => name),
+  LINEAR,
+  THREADS,
+  COMPRESSION,
+];
 const unknown = positionals.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   say(`unknown: ${unknown.join(", ")}. Known: ${known.join(", ")}`);
@@ -204,10 +210,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const parts: Partial<Record<Section, string>> = {};
 try {
   const summaries = await measureRows(names, scale, folder, reference);
-  if (names.has(DATASET.name)) {
-    say(DATASET.name);
-    const workers = Number(values.workers);
-    const summary = datasetSummary(await measureDataset(scale, folder, reference, workers));
+  for (const row of DATASETS.filter(({ name }) => names.has(name))) {
+    say(row.name);
+    const summary = datasetSummary(row, await measureDataset(row, scale, folder, reference, Number(values.workers)));
+    rmSync(join(folder, row.name), { recursive: true });
     summaries.push(summary);
     say(`  ${brief(summary)}`);
   }

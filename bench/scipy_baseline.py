@@ -2,7 +2,8 @@
 
     python scipy_baseline.py versions                   prints versions as JSON
     python scipy_baseline.py serve                      answers one JSON command a line (see `Server`)
-    python scipy_baseline.py dataset BASE TASK WORKERS  crops, plans and preprocesses a task as nnUNet_plan_and_preprocess
+    python scipy_baseline.py dataset BASE TASK WORKERS OURS     crops, plans and preprocesses as nnUNet_plan_and_preprocess
+    python scipy_baseline.py v2-dataset BASE NAME WORKERS OURS  fingerprint and 3d_fullres as nnUNetv2_plan_and_preprocess
     python scipy_baseline.py compare BASE OTHER         counts differing voxels of two preprocessed folders
     python scipy_baseline.py compression NPZ...         loads all; time and size of numpy.savez_compressed
 
@@ -269,6 +270,7 @@ def v2_case(arrays, parameters):
     return run
 
 
+@functools.cache
 def import_blosc2():
     """blosc2 with one thread, and nnU-Net 2.8's own functions around it."""
     sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_B2ND))
@@ -500,18 +502,51 @@ def run_dataset(base, task, workers):
         planner.run_preprocessing((workers, workers))
 
 
+def import_nnunetv2(base):
+    sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_V2))
+    os.environ.update(
+        nnUNet_raw=f"{base}/nnUNet_raw_data", nnUNet_preprocessed=f"{base}/nnUNet_preprocessed", nnUNet_results=f"{base}"
+    )
+
+
+def run_v2_dataset(base, name, workers, ours):
+    """What nnUNetv2_plan_and_preprocess -c 3d_fullres -np N -npfp N does, by the functions that it calls. Planning, which
+    takes a moment but needs PyTorch for its estimate of the network's memory, is left out: the plans are taken from `ours`."""
+    os.environ["NNPREP_BENCH_BASE"] = str(base)
+    import_nnunetv2(base)
+    import shutil
+
+    with silent():
+        from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+        from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+
+        preprocessed = pathlib.Path(base) / "nnUNet_preprocessed" / name
+        DatasetFingerprintExtractor(name, workers).run(overwrite_existing=True)
+        for document in ("dataset.json", "nnUNetPlans.json"):
+            shutil.copy(pathlib.Path(ours) / name / document, preprocessed)
+        DefaultPreprocessor(verbose=False).run(name, "3d_fullres", "nnUNetPlans", workers)
+
+
+def load_preprocessed(path):
+    if path.suffix == ".npz":
+        return np.load(path)["data"]
+    blosc2, _ = import_blosc2()
+    return blosc2.open(str(path), mode="r")[:]
+
+
 def compare_folders(base, other):
-    """Over every preprocessed npz of `base`: how many values differ from those of the same file in `other`."""
+    """Over every preprocessed array of `base`: how many values differ from those of the same file in `other`."""
     differing = total = files = 0
-    for path in sorted(pathlib.Path(base).rglob("*stage*/*.npz")):
+    patterns = ("*stage*/*.npz", "*/*.b2nd")
+    for path in sorted(path for pattern in patterns for path in pathlib.Path(base).rglob(pattern)):
         twin = pathlib.Path(other) / path.relative_to(base)
-        expected = np.load(path)["data"]
+        expected = load_preprocessed(path)
         files += 1
         if not twin.exists():
             differing += expected.size
             total += expected.size
             continue
-        part = compare(np.load(twin)["data"], expected)
+        part = compare(load_preprocessed(twin), expected)
         differing += part["differing"]
         total += part["total"]
     return {"differing": differing, "total": total, "files": files}
@@ -549,6 +584,8 @@ def main():
         Server().serve()
     elif command == "dataset":
         run_dataset(rest[0], rest[1], int(rest[2]))
+    elif command == "v2-dataset":
+        run_v2_dataset(rest[0], rest[1], int(rest[2]), rest[3])
     elif command == "versions":
         print(json.dumps(versions()))
     elif command == "compare":
@@ -561,3 +598,6 @@ def main():
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__" and "NNPREP_BENCH_BASE" in os.environ:
+    # A process that nnunetv2 starts: what stands in for packages there stands in for them here.
+    import_nnunetv2(os.environ["NNPREP_BENCH_BASE"])

@@ -1,5 +1,5 @@
 import { type Measurement, median } from "./compare-rows.js";
-import { DATASET, type DatasetMeasurement } from "./dataset.bench.js";
+import type { DatasetMeasurement, DatasetRow } from "./dataset.bench.js";
 
 /** One line of the report and of `--json`. Times are in ns per voxel unless the name says otherwise. */
 export interface Summary {
@@ -62,12 +62,12 @@ export function summarize(measurement: Measurement): Summary {
   };
 }
 
-export function datasetSummary({ size, voxels, ours, reference }: DatasetMeasurement): Summary {
+export function datasetSummary(row: DatasetRow, { size, voxels, ours, reference }: DatasetMeasurement): Summary {
   const ratio = reference === null ? null : reference.seconds / ours.seconds;
   const peaks = reference?.peakBytes ?? null;
   const memory = peaks === null || ours.peakBytes === null ? null : peaks / ours.peakBytes;
   return {
-    name: DATASET.name,
+    name: row.name,
     size,
     ns_per_voxel: (ours.seconds * 1e9) / voxels,
     reference: reference === null ? null : (reference.seconds * 1e9) / voxels,
@@ -78,13 +78,13 @@ export function datasetSummary({ size, voxels, ours, reference }: DatasetMeasure
     cold_ns_per_voxel: null,
     error: null,
     copy_ratio: null,
-    reference_name: DATASET.reference,
+    reference_name: row.reference,
     reference_peak_bytes: peaks,
-    target: DATASET.text,
+    target: row.text,
     reached:
       ratio === null || memory === null
         ? null
-        : ratio >= DATASET.ratio && memory >= DATASET.memoryRatio && reference?.differing === 0,
+        : ratio >= row.ratio && memory >= row.memoryRatio && reference?.differing === 0,
     calls: reference === null ? "1" : "1 / 1",
   };
 }

@@ -137,7 +137,7 @@ test("what cannot be converted is told before anything is written", async () => 
     expect([code, existsSync(at("raw", "Dataset002_TinyMR"))]).toEqual([1, false]);
     return stderr;
   };
-  expect(await attempt((document) => delete document.tensorImageSize)).toContain("tensorImageSize missing");
+  expect(await attempt((document) => delete document.modality)).toContain("modality missing");
   expect(await attempt((document) => (document.labels = { 0: "air", 1: "a" }))).toContain(
     '0 is "air"; expected "background"',
   );

@@ -107,3 +107,37 @@ test("after kill -9 at any time a second run completes with the same bytes", asy
     expect(takeOutputs()).toEqual(expected);
   }
 }, 120_000);
+
+test("a dataset of v2: 1, 2 and 4 workers write the same bytes, and so does a second run after kill -9", async () => {
+  await writeTask(raw, CT_TASK);
+  const [datasets, preprocessed] = [join(root, "nnUNet_raw"), join(root, "preprocessed")];
+  const task = join(raw, CT_TASK.name);
+  expect((await runCli(["convert", "--from-v1", task, "--raw", datasets, "--no-progress"])).code).toBe(0);
+  const dataset = (workers: number) => [
+    ...["plan-and-preprocess", "-d", "1", "--raw", datasets, "--preprocessed", preprocessed],
+    ...["--workers", String(workers), "--no-progress"],
+  ];
+  const take = () => {
+    const hashes = hashFolder(preprocessed);
+    rmSync(preprocessed, { recursive: true });
+    return hashes;
+  };
+  const start = Date.now();
+  expect((await runCli(dataset(1))).code).toBe(0);
+  const took = Date.now() - start;
+  const expected = take();
+  expect(Object.keys(expected).filter((file) => file.endsWith(".b2nd")).length).toBeGreaterThan(10);
+  for (const workers of [2, 4]) {
+    expect((await runCli(dataset(workers))).code).toBe(0);
+    expect(take()).toEqual(expected);
+  }
+  for (const share of [0.35, 0.6, 0.8]) {
+    const run = startCli(dataset(2));
+    await pause(share * took);
+    run.child.kill("SIGKILL");
+    await run.done;
+    const second = await runCli(dataset(2));
+    expect(second.code, second.stdout + second.stderr).toBe(0);
+    expect(take()).toEqual(expected);
+  }
+}, 120_000);

@@ -66,17 +66,20 @@ function labelsByName(value: PythonJson | undefined): Map<string, number> {
   return byName;
 }
 
-function requireKeys(document: JsonDict, keys: readonly string[]): void {
-  const missing = keys.filter((key) => !document.has(key));
+/** What the new document is made of. nnU-Net asks for the keys that it drops as well. */
+const NEEDED = ["modality", "labels", "numTraining"] as const;
+
+function requireKeys(document: JsonDict): void {
+  const missing = NEEDED.filter((key) => !document.has(key));
   if (missing.length === 0) return;
-  throw new NnprepError("INVALID_DATASET", `${missing.join(", ")} missing; the conversion needs ${keys.join(", ")}`, {
+  throw new NnprepError("INVALID_DATASET", `${missing.join(", ")} missing; the conversion needs ${NEEDED.join(", ")}`, {
     missing,
   });
 }
 
 /** The document of v2, in the order that nnU-Net gives it. */
 function documentOfTask(document: JsonDict): Map<string, PythonJson> {
-  requireKeys(document, ["tensorImageSize", "numTest", "training", "test", "modality", "labels", "numTraining"]);
+  requireKeys(document);
   const result = new Map(document);
   for (const key of ["tensorImageSize", "numTest", "training", "test", "modality"]) result.delete(key);
   result.set("channel_names", document.get("modality") as PythonJson);
@@ -86,7 +89,7 @@ function documentOfTask(document: JsonDict): Map<string, PythonJson> {
 }
 
 function documentOfMsd(document: JsonDict): Map<string, PythonJson> {
-  requireKeys(document, ["training", "test", "modality", "labels", "numTraining"]);
+  requireKeys(document);
   const result = new Map(document);
   result.set("labels", labelsByName(document.get("labels")));
   result.set("file_ending", ENDING);

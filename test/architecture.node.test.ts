@@ -169,7 +169,7 @@ test("the two generations do not know each other", () => {
 
 /** What one generation alone has in a file of its own. */
 const ONE_GENERATION = [
-  "cascade", // v1 hands a cascade's labels on after the network, v2 reads them while it preprocesses
+  // v1 hands a cascade's labels on after the network, v2 reads them while it preprocesses
   "evaluate", // v2 evaluates regions and leaves ignored voxels out, v1 what steps/metrics counts
   "intensity", // v1 takes every tenth voxel, v2 draws them in its fingerprint
 ];

@@ -10,11 +10,19 @@ import {
   filesToApply,
   loadPostprocessing,
 } from "../recipes/v1/stages/postprocess.js";
+import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";
 import { applyToFolder, loadPostprocessing as loadSteps } from "../recipes/v2/stages/postprocess.js";
 import { FolderStore } from "../runner/folder-store.js";
 import type { CaseOutcome } from "../runner/run.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
-import { type DocumentOptions, documentsOf } from "./generation.js";
+import {
+  addDocumentOptions,
+  type DocumentOptions,
+  documentsOf,
+  type Generation,
+  generationOf,
+  refuseForFolder,
+} from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { region } from "./regions.js";
@@ -37,16 +45,20 @@ export function applyPostprocessingCommand(): Command {
       "postprocessing.json (v1), or postprocessing.pkl (v2), of nnU-Net or determine-postprocessing (-pp, -pp_pkl_file)",
     )
     .option("-c, --classes <classes...>", "instead of the file: classes to treat in turn, 1+2 for two as one", region)
-    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
-    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)")
     .addHelpText(
       "after",
       "\nExamples:\n  $ nnprep apply-postprocessing -i predictions -o final -pp model/postprocessing.json" +
+        "\n  $ nnprep apply-postprocessing -i predictions -o final -pp_pkl_file model/postprocessing.pkl" +
         "\n  $ nnprep apply-postprocessing -i case.nii.gz -o case_largest.nii.gz -c 1+2",
     );
+  addDocumentOptions(command);
   return addCommandOptions(addPartOptions(command)).action((options: ApplyOptions) =>
     runCommand("apply-postprocessing", options, async (run) => {
-      if (/\.pkl$/.test(options.postprocessing ?? "")) return applyNewer(run, options);
+      const input = resolve(options.input);
+      const generation = generationOf([input], options);
+      checkRules(options, generation, input);
+      refuseForFolder(command, generation, input);
+      if (generation === "v2") return applyNewer(run, options);
       const postprocessing = await choose(options);
       const { folders, files } = await locate(options);
       const { executor, options: runOptions } = run.open(folders);
@@ -57,12 +69,33 @@ export function applyPostprocessingCommand(): Command {
   );
 }
 
-/** A postprocessing.pkl of nnU-Net v2 on a folder that it wrote. */
+/** @throws UsageError for rules of one nnU-Net and predictions of the other */
+function checkRules({ postprocessing, classes }: ApplyOptions, generation: Generation, input: string): void {
+  if ((postprocessing === undefined) === (classes === undefined)) {
+    throw new UsageError("give either -pp postprocessing.json (v1), -pp postprocessing.pkl (v2) or --classes");
+  }
+  if (postprocessing === undefined) return;
+  const isNewer = /\.pkl$/.test(postprocessing);
+  if (isNewer === (generation === "v2")) return;
+  const problem = `${postprocessing} is of nnU-Net ${isNewer ? "v2" : "v1"}`;
+  throw new UsageError(
+    isNewer
+      ? `${problem}, but ${input} has neither plans.json nor dataset.json as folders of v2 do; the two cannot be mixed. If it is of v2, name both: -plans_json, -dataset_json`
+      : `${problem} or only tells of a postprocessing.pkl, but ${input} was written by v2 (it has plans.json or dataset.json), which needs that .pkl; the two cannot be mixed`,
+  );
+}
+
+/** Rules for a folder that nnU-Net v2 wrote. */
+async function stepsOf({ postprocessing, classes = [] }: ApplyOptions): Promise<PostprocessingStep[]> {
+  if (postprocessing === undefined) return classes.map((of) => ({ region: of }));
+  const file = resolve(postprocessing);
+  return loadSteps(new FolderStore(dirname(file)), basename(file));
+}
+
+/** nnU-Net v2's rules on a folder that it wrote. */
 async function applyNewer(run: CommandRun, options: ApplyOptions): Promise<CommandReport> {
-  const file = resolve(options.postprocessing as string);
-  if (options.classes !== undefined) throw new UsageError("give either -pp postprocessing.pkl or --classes");
   const folders = { input: resolve(options.input), output: resolve(options.output) };
-  const steps = await loadSteps(new FolderStore(dirname(file)), basename(file));
+  const steps = await stepsOf(options);
   const documents = await documentsOf(folders.input, options);
   const { executor, store, options: runOptions } = run.open(folders);
   const stores = { input: store("input"), output: store("output") };
@@ -72,9 +105,6 @@ async function applyNewer(run: CommandRun, options: ApplyOptions): Promise<Comma
 }
 
 async function choose({ postprocessing, classes }: ApplyOptions): Promise<Postprocessing> {
-  if ((postprocessing === undefined) === (classes === undefined)) {
-    throw new UsageError("give either -pp postprocessing.json (v1), -pp postprocessing.pkl (v2) or --classes");
-  }
   if (classes !== undefined) return { for_which_classes: classes, min_valid_object_sizes: null };
   const file = resolve(postprocessing as string);
   return loadPostprocessing(new FolderStore(dirname(file)), basename(file));

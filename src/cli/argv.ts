@@ -34,6 +34,7 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   "--disable_progress_bar": "--no-progress",
   "--disable_ensembling": "--disable-ensembling",
   "--disable_postprocessing": "--disable-postprocessing",
+  "--no_overwrite": "--no-overwrite",
 };
 
 /** Spellings of nnU-Net v2 that mean something else, or nothing, for other commands. */

@@ -13,25 +13,33 @@ import {
   POSTPROCESSING_REPORT,
 } from "../recipes/v2/stages/postprocess.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
-import { type DocumentOptions, documentsOf } from "./generation.js";
+import {
+  addDocumentOptions,
+  type DocumentOptions,
+  documentsOf,
+  isWrittenByNewer,
+  ONLY_V1,
+  ONLY_V2,
+  refuseForeignOptions,
+} from "./generation.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { refuseParts } from "./parts-option.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-/** Where models lie, and by which names. */
+/** Where models of v1 lie, and by which names. */
 export interface ResultsOptions {
   readonly results?: string;
-  readonly trainer?: string;
   readonly cascadeTrainer?: string;
   readonly plans?: string;
-  readonly folds: number[];
+  readonly folds?: number[];
   readonly val: string;
   readonly ref?: string;
 }
 
 interface DetermineOptions extends CommandOptions, ResultsOptions, DocumentOptions {
   readonly input?: string;
+  readonly trainer?: string;
   readonly removePostprocessed: boolean;
   readonly folder?: string;
   readonly model?: string;
@@ -40,21 +48,26 @@ interface DetermineOptions extends CommandOptions, ResultsOptions, DocumentOptio
   readonly advanced: boolean;
 }
 
-export function numbers(text: string, previous: number[] | undefined): number[] {
+function numbers(text: string, previous: number[] | undefined): number[] {
   return [...(previous ?? []), wholeNumber(0, 0xffff)(text)];
 }
 
-/** Options that say where the models of a cross-validation lie. */
-export function addResultsOptions(command: Command, foldsFlag = "--folds <numbers...>"): Command {
-  const folds = new Option(foldsFlag, `folds of the cross-validation (default: ${ALL_FOLDS.join(" ")})`);
+const ofV1 = (flags: string, description: string) => new Option(flags, description).helpGroup(ONLY_V1);
+
+/** `--folds`, with the flags that a command has for it. */
+export function foldsOption(flags = "--folds <numbers...>"): Option {
+  return new Option(flags, `folds of the cross-validation (default: ${ALL_FOLDS.join(" ")})`).argParser(numbers);
+}
+
+/** Options that say where the models of a cross-validation of v1 lie. */
+export function addResultsOptions(command: Command): Command {
   return command
-    .option("--results <folder>", "folder with the trained models (default: $RESULTS_FOLDER/nnUNet)")
-    .option("--trainer <name>", "trainer of the models (-tr; default: nnUNetTrainerV2)")
-    .option("--cascade-trainer <name>", "trainer of the cascade (-ctr; default: nnUNetTrainerV2CascadeFullRes)")
-    .option("--plans <name>", "plans of the models (-pl; default: nnUNetPlansv2.1)")
-    .addOption(folds.argParser(numbers))
-    .option("--val <name>", "folder with predictions inside each fold (-val)", "validation_raw")
-    .option("--ref <folder>", "folder with the references (-ref; default: the model's gt_niftis)");
+    .addOption(ofV1("--results <folder>", "folder with the trained models (default: $RESULTS_FOLDER/nnUNet)"))
+    .addOption(
+      ofV1("--cascade-trainer <name>", "trainer of the cascade (-ctr; default: nnUNetTrainerV2CascadeFullRes)"),
+    )
+    .addOption(ofV1("--plans <name>", "plans of the models (-pl; default: nnUNetPlansv2.1)"))
+    .addOption(ofV1("--val <name>", "folder with predictions inside each fold (-val)").default("validation_raw"));
 }
 
 /** The folder that holds the models: `RESULTS_FOLDER/nnUNet` for nnU-Net. */
@@ -83,24 +96,46 @@ const ALL_CASES = "it decides on the scores of all cases; it names those that ar
 
 export function determinePostprocessingCommand(): Command {
   const command = new Command("determine-postprocessing")
-    .option("-f, --folder <folder>", "folder of one model, with fold_0, fold_1 ... and gt_niftis")
-    .option("-m, --model <name>", "instead: 2d, 3d_lowres, 3d_fullres or 3d_cascade_fullres")
-    .option("-t, --task <task>", "and task, by number or name")
-    .option("-l, --labels <numbers...>", "labels (default: those of the first fold's summary.json)", numbers)
-    .option("-i, --input <folder>", "instead: folder of nnU-Net v2's predictions, with -ref; nothing else is needed")
-    .option("--remove-postprocessed", "nnU-Net v2: do not keep the post-processed files", false)
-    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
-    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)")
-    .option("--advanced", "remove only objects smaller than any that was the largest of its class in a case", false)
+    .addOption(ofV1("-f, --folder <folder>", "folder of one model, with fold_0, fold_1 ... and gt_niftis"))
+    .addOption(ofV1("-m, --model <name>", "instead: 2d, 3d_lowres, 3d_fullres or 3d_cascade_fullres"))
+    .addOption(ofV1("-t, --task <task>", "and task, by number or name"))
+    .addOption(
+      ofV1("-l, --labels <numbers...>", "labels (default: those of the first fold's summary.json)").argParser(numbers),
+    )
+    .addOption(ofV1("--trainer <name>", "trainer of the models (-tr; default: nnUNetTrainerV2)"))
+    .addOption(foldsOption().helpGroup(ONLY_V1))
+    .addOption(
+      ofV1("--advanced", "remove only objects smaller than any that was the largest of its class in a case").default(
+        false,
+      ),
+    )
+    .option("--ref <folder>", "folder with the references (-ref; default of v1: the model's gt_niftis)")
+    .addOption(
+      new Option("-i, --input <folder>", "folder of predictions; with -ref, nothing else is needed").helpGroup(ONLY_V2),
+    )
+    .addOption(
+      new Option("--remove-postprocessed", "do not keep the post-processed files").default(false).helpGroup(ONLY_V2),
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ nnprep determine-postprocessing -m 3d_fullres -t 5" +
-        "\n  $ nnprep determine-postprocessing -f results/my_model --folds 0 1 2 -ref labelsTr -l 0 1 2",
+        "\n  $ nnprep determine-postprocessing -f results/my_model --folds 0 1 2 -ref labelsTr -l 0 1 2" +
+        "\n  $ nnprep determine-postprocessing -i crossval_results_folds_0_1_2_3_4 -ref gt_segmentations",
     );
+  addDocumentOptions(command);
   return refuseParts(addCommandOptions(addResultsOptions(command)), ALL_CASES).action((options: DetermineOptions) =>
     runCommand("determine-postprocessing", options, async (run) => {
-      if (options.input !== undefined) return determineNewer(run, options, resolve(options.input));
+      if (options.input !== undefined) {
+        refuseForeignOptions(command, "v2", "-i is a folder of predictions of v2");
+        return determineNewer(run, options, resolve(options.input));
+      }
       const folder = locate(options);
+      if (isWrittenByNewer(folder)) {
+        throw new UsageError(
+          `${folder} was written by nnU-Net v2 (it has plans.json or dataset.json), -f, -m and -t are for models of v1; give -i FOLDER with all predictions, as find-best leaves them in crossval_results_folds_...`,
+        );
+      }
+      refuseForeignOptions(command, "v1", "-f, -m and -t are models of v1");
       const reference = resolve(options.ref ?? join(folder, "gt_niftis"));
       const workshop = run.open({ prediction: folder, input: folder, output: folder, reference });
       const { executor, store, options: runOptions } = workshop;
@@ -114,9 +149,6 @@ export function determinePostprocessingCommand(): Command {
 
 /** A folder of predictions of nnU-Net v2. */
 async function determineNewer(run: CommandRun, options: DetermineOptions, folder: string): Promise<CommandReport> {
-  if (options.folder !== undefined || options.model !== undefined || options.task !== undefined) {
-    throw new UsageError("-i is a folder of nnU-Net v2; -f, -m and -t are models of v1: give one of them");
-  }
   if (options.ref === undefined) throw new UsageError("which references? Give -ref FOLDER");
   const documents = await documentsOf(folder, options);
   const reference = resolve(options.ref);
@@ -180,7 +212,7 @@ function locate(options: DetermineOptions): string {
   const { folder, model, task } = options;
   if (folder !== undefined) return resolve(folder);
   if (model === undefined || task === undefined) {
-    throw new UsageError("which model? Give -f FOLDER, or -m MODEL and -t TASK");
+    throw new UsageError("which model? Give -f FOLDER, or -m MODEL and -t TASK (nnU-Net v1), or -i FOLDER (v2)");
   }
   const results = resultsFolder(options);
   return join(results, modelFolder(model, taskName(task, join(results, model)), options));

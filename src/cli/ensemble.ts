@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
 import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
 import { type EnsembledCase, ensembleDataset } from "../recipes/v1/stages/ensemble.js";
@@ -10,7 +10,14 @@ import { FolderStore } from "../runner/folder-store.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
-import { type DocumentOptions, documentsOf, generationOf } from "./generation.js";
+import {
+  addDocumentOptions,
+  type DocumentOptions,
+  documentsOf,
+  generationOf,
+  ONLY_V1,
+  refuseForFolder,
+} from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { formatMebibytes } from "./table.js";
@@ -30,22 +37,27 @@ export function ensembleCommand(): Command {
     .option("-f, --folders <folders...>", "two or more folders with ID.npz and ID.pkl of the same cases")
     .option("-i, --input <folders...>", "the same, as nnU-Net v2 calls it")
     .requiredOption("-o, --output <folder>", "folder for the results")
-    .option("--export", "write segmentations (ID.nii.gz) instead of the averaged probabilities", false)
-    .option("--postprocessing <file>", "and keep only the largest components that a postprocessing.json names (-pp)")
-    .option("--npz", "write the averaged probabilities (ID.npz, ID.pkl) beside segmentations too (--save_npz)", false)
-    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
-    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)");
+    .option("--export", "write segmentations instead of the averaged probabilities; v2 always does", false)
+    .addOption(
+      new Option(
+        "--postprocessing <file>",
+        "and keep only the largest components that a postprocessing.json names (-pp)",
+      ).helpGroup(ONLY_V1),
+    )
+    .option("--npz", "write the averaged probabilities (ID.npz, ID.pkl) beside segmentations too (--save_npz)", false);
+  addDocumentOptions(command);
   addExportOptions(command);
   return addCommandOptions(addPartOptions(command))
     .addHelpText(
       "after",
       "\nExamples:\n  $ nnprep ensemble -f model-a model-b -o both --export" +
-        "\n  $ nnprep ensemble -f model-a model-b -o both -pp postprocessing.json",
+        "\n  $ nnprep ensemble -f model-a model-b -o both -pp postprocessing.json" +
+        "\n  $ nnprep ensemble -i v2-model-a v2-model-b -o both --save_npz",
     )
-    .action(runEnsemble);
+    .action((options: EnsembleCommandOptions) => runEnsemble(command, options));
 }
 
-async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
+async function runEnsemble(command: Command, options: EnsembleCommandOptions): Promise<void> {
   const members = [...(options.folders ?? []), ...(options.input ?? [])].map((folder) => resolve(folder));
   const output = resolve(options.output);
   if (members.length < 2) throw new UsageError("an ensemble needs at least two folders: -f FOLDER FOLDER, or -i");
@@ -61,7 +73,9 @@ async function runEnsemble(options: EnsembleCommandOptions): Promise<void> {
     ...Object.fromEntries(named.map(([name, folder]) => [name, new FolderStore(folder)])),
     output: new FolderStore(output),
   };
-  if (generationOf(members) === "v2") {
+  const generation = generationOf(members, options);
+  refuseForFolder(command, generation, members[0]);
+  if (generation === "v2") {
     const documents = await documentsOf(members[0] as string, options);
     const saveProbabilities = options.npz;
     await runFolderCommand(

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { plainError } from "../core/errors.js";
 import { forgetMeasured } from "../recipes/evaluation-parts.js";
 import {
@@ -20,6 +20,7 @@ import type { CaseOutcome } from "../runner/run.js";
 import type { Region } from "../steps/metrics.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import { evaluateNewer } from "./evaluate-newer.js";
+import { isWrittenByNewer, ONLY_V1, ONLY_V2, refuseForeignOptions } from "./generation.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { addPartOptions, PART_IS_MEASURED, type PartOptions } from "./parts-option.js";
 import { region } from "./regions.js";
@@ -50,19 +51,25 @@ export function evaluateCommand(): Command {
   const command = new Command("evaluate")
     .argument("[gt]", "nnU-Net v2: folder with the references; its summary.json is written")
     .argument("[predictions]", "and folder with the predictions")
-    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, whose labels or regions are evaluated (-djfile)")
-    .option("--plans-json <file>", "nnU-Net v2: accepted, and not needed (-pfile)")
-    .option(
-      "--ignore-label <n>",
-      "nnU-Net v2, with -l: voxels whose reference it is do not count (-il)",
-      wholeNumber(0, 65535),
+    .addOption(
+      new Option("--dataset-json <file>", "dataset.json, whose labels or regions are evaluated (-djfile)").helpGroup(
+        ONLY_V2,
+      ),
     )
-    .option("--chill", "nnU-Net v2: references without a prediction are no error", false)
-    .option("--ref <folder>", "nnU-Net v1: folder with the references (-ref)")
-    .option("--pred <folder>", "nnU-Net v1: folder with the predictions, by the same file names (-pred)")
+    .addOption(new Option("--plans-json <file>", "accepted, and not needed (-pfile)").helpGroup(ONLY_V2))
+    .addOption(
+      new Option("--ignore-label <n>", "with -l: voxels whose reference it is do not count (-il)")
+        .argParser(wholeNumber(0, 65535))
+        .helpGroup(ONLY_V2),
+    )
+    .addOption(new Option("--chill", "references without a prediction are no error").default(false).helpGroup(ONLY_V2))
+    .addOption(new Option("--ref <folder>", "folder with the references (-ref)").helpGroup(ONLY_V1))
+    .addOption(
+      new Option("--pred <folder>", "folder with the predictions, by the same file names (-pred)").helpGroup(ONLY_V1),
+    )
+    .addOption(new Option("--csv <file>", "the same as a table of comma-separated values").helpGroup(ONLY_V1))
     .option("-l, --labels <labels...>", "labels to evaluate; 1+2 counts labels 1 and 2 as one", region)
     .option("-o, --output <file>", "where the summary goes (default: summary.json beside the predictions)")
-    .option("--csv <file>", "the same as a table of comma-separated values")
     .option("--surface", "measure distances between surfaces too: Hausdorff, 95th percentile, averages", false)
     .option("--tolerance <mm>", "and the share of the surfaces that is this near (implies --surface)", millimetres)
     .option("--ignore-geometry", "compare voxel by voxel even where spacing, origin or direction differ", false)
@@ -81,6 +88,7 @@ export function evaluateCommand(): Command {
           if (predictions === undefined || options.ref !== undefined || options.pred !== undefined) {
             throw new UsageError("give two folders, GT PREDICTIONS (nnU-Net v2), or -ref GT -pred PREDICTIONS (v1)");
           }
+          refuseForeignOptions(command, "v2", "two folders without -ref and -pred are for v2");
           return evaluateNewer(run, { ...options, reference: gt, prediction: predictions, surface: measured });
         }
         const { ref, pred, labels } = options;
@@ -89,6 +97,12 @@ export function evaluateCommand(): Command {
             "give --ref, --pred and --labels (nnU-Net v1), or GT PREDICTIONS with -djfile or -l (v2)",
           );
         }
+        if (isWrittenByNewer(resolve(pred))) {
+          throw new UsageError(
+            `${resolve(pred)} was written by nnU-Net v2 (it has plans.json or dataset.json), -ref and -pred are for v1; give the two folders alone: nnprep evaluate GT PREDICTIONS`,
+          );
+        }
+        refuseForeignOptions(command, "v1", "-ref and -pred are for v1");
         const workshop = run.open({ prediction: resolve(pred), reference: resolve(ref) });
         const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
         const { ignoreGeometry } = options;

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Axes3 } from "../core/volume.js";
+import { ONLY_V1 } from "./generation.js";
 
 /** Options that decide how probabilities become labels. */
 export interface ExportOptionValues {
@@ -31,17 +32,24 @@ export function addExportOptions(command: Command): Command {
       new Option(
         "--regions <labels>",
         "labels of region-based training, one per channel, later ones overwrite: 1,2,3 (default: as the .pkl says)",
-      ).argParser(regionLabels),
+      )
+        .argParser(regionLabels)
+        .helpGroup(ONLY_V1),
     )
     .addOption(
       new Option(
         "--transpose-forward <axes>",
         "transpose_forward of the plans: 1,0,2 (default: found from shapes and spacings)",
-      ).argParser(permutation),
+      )
+        .argParser(permutation)
+        .helpGroup(ONLY_V1),
     )
-    .option(
-      "--nnunet-target-axis",
-      "take nnU-Net's axis for separate resampling even where it mixes up transposed axes",
-      false,
+    .addOption(
+      new Option(
+        "--nnunet-target-axis",
+        "take nnU-Net's axis for separate resampling even where it mixes up transposed axes",
+      )
+        .default(false)
+        .helpGroup(ONLY_V1),
     );
 }

@@ -1,12 +1,19 @@
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
 import { type ExportedCase, exportDataset } from "../recipes/v1/stages/export.js";
 import { exportFolder, type ExportedCase as NewerCase } from "../recipes/v2/stages/export.js";
 import { FolderStore } from "../runner/folder-store.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
-import { type DocumentOptions, documentsOf, generationOf } from "./generation.js";
+import {
+  addDocumentOptions,
+  type DocumentOptions,
+  documentsOf,
+  generationOf,
+  ONLY_V2,
+  refuseForFolder,
+} from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { addPartOptions, type PartOptions } from "./parts-option.js";
 import { formatMebibytes } from "./table.js";
@@ -21,30 +28,39 @@ interface ExportCommandOptions extends CommandOptions, PartOptions, ExportOption
 
 export function exportCommand(): Command {
   const command = new Command("export")
-    .requiredOption("-i, --input <folder>", "folder with the probabilities, as nnU-Net writes them with --save_npz")
+    .requiredOption(
+      "-i, --input <folder>",
+      "folder with ID.npz and ID.pkl: probabilities (v1, as its --save_npz), or logits (v2)",
+    )
     .requiredOption("-o, --output <folder>", "folder for the segmentations")
     .option(
       "--save-probabilities",
       "write the probabilities on the scan's voxels beside them, as .npz and .pkl",
       false,
     );
-  command
-    .option("-c, --configuration <name>", "nnU-Net v2: configuration of the plans that the logits in ID.npz are of")
-    .option("--plans-json <file>", "nnU-Net v2: plans.json, if it is not in the folder (-plans_json, -pfile)")
-    .option("--dataset-json <file>", "nnU-Net v2: dataset.json, if it is not in the folder (-dataset_json, -djfile)");
+  command.addOption(
+    new Option("-c, --configuration <name>", "configuration of the plans that the logits are of").helpGroup(ONLY_V2),
+  );
+  addDocumentOptions(command);
   addExportOptions(command);
   return addCommandOptions(addPartOptions(command))
-    .addHelpText("after", "\nExample:\n  $ nnprep export -i predictions -o segmentations --workers 4")
-    .action(runExport);
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nnprep export -i predictions -o segmentations --workers 4" +
+        "\n  $ nnprep export -i logits -o segmentations -c 3d_fullres",
+    )
+    .action((options: ExportCommandOptions) => runExport(command, options));
 }
 
-async function runExport(options: ExportCommandOptions): Promise<void> {
+async function runExport(command: Command, options: ExportCommandOptions): Promise<void> {
   const folders = { input: resolve(options.input), output: resolve(options.output) };
   if (options.saveProbabilities && folders.input === folders.output) {
     throw new UsageError("--save-probabilities would overwrite its own input; give another --output folder");
   }
   const stores = { input: new FolderStore(folders.input), output: new FolderStore(folders.output) };
-  if (options.plansJson !== undefined || generationOf([folders.input]) === "v2") {
+  const generation = generationOf([folders.input], options);
+  refuseForFolder(command, generation, folders.input);
+  if (generation === "v2") {
     const documents = await documentsOf(folders.input, options);
     const { configuration, saveProbabilities } = options;
     if (configuration === undefined) {

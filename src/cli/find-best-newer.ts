@@ -15,9 +15,11 @@ export interface NewerChoice {
   readonly dataset: string;
   readonly plansNames?: readonly string[];
   readonly configurations?: readonly string[];
-  readonly trainer?: string;
+  readonly trainers?: readonly string[] | undefined;
   readonly folds?: readonly number[];
   readonly disableEnsembling: boolean;
+  /** False keeps what earlier runs gathered. */
+  readonly overwrite?: boolean;
 }
 
 const CONFIGURATIONS = ["2d", "3d_fullres", "3d_lowres", "3d_cascade_fullres"];
@@ -46,14 +48,14 @@ export async function findBestNewer(run: CommandRun, options: NewerChoice): Prom
     },
   };
   const models = modelNames(
-    [options.trainer ?? DEFAULT_TRAINER],
+    options.trainers ?? [DEFAULT_TRAINER],
     options.configurations ?? CONFIGURATIONS,
     options.plansNames ?? [DEFAULT_PLANS],
   );
-  const { folds, disableEnsembling } = options;
+  const { folds, disableEnsembling, overwrite } = options;
   const rawDataset = raw === undefined ? undefined : join(raw, dataset);
   const folders = { preprocessed: join(preprocessed, dataset), raw: rawDataset };
-  const settings = { dataset, models, folds, disableEnsembling, ...folders };
+  const settings = { dataset, models, folds, disableEnsembling, overwrite, ...folders };
   const found = await findBestConfiguration(access, settings, run.caseOptions());
   const { candidates, best, postprocessing, instructions, packageCommands, files, warnings } = found;
   const rows = candidates.map(({ name, foregroundDice }) => [

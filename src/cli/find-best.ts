@@ -1,14 +1,15 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { plainError } from "../core/errors.js";
 import { findTask, MODELS, modelFolder } from "../recipes/v1/layout.js";
 import { type BestConfiguration, findBestConfiguration, type RankedCandidate } from "../recipes/v1/stages/find-best.js";
 import { FolderStore } from "../runner/folder-store.js";
 import type { NamedFolders } from "../runner/process-executor.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
-import { addResultsOptions, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
+import { addResultsOptions, foldsOption, type ResultsOptions, resultsFolder } from "./determine-postprocessing.js";
 import { findBestNewer } from "./find-best-newer.js";
+import { ONLY_V1, ONLY_V2, refuseForeignOptions } from "./generation.js";
 import { addCommandOptions, type CommandOptions, wholeNumber } from "./options.js";
 import { refuseParts } from "./parts-option.js";
 import { formatTable } from "./table.js";
@@ -18,11 +19,12 @@ interface FindBestOptions extends CommandOptions, ResultsOptions {
   readonly models?: string[];
   readonly task?: number[];
   readonly dataset?: string;
+  readonly trainer?: string[];
   readonly plansNames?: string[];
   readonly configurations?: string[];
   readonly disableEnsembling: boolean;
   readonly disablePostprocessing: boolean;
-  readonly overwrite: boolean;
+  readonly overwrite?: boolean;
 }
 
 function model(text: string, previous: string[] | undefined): string[] {
@@ -40,29 +42,50 @@ export function findBestCommand(): Command {
   const command = new Command("find-best")
     .argument("[dataset]", "nnU-Net v2: dataset, by number or name")
     .option("-d, --dataset <id>", "the same")
-    .option("-p, --plans-names <names...>", "nnU-Net v2: plans (default: nnUNetPlans)")
-    .option("-c, --configurations <names...>", "nnU-Net v2: configurations (default: all four, as far as planned)")
-    .option("-t, --task <numbers...>", "nnU-Net v1: task numbers", taskNumbers)
-    .option(
-      "-m, --models <names...>",
-      `models to choose from (default: those of ${MODELS.join(", ")} that are there)`,
-      model,
-    )
+    .option("--trainer <names...>", "trainers of the models (-tr; default: nnUNetTrainer, of v1 nnUNetTrainerV2)")
+    .addOption(foldsOption("-f, --folds <numbers...>"))
     .option("--disable-ensembling", "look at single models only", false)
-    .option("--disable-postprocessing", "leave post-processing out", false)
-    .option("--overwrite", "do again what earlier runs left", false)
+    .addOption(new Option("-p, --plans-names <names...>", "plans (default: nnUNetPlans)").helpGroup(ONLY_V2))
+    .addOption(
+      new Option("-c, --configurations <names...>", "configurations (default: all four, as far as planned)").helpGroup(
+        ONLY_V2,
+      ),
+    )
+    .addOption(
+      new Option("--no-overwrite", "keep segmentations that earlier runs gathered or ensembled").helpGroup(ONLY_V2),
+    )
+    .addOption(new Option("-t, --task <numbers...>", "task numbers").argParser(taskNumbers).helpGroup(ONLY_V1))
+    .addOption(
+      new Option(
+        "-m, --models <names...>",
+        `models to choose from (default: those of ${MODELS.join(", ")} that are there)`,
+      )
+        .argParser(model)
+        .helpGroup(ONLY_V1),
+    )
+    .addOption(
+      new Option("--ref <folder>", "folder with the references (-ref; default: the model's gt_niftis)").helpGroup(
+        ONLY_V1,
+      ),
+    )
+    .addOption(new Option("--disable-postprocessing", "leave post-processing out").default(false).helpGroup(ONLY_V1))
+    .addOption(new Option("--overwrite", "do again what earlier runs left; v2 always does").helpGroup(ONLY_V1))
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres\n  $ nnprep find-best 5 -c 2d 3d_fullres -f 0 1 2 3 4",
     );
-  return refuseParts(addCommandOptions(addResultsOptions(command, "-f, --folds <numbers...>")), ALL_CASES).action(
+  return refuseParts(addCommandOptions(addResultsOptions(command)), ALL_CASES).action(
     (given: string | undefined, options: FindBestOptions) =>
       runCommand("find-best", options, async (run) => {
         const dataset = options.dataset ?? given;
         if ((dataset === undefined) === (options.task === undefined)) {
           throw new UsageError("give a task of nnU-Net v1 (-t 5) or a dataset of v2 (find-best 5), one of them");
         }
-        if (dataset !== undefined) return findBestNewer(run, { ...options, dataset });
+        if (dataset !== undefined) {
+          refuseForeignOptions(command, "v2", `${dataset} is a dataset of v2`);
+          return findBestNewer(run, { ...options, dataset, trainers: options.trainer });
+        }
+        refuseForeignOptions(command, "v1", "-t names a task of v1");
         const root = resultsFolder(options);
         const path = (folder: string) => (isAbsolute(folder) ? folder : join(root, folder));
         const caseOptions = run.caseOptions();
@@ -76,11 +99,16 @@ export function findBestCommand(): Command {
         const results: TaskChoice[] = [];
         for (const number of options.task ?? []) {
           const task = findTask(number, tasksOf(root), root);
-          const models = modelsOf(options, root, task);
-          const { trainer, cascadeTrainer, plans, folds, val, disableEnsembling, disablePostprocessing } = options;
-          const names = { trainer, cascadeTrainer, plans };
+          const { cascadeTrainer, plans, folds, val, disableEnsembling, disablePostprocessing } = options;
+          const names = { trainer: onlyTrainer(options), cascadeTrainer, plans };
+          const models = modelsOf(options.models, root, task, names);
           const reference = options.ref === undefined ? undefined : resolve(options.ref);
-          const settings = { disableEnsembling, disablePostprocessing, overwrite: options.overwrite, reference };
+          const settings = {
+            disableEnsembling,
+            disablePostprocessing,
+            overwrite: options.overwrite === true,
+            reference,
+          };
           const found = { task, models, folds, validationFolder: val, ...names, ...settings };
           results.push(await chooseFor(run, task, () => findBestConfiguration(access, found, caseOptions)));
         }
@@ -114,12 +142,19 @@ function tasksOf(root: string): string[] {
   return [...new Set(MODELS.flatMap((name) => foldersOf(join(root, name))))];
 }
 
-function modelsOf(options: FindBestOptions, root: string, task: string): readonly string[] {
-  const isThere = (name: string) => existsSync(join(root, modelFolder(name, task, options)));
-  if (options.models !== undefined) {
-    const missing = options.models.filter((name) => !isThere(name));
-    if (missing.length === 0) return [...new Set(options.models)];
-    const folders = missing.map((name) => join(root, modelFolder(name, task, options)));
+function onlyTrainer({ trainer = [] }: FindBestOptions): string | undefined {
+  if (trainer.length <= 1) return trainer[0];
+  throw new UsageError(`-tr ${trainer.join(" ")}: models of nnU-Net v1 are compared with one trainer; give one`);
+}
+
+type ModelNames = Parameters<typeof modelFolder>[2];
+
+function modelsOf(asked: readonly string[] | undefined, root: string, task: string, names: ModelNames) {
+  const isThere = (name: string) => existsSync(join(root, modelFolder(name, task, names)));
+  if (asked !== undefined) {
+    const missing = asked.filter((name) => !isThere(name));
+    if (missing.length === 0) return [...new Set(asked)];
+    const folders = missing.map((name) => join(root, modelFolder(name, task, names)));
     throw new UsageError(`no such model: ${folders.join(", ")}; check -m, -tr, -ctr and -pl`);
   }
   const found = MODELS.filter(isThere);

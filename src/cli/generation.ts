@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { type Command, Option } from "commander";
 import { parseDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import { parsePlans } from "../recipes/v2/documents/plans.js";
 import { DATASET_FILE } from "../recipes/v2/layout.js";
@@ -7,21 +8,73 @@ import { type ModelDocuments, PLANS_FILE, readModelDocuments } from "../recipes/
 import { FolderStore } from "../runner/folder-store.js";
 import { UsageError } from "./usage-error.js";
 
-/** Which nnU-Net wrote a folder of predictions: v2 puts its plans.json and dataset.json beside them. */
-export function generationOf(folders: readonly string[]): "v1" | "v2" {
-  const isV2 = (folder: string) => [PLANS_FILE, DATASET_FILE].some((name) => existsSync(join(folder, name)));
-  const newer = folders.find(isV2);
-  const older = folders.find((folder) => !isV2(folder));
+/* Commands on folders serve both generations of nnU-Net: what lies in the folders decides. */
+
+export const ONLY_V1 = "Only for nnU-Net v1:";
+export const ONLY_V2 = "Only for nnU-Net v2:";
+
+/** Which nnU-Net wrote a folder. */
+export type Generation = "v1" | "v2";
+
+/** Files that stand in for those of a folder. */
+export interface DocumentOptions {
+  readonly plansJson?: string;
+  readonly datasetJson?: string;
+}
+
+export function addDocumentOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--plans-json <file>", "plans.json, if it is not in the folder (-plans_json, -pfile)").helpGroup(
+        ONLY_V2,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--dataset-json <file>",
+        "dataset.json, if it is not in the folder (-dataset_json, -djfile)",
+      ).helpGroup(ONLY_V2),
+    );
+}
+
+/** True for folders that v2 put its plans.json or dataset.json into. */
+export function isWrittenByNewer(folder: string): boolean {
+  return [PLANS_FILE, DATASET_FILE].some((name) => existsSync(join(folder, name)));
+}
+
+/**
+ * Which nnU-Net wrote folders of predictions: v2 puts its plans.json and dataset.json beside them, unless both are given.
+ * @throws UsageError for folders of both, and names one of each
+ */
+export function generationOf(folders: readonly string[], given: DocumentOptions = {}): Generation {
+  if (given.plansJson !== undefined && given.datasetJson !== undefined) return "v2";
+  const newer = folders.find((folder) => isWrittenByNewer(folder));
+  const older = folders.find((folder) => !isWrittenByNewer(folder));
   if (newer === undefined || older === undefined) return newer === undefined ? "v1" : "v2";
   throw new UsageError(
     `${newer} was written by nnU-Net v2 (it has ${PLANS_FILE} or ${DATASET_FILE}), ${older} was not; the two cannot be mixed`,
   );
 }
 
-/** Files that stand in for those of a folder. */
-export interface DocumentOptions {
-  readonly plansJson?: string;
-  readonly datasetJson?: string;
+/**
+ * @param reason why the command is of this generation
+ * @throws UsageError for options that only the other one knows; they would be passed over
+ */
+export function refuseForeignOptions(command: Command, generation: Generation, reason: string): void {
+  const foreign = generation === "v2" ? ONLY_V1 : ONLY_V2;
+  const other = generation === "v2" ? "v1" : "v2";
+  for (const option of command.options) {
+    if (option.helpGroupHeading !== foreign) continue;
+    if (command.getOptionValueSource(option.attributeName()) !== "cli") continue;
+    throw new UsageError(`${option.long}: an option for nnU-Net ${other} only, but ${reason}`);
+  }
+}
+
+/** The same for a command on folders. */
+export function refuseForFolder(command: Command, generation: Generation, folder: string): void {
+  const found = generation === "v2" ? `or ${DATASET_FILE}, as those of v2` : "as those of v2 do";
+  const has = generation === "v2" ? "has" : "has no";
+  refuseForeignOptions(command, generation, `${folder} ${has} ${PLANS_FILE} ${found}`);
 }
 
 /** plans.json and dataset.json of a folder, or those that the options name. @throws NnprepError */

@@ -1,6 +1,7 @@
 /** nnU-Net v2's recipe on volumes, bytes and stores; runs in Node and in the browser. `openDataset` is in `nnprep/dataset`. */
 
 export { readerProperties } from "../inference/predict.js";
+export { type NextStageLabels, predictNextStage } from "../recipes/v2/cascade.js";
 export type { Configuration } from "../recipes/v2/documents/configuration.js";
 export { type DatasetJson, parseDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 export { type Fingerprint, formatFingerprint, parseFingerprint } from "../recipes/v2/documents/fingerprint.js";
@@ -18,14 +19,28 @@ export {
   type ReaderProperties,
 } from "../recipes/v2/documents/properties.js";
 export { formatSplits, makeSplits, parseSplits, type Split } from "../recipes/v2/documents/splits.js";
-export { formatSummary, parseSummary, type Summary } from "../recipes/v2/documents/summary.js";
-export { type EvaluationRule, evaluateRegions, type RegionEvaluation } from "../recipes/v2/evaluate.js";
+export {
+  type CaseScores,
+  formatSummary,
+  parseSummary,
+  type Scores,
+  type Summary,
+  summarize,
+} from "../recipes/v2/documents/summary.js";
+export { type EnsembledSegmentation, ensembleProbabilities } from "../recipes/v2/ensemble.js";
+export {
+  type EvaluationRule,
+  evaluatedRegions,
+  evaluateRegions,
+  type RegionEvaluation,
+} from "../recipes/v2/evaluate.js";
 export {
   type ExportedProbabilities,
   type ExportedSegmentation,
   type ExportOptions,
   type ExportProperties,
   type ExportSettings,
+  type ExportWarning,
   exportProbabilities,
   exportSegmentation,
 } from "../recipes/v2/export.js";
@@ -37,7 +52,14 @@ export {
 } from "../recipes/v2/memory.js";
 export { type PlanOptions, planExperiment } from "../recipes/v2/planners/experiment-planner.js";
 export { PLANNERS } from "../recipes/v2/planners/planner-list.js";
-export { applyPostprocessing, choosePostprocessing, type PostprocessingTrial } from "../recipes/v2/postprocess.js";
+export {
+  applyPostprocessing,
+  type Chain,
+  choosePostprocessing,
+  type PostprocessingTrial,
+  type ScoreCases,
+  scoreChains,
+} from "../recipes/v2/postprocess.js";
 export {
   type PreprocessedCase,
   type PreprocessOptions,
@@ -47,6 +69,7 @@ export {
 } from "../recipes/v2/preprocess.js";
 export type { CaseReader, ImageReading, LabelReading } from "../recipes/v2/readers/reader.js";
 export { chooseReader, readerFor } from "../recipes/v2/readers/registry.js";
+export { type CascadeStores, cascadeFolder, type NextStageCase } from "../recipes/v2/stages/cascade.js";
 export type { Dataset, DatasetStores } from "../recipes/v2/stages/dataset.js";
 export {
   type EnsembleModel,
@@ -54,7 +77,13 @@ export {
   type EnsembleStores,
   ensembleFolders,
 } from "../recipes/v2/stages/ensemble.js";
-export { type EvaluateFolderOptions, type EvaluationTask, evaluateFolder } from "../recipes/v2/stages/evaluate.js";
+export {
+  type EvaluateFolderOptions,
+  type EvaluationSettings,
+  type EvaluationTask,
+  evaluateFolder,
+  summarizeOutcomes,
+} from "../recipes/v2/stages/evaluate.js";
 export {
   type ExportFolderOptions,
   type ExportModel,
@@ -69,6 +98,7 @@ export {
   type ResultsAccess,
 } from "../recipes/v2/stages/find-best.js";
 export { extractFingerprint, type FingerprintOptions } from "../recipes/v2/stages/fingerprint.js";
+export { type ModelDocuments, readModelDocuments } from "../recipes/v2/stages/model-files.js";
 export { loadPlans, type PlanDatasetOptions, planDataset } from "../recipes/v2/stages/plan.js";
 export {
   type ApplyStores,
@@ -76,6 +106,7 @@ export {
   type DecideOptions,
   type DecisionTask,
   decidePostprocessing,
+  evaluationSettings,
   type PostprocessingResult,
 } from "../recipes/v2/stages/postprocess.js";
 export { savePrepared } from "../recipes/v2/stages/prepared-files.js";

@@ -36,6 +36,24 @@ export interface ProbabilityClasses extends ProbabilityGrid {
 
 export type Probabilities = ProbabilityArray | ProbabilityReader | ProbabilitySlabs | ProbabilityClasses;
 
+/** Probabilities of which any plane can be had at any time. */
+export interface ProbabilityPlanes extends ProbabilityGrid {
+  readonly precision: "float32" | "float16";
+  /** All voxels of one class at one index of axis 0, `(a1, a2)`; not to be written to. */
+  readonly planeOf: (classIndex: number, plane: number) => FloatValues;
+}
+
+/** The planes of an array, as views. */
+export function planesOf(array: ProbabilityArray): ProbabilityPlanes {
+  const { classes, shape, data } = array;
+  const size = shape[1] * shape[2];
+  const planeOf = (c: number, plane: number) => {
+    const at = (c * shape[0] + plane) * size;
+    return data.subarray(at, at + size);
+  };
+  return { classes, shape, precision: precisionOf(array), planeOf };
+}
+
 /** Planes of all classes in ascending order, whatever way they come. */
 export interface PlaneFeed {
   /** Makes planes `from` ... `to` (both included) available; earlier ones may be forgotten. A promise if it must wait. */
@@ -75,12 +93,7 @@ export async function openFeed(source: Probabilities): Promise<PlaneFeed> {
   if ("read" in source) return new ReaderFeed(source);
   const array = "volumes" in source ? await gatherClasses(source) : source;
   checkCount("the array", array.data.length, array, array.classes * voxelCount(array.shape));
-  const [n0, n1, n2] = array.shape;
-  const size = n1 * n2;
-  return {
-    prepare: () => undefined,
-    plane: (c, a) => array.data.subarray((c * n0 + a) * size, (c * n0 + a + 1) * size),
-  };
+  return { prepare: () => undefined, plane: planesOf(array).planeOf };
 }
 
 /** All probabilities in one array; the given one if it is one. */

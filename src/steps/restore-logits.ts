@@ -3,7 +3,7 @@ import { NnprepError } from "../core/errors.js";
 import { type Shape3, voxelCount } from "../core/volume.js";
 import type { ValueRange } from "../kernels/argmax/argmax.js";
 import { ClassProbabilities } from "../kernels/class-probabilities.js";
-import type { ProbabilityArray } from "./probabilities.js";
+import type { ProbabilityArray, ProbabilityPlanes } from "./probabilities.js";
 import {
   type LabelArrays,
   type LabelType,
@@ -20,18 +20,11 @@ type GridSettings = Pick<RestoreSettings, "shape" | "box" | "separateAxis" | "ax
 /** Probabilities on the scan's voxels, class after class; the array is used again for the next class. */
 export type ClassVolumes = () => Generator<Float32Array, void, undefined>;
 
-function openClasses({ data, classes, shape }: ProbabilityArray, settings: GridSettings) {
+function openClasses({ classes, shape, precision, planeOf }: ProbabilityPlanes, settings: GridSettings) {
   const axes = settings.axes ?? UNCHANGED;
   const newShape = permute(boxShape(settings.box) as [number, number, number], axes) as Shape3;
-  const size = shape[1] * shape[2];
-  const maker = new ClassProbabilities({
-    classes,
-    shape,
-    newShape,
-    nearestAxis: nearestAxisOf(settings),
-    precision: data instanceof Uint16Array ? "float16" : "float32",
-    planeOf: (c, plane) => data.subarray((c * shape[0] + plane) * size, (c * shape[0] + plane + 1) * size),
-  });
+  const nearestAxis = nearestAxisOf(settings);
+  const maker = new ClassProbabilities({ classes, shape, newShape, nearestAxis, precision, planeOf });
   return { maker, newShape };
 }
 
@@ -57,9 +50,9 @@ function pasteVolume(
  * @throws NnprepError ABORTED
  */
 export function restoreSoftmax<T extends LabelType>(
-  source: ProbabilityArray,
+  source: ProbabilityPlanes,
   settings: RestoreSettings<T>,
-): RestoredLabels<T> & { readonly volumes: ClassVolumes } {
+): Omit<RestoredLabels<T>, "range"> & { readonly volumes: ClassVolumes } {
   const { maker, newShape } = openClasses(source, settings);
   const summary = maker.summarize((done) => {
     if (settings.signal?.aborted === true) {
@@ -71,11 +64,11 @@ export function restoreSoftmax<T extends LabelType>(
   pasteVolume(summary.labels, newShape, labels, settings);
   const make = (c: number, output: Float32Array) => maker.softmax(c, summary, output);
   const volumes = () => volumesOf(source.classes, newShape, settings, make, (c) => (c === 0 ? 1 : 0));
-  return { labels: labels as LabelArrays[T], range: rangeOf(source), volumes };
+  return { labels: labels as LabelArrays[T], volumes };
 }
 
 /** Logits of regions as probabilities: the same with a sigmoid, 0 outside the box. */
-export function restoreSigmoid(source: ProbabilityArray, settings: GridSettings): ClassVolumes {
+export function restoreSigmoid(source: ProbabilityPlanes, settings: GridSettings): ClassVolumes {
   const { maker, newShape } = openClasses(source, settings);
   const make = (c: number, output: Float32Array) => maker.sigmoid(c, output);
   return () => volumesOf(source.classes, newShape, settings, make, () => 0);
@@ -101,8 +94,8 @@ function* volumesOf(
 /** Bits of an infinite float16. */
 const HALF_INFINITY = 0x7c00;
 
-/** Of float16 the bits are compared, which order as the values do within a sign. */
-function rangeOf({ data }: ProbabilityArray): ValueRange {
+/** The range of logits. Of float16 the bits are compared, which order as the values do within a sign. */
+export function rangeOf({ data }: ProbabilityArray): ValueRange {
   if (data instanceof Float32Array) {
     let [lowest, largest, finite] = [Number.POSITIVE_INFINITY, 0, true];
     for (let i = 0; i < data.length; i++) {

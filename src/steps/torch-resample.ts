@@ -38,6 +38,27 @@ function nearestExact(n: number, m: number): Int32Array {
   return Int32Array.from({ length: m }, (_, k) => Math.min(Math.floor(Math.fround((k + 0.5) * scale)), n - 1));
 }
 
+/** What one axis of a new grid takes of the old one: a voxel, or a share of two. */
+export interface TorchTaps {
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  /** Weight of the upper one, float32; null where `low` is taken as it is. */
+  readonly upper: Float32Array | null;
+}
+
+/** @param nearest the nearest voxel instead of a share of two */
+export function torchTaps(n: number, m: number, nearest: boolean): TorchTaps {
+  if (!nearest && n !== m) return tapsOf(n, m);
+  const low = nearest ? nearestExact(n, m) : Int32Array.from({ length: m }, (_, k) => k);
+  return { low, high: low, upper: null };
+}
+
+/** The sum of two arrays with the weights of torch; each operation is rounded to float32. */
+export function blendAsTorch(low: Float32Array, high: Float32Array, upper: number): Float32Array {
+  const lower = Math.fround(1 - upper);
+  return low.map((value, i) => Math.fround(value * lower) + Math.fround((high[i] as number) * upper));
+}
+
 /** Slices along the first axis, each the nearest. */
 function nearestSlices<T extends Float32Array | Int16Array>(
   data: T,
@@ -69,30 +90,48 @@ function separately<T extends Float32Array | Int16Array>(
 }
 
 /** One axis of an array of `outer` x `n` x `inner` values; each operation is rounded to float32. */
-function resizeAxis(data: Float32Array, outer: number, n: number, inner: number, m: number): Float32Array {
-  if (n === m) return data;
-  const { low, high, upper } = tapsOf(n, m);
+function resizeAxis(data: Float32Array, outer: number, n: number, inner: number, taps: TorchTaps): Float32Array {
+  const { low, high, upper } = taps;
+  const m = low.length;
   const result = new Float32Array(outer * m * inner);
   let out = 0;
   for (let o = 0; o < outer; o++) {
     for (let k = 0; k < m; k++) {
-      const w1 = upper[k] as number;
+      let a = (o * n + low[k]) * inner;
+      if (upper === null) {
+        result.set(data.subarray(a, a + inner), out);
+        out += inner;
+        continue;
+      }
+      const w1 = upper[k];
       const w0 = Math.fround(1 - w1);
-      let a = (o * n + (low[k] as number)) * inner;
-      let b = (o * n + (high[k] as number)) * inner;
+      let b = (o * n + high[k]) * inner;
       for (let i = 0; i < inner; i++, out++, a++, b++) {
-        result[out] = Math.fround((data[a] as number) * w0) + Math.fround((data[b] as number) * w1);
+        result[out] = Math.fround(data[a] * w0) + Math.fround(data[b] * w1);
       }
     }
   }
   return result;
 }
 
+/** A plane of `n1` x `n2` values; torch goes from the last axis to the first. */
+export function resizePlaneAsTorch(
+  plane: Float32Array,
+  [n1, n2]: readonly [number, number],
+  rows: TorchTaps,
+  columns: TorchTaps,
+): Float32Array {
+  const wide = n2 === columns.low.length && columns.upper === null ? plane : resizeAxis(plane, n1, n2, 1, columns);
+  return resizeAxis(wide, 1, n1, columns.low.length, rows);
+}
+
 /** Torch goes from the last axis to the first. */
 function resizeLinearFloat32(data: Float32Array, [n0, n1, n2]: Shape3, [m0, m1, m2]: Shape3): Float32Array {
-  const rows = resizeAxis(data, n0 * n1, n2, 1, m2);
-  const planes = resizeAxis(rows, n0, n1, m2, m1);
-  return resizeAxis(planes, 1, n0, m1 * m2, m0);
+  const along = (values: Float32Array, n: number, m: number, outer: number, inner: number) =>
+    n === m ? values : resizeAxis(values, outer, n, inner, tapsOf(n, m));
+  const rows = along(data, n2, m2, n0 * n1, 1);
+  const planes = along(rows, n1, m1, n0, m2);
+  return along(planes, n0, m0, 1, m1 * m2);
 }
 
 /** A channel resampled linearly. @param axis from `separateAxis` */

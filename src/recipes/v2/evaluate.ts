@@ -42,6 +42,10 @@ export interface RegionEvaluation {
 /**
  * Compares a prediction with its reference: `compute_metrics` of nnU-Net 2.8.1 without the files.
  * @throws NnprepError SHAPE_MISMATCH, INVALID_VALUES
+ * @example
+ * const rule = { regions: evaluatedRegions(dataset.labels), ignore: dataset.labels.ignore ?? undefined };
+ * const { regions } = evaluateRegions({ prediction, reference, shape }, rule);
+ * console.log(regions.get("1")?.get("Dice"));
  */
 export function evaluateRegions(pair: LabelPair, { regions, ignore, surface }: EvaluationRule): RegionEvaluation {
   const { confusions, predictionLabels, referenceLabels } = compareLabels(pair, regions, ignore);

@@ -1,11 +1,18 @@
-import { inverseAxes, permute } from "../../core/axes.js";
+import { boxShape, inverseAxes, permute } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import { type Box3, formatShape, type Shape3, sameShape, type Vec3 } from "../../core/volume.js";
 import type { ValueRange } from "../../kernels/argmax/argmax.js";
-import { gatherProbabilities, type Probabilities } from "../../steps/probabilities.js";
+import {
+  gatherProbabilities,
+  type Probabilities,
+  type ProbabilityArray,
+  type ProbabilityPlanes,
+  planesOf,
+} from "../../steps/probabilities.js";
 import { resampledShape, separateAxis } from "../../steps/resample.js";
-import { type LabelType, type RestoreSettings, restoreLabels } from "../../steps/restore.js";
-import { type ClassVolumes, restoreSigmoid, restoreSoftmax } from "../../steps/restore-logits.js";
+import { type LabelType, nearestAxisOf, type RestoreSettings, restoreLabels, UNCHANGED } from "../../steps/restore.js";
+import { type ClassVolumes, rangeOf, restoreSigmoid, restoreSoftmax } from "../../steps/restore-logits.js";
+import { resampleLogitsAsTorch } from "../../steps/torch-logits.js";
 import type { Configuration } from "./documents/configuration.js";
 import { describeLabelGap, type Labels } from "./documents/labels.js";
 import type { Plans } from "./documents/plans.js";
@@ -84,18 +91,18 @@ export function gridSpacing({ spacingMm }: Pick<Configuration, "spacingMm">, ofC
 
 /** The axis of the network's frame that logits are resampled along by themselves, or null. @throws NnprepError UNSUPPORTED */
 export function separateAxisOf(
-  { name, resampleProbabilities: rule }: Pick<Configuration, "name" | "resampleProbabilities">,
+  { name, resampleProbabilities: rule }: ExportSettings["configuration"],
   first: Vec3,
   second: Vec3,
 ): number | null {
   if (rule.kind === "none") return null;
-  if (rule.kind === "default" && rule.order === 1 && rule.orderZ === 0 && !rule.isSeg) {
+  if (!rule.isSeg && (rule.kind === "torch" || (rule.order === 1 && rule.orderZ === 0))) {
     return separateAxis(first, second, { force: rule.forceSeparateZ, threshold: rule.separateZThreshold });
   }
-  const found = rule.kind === "torch" ? "resample_torch_fornnunet" : `order ${rule.order} and order_z ${rule.orderZ}`;
+  const found = rule.isSeg || rule.kind === "torch" ? "is_seg" : `order ${rule.order} and order_z ${rule.orderZ}`;
   throw new NnprepError(
     "UNSUPPORTED",
-    `configuration "${name}" resamples logits with ${found}; resample_data_or_seg_to_shape with order 1 and order_z 0 is known here`,
+    `configuration "${name}" resamples logits with ${found}; resample_data_or_seg_to_shape with order 1 and order_z 0, and resample_torch_fornnunet are known here`,
     { configuration: name, found },
   );
 }
@@ -104,7 +111,8 @@ function isSameBox(box: Box3, shape: Shape3): boolean {
   return box.every(([low, high], axis) => high - low === shape[axis]);
 }
 
-function checkFits(source: Probabilities, properties: ExportProperties, settings: ExportSettings, target: Vec3): void {
+/** Refuses logits of another case, plan, configuration or dataset. @throws NnprepError SHAPE_MISMATCH, CORRUPT_FILE */
+export function checkLogits(source: Probabilities, properties: ExportProperties, settings: ExportSettings): void {
   const { labels, configuration } = settings;
   if (source.classes !== labels.heads) {
     const what = labels.regions === null ? "labels" : "regions";
@@ -126,7 +134,7 @@ function checkFits(source: Probabilities, properties: ExportProperties, settings
   const expected =
     configuration.resampleProbabilities.kind === "none"
       ? shapeAfterCropping
-      : resampledShape(shapeAfterCropping, spacing, target);
+      : resampledShape(shapeAfterCropping, spacing, gridSpacing(configuration, spacing));
   if (sameShape(source.shape, expected)) return;
   throw new NnprepError(
     "SHAPE_MISMATCH",
@@ -146,7 +154,7 @@ export function restoreSettings(
   const ofCase = permute(properties.spacingMm, transposeForward) as Vec3;
   const target = gridSpacing(settings.configuration, ofCase);
   const axis = separateAxisOf(settings.configuration, target, ofCase);
-  checkFits(source, properties, settings, target);
+  checkLogits(source, properties, settings);
   const backward = inverseAxes(transposeForward);
   return {
     shape: permute(properties.shapeBeforeCropping, backward),
@@ -155,6 +163,25 @@ export function restoreSettings(
     axes: transposeForward,
     summedIn: "source",
   };
+}
+
+type GridSettings = Pick<RestoreSettings, "box" | "axes" | "separateAxis">;
+
+/** Logits as torch resamples them to the box. */
+function torchPlanes(logits: ProbabilityArray, settings: GridSettings): ProbabilityPlanes {
+  const newShape = permute(boxShape(settings.box) as [number, number, number], settings.axes ?? UNCHANGED);
+  return resampleLogitsAsTorch(logits, newShape, nearestAxisOf(settings) ?? null);
+}
+
+/** Logits of plans that resample with torch, resampled while they are read; others as they are. */
+export async function takeLogits(
+  logits: Probabilities,
+  settings: GridSettings,
+  { resampleProbabilities }: Pick<Configuration, "resampleProbabilities">,
+): Promise<Probabilities> {
+  if (resampleProbabilities.kind !== "torch") return logits;
+  const { planeOf, ...grid } = torchPlanes(await gatherProbabilities(logits), settings);
+  return { ...grid, read: planeOf };
 }
 
 /** What is to be said of the values that came in. */
@@ -176,7 +203,7 @@ export function valueWarnings(range: Readonly<ValueRange>): ExportWarning[] {
  * the logits, and a window below 64 MiB; slabs are taken as they come.
  *
  * @param logits heads first, the network's axes and grid; float16 as the predictor gives them, or float32. Values are
- * rounded to their precision after resampling, as nnU-Net does
+ * rounded to their precision after resampling, as nnU-Net does; plans that resample with torch get float32
  * @throws NnprepError SHAPE_MISMATCH if the logits do not belong to the case, the plans or the labels; UNSUPPORTED for
  * resampling functions that are not known here, and labels that do not fit 8 or 16 bits; INVALID_DATASET; CORRUPT_FILE;
  * ABORTED
@@ -190,7 +217,8 @@ export async function exportSegmentation(
   const restore = restoreSettings(logits, properties, settings);
   const rule = decisionRule(settings.labels, "logits");
   const { onProgress, signal } = options;
-  const { labels, range } = await restoreLabels(logits, { ...restore, ...rule, onProgress, signal });
+  const source = await takeLogits(logits, restore, settings.configuration);
+  const { labels, range } = await restoreLabels(source, { ...restore, ...rule, onProgress, signal });
   return { labels, shape: restore.shape, warnings: valueWarnings(range) };
 }
 
@@ -218,13 +246,15 @@ export async function exportProbabilities(
   options: ExportOptions = {},
 ): Promise<ExportedProbabilities> {
   const array = await gatherProbabilities(logits);
+  const { classes } = array;
+  const restore = restoreSettings(array, properties, settings);
+  const isTorch = settings.configuration.resampleProbabilities.kind === "torch";
+  const planes = isTorch ? torchPlanes(array, restore) : planesOf(array);
   if (settings.labels.regions !== null) {
     const exported = await exportSegmentation(array, properties, settings, options);
-    const restore = restoreSettings(array, properties, settings);
-    return { ...exported, classes: array.classes, volumes: restoreSigmoid(array, restore) };
+    return { ...exported, classes, volumes: restoreSigmoid(planes, restore) };
   }
-  const restore = restoreSettings(array, properties, settings);
   const rule = decisionRule(settings.labels, "logits");
-  const { labels, range, volumes } = restoreSoftmax(array, { ...restore, ...rule, ...options });
-  return { labels, shape: restore.shape, warnings: valueWarnings(range), classes: array.classes, volumes };
+  const { labels, volumes } = restoreSoftmax(planes, { ...restore, ...rule, ...options });
+  return { labels, shape: restore.shape, warnings: valueWarnings(rangeOf(array)), classes, volumes };
 }

@@ -22,6 +22,9 @@ const MEASURE: ComponentMeasure = { connectivity: 26, voxelVolumeMm3: 1 };
  * @param image labels, C order; changed in place
  * @returns what became of the objects of each step, and whether any was removed
  * @throws NnprepError SHAPE_MISMATCH, INVALID_VALUES
+ * @example
+ * const steps = parsePostprocessing(new Uint8Array(await file.arrayBuffer())); // postprocessing.pkl
+ * const { changed } = applyPostprocessing(labels, shape, steps);
  */
 export function applyPostprocessing(
   image: VoxelArray,
@@ -87,6 +90,12 @@ function isBetter(regions: readonly Region[], before: SummaryMeans, after: Summa
  *
  * @param raw means of the predictions as they are
  * @param scoreCases called once, or once for each region where regions share labels
+ * @example
+ * const rule = { regions: evaluatedRegions(labels), ignore: labels.ignore ?? undefined };
+ * const raw = summarize(pairs.map((pair) => ({ ...evaluateRegions(pair, rule), predictionFile: "", referenceFile: "" })));
+ * const { steps } = await choosePostprocessing(labels, raw, async (chains) =>
+ *   pairs.map((pair) => scoreChains(pair, rule, chains)),
+ * );
  */
 export async function choosePostprocessing(
   labels: Labels,

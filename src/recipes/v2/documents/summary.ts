@@ -64,7 +64,10 @@ export function regionScores({
   ]);
 }
 
-/** The summary of some cases: the means of `compute_metrics_on_folder` of nnU-Net 2.8.1. */
+/**
+ * The summary of some cases: the means of `compute_metrics_on_folder` of nnU-Net 2.8.1.
+ * @param cases as `evaluateRegions` scores them, with the names of their files
+ */
 export function summarize(cases: readonly CaseScores[]): Summary {
   const regions = [...(cases[0]?.regions.keys() ?? [])];
   const metrics = [...(cases[0]?.regions.get(regions[0] ?? "")?.keys() ?? [])];

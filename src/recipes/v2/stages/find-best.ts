@@ -58,6 +58,8 @@ export interface FindBestSettings {
   readonly raw?: string | undefined;
   /** Look at single models only. Default false. */
   readonly disableEnsembling?: boolean | undefined;
+  /** False keeps segmentations that earlier runs gathered or ensembled: nnU-Net's `--no_overwrite`. Default true. */
+  readonly overwrite?: boolean | undefined;
 }
 
 /** The choice. */
@@ -246,8 +248,9 @@ async function rankModel(context: Context, model: ModelName): Promise<Ranked> {
   const none = `no predictions that end in "${fileEnding}"; train this fold, or name the folds that there are (-f)`;
   const files = await filesOfFolds(context, model, (from, folder) => listLabels(from, fileEnding, folder), none);
   const folder = crossValidationFolder(folds);
-  await clearLabels(store, folder, fileEnding);
-  for (const { fold, identifier } of files) {
+  const kept = await keptLabels(context, store, folder, fileEnding);
+  const missing = files.filter(({ identifier }) => !kept.has(identifier));
+  for (const { fold, identifier } of missing) {
     const file = `${identifier}${fileEnding}`;
     await store.write(joinPath(folder, file), await store.read(joinPath(validationFolder(fold), file)));
   }
@@ -263,13 +266,23 @@ function groundTruth({ preprocessed }: FindBestSettings): string {
   return joinPath(preprocessed, GROUND_TRUTH_FOLDER);
 }
 
-/** Segmentations of an earlier run would be evaluated too, and its summary taken for the new one. */
-async function clearLabels(store: Store, folder: string, fileEnding: string): Promise<void> {
+/**
+ * Removes what an earlier run left, which would be evaluated too, and its summary, which would be taken for the new one.
+ * @returns cases whose segmentations stay because that is wanted
+ */
+async function keptLabels(
+  { settings }: Context,
+  store: Store,
+  folder: string,
+  fileEnding: string,
+): Promise<ReadonlySet<string>> {
+  const keeps = settings.overwrite === false;
   for (const name of await store.list(folder)) {
-    if (name.endsWith(fileEnding) || name.endsWith(".json") || name.endsWith(".pkl")) {
+    if ((name.endsWith(fileEnding) && !keeps) || name.endsWith(".json") || name.endsWith(".pkl")) {
       await store.remove(joinPath(folder, name));
     }
   }
+  return new Set(keeps ? await listLabels(store, fileEnding, folder) : []);
 }
 
 async function copyDocuments(from: Store, to: Store, folder: string): Promise<void> {
@@ -320,8 +333,9 @@ async function rankEnsemble(context: Context, first: ModelName, second: ModelNam
   requireSame(ours, theirs, folderOf(second));
   requireSame(theirs, ours, folderOf(first));
   const output = access.store(folder);
-  await clearLabels(output, "", documents.dataset.fileEnding);
-  await mergeCases(context, [first, second], [ours, theirs], folder, documents);
+  const kept = await keptLabels(context, output, "", documents.dataset.fileEnding);
+  const missing = ours.filter(({ identifier }) => !kept.has(identifier));
+  await mergeCases(context, [first, second], [missing, theirs], folder, documents);
   await copyDocuments(model, output, "");
   const summary = await evaluateFolderOf(context, folder, groundTruth(settings), documents);
   return { name, models: [first, second], folder, documents, foregroundDice: foregroundDice(summary) };

@@ -1,4 +1,5 @@
 import type { NamedJob } from "../../../runner/jobs.js";
+import { cascadeJob } from "./cascade.js";
 import { ensembleJob } from "./ensemble.js";
 import { evaluateJob } from "./evaluate.js";
 import { exportJob } from "./export.js";
@@ -19,4 +20,5 @@ export const jobs: readonly NamedJob[] = [
   evaluateJob,
   scoreJob,
   applyJob,
+  cascadeJob,
 ];

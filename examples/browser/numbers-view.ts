@@ -1,19 +1,37 @@
-import type { NnprepError } from "nnprep";
-import type { Finding } from "nnprep/dataset";
 import type { IntensityStatistics } from "nnprep/v1";
 import { element, table } from "./elements.js";
+import { inPageOrder } from "./page-words.js";
 import type { OpenedCase, PreparedCase, RestoredLabel } from "./protocol.js";
+import { labelColour } from "./viewers.js";
 
-const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false });
+const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, useGrouping: false });
+const SMALL = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: "scientific" });
+const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0, useGrouping: false });
+const MILLIMETRES = new Intl.NumberFormat("en", { maximumFractionDigits: 3, useGrouping: false });
 const COUNT = new Intl.NumberFormat("en");
 
-const number = (value: number): string => (Number.isFinite(value) ? ROUNDED.format(value) : String(value));
+/** Three digits, and no digit of what is left of the point lost. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  return (size >= 100 ? WHOLE : size >= 1e-3 || size === 0 ? ROUNDED : SMALL).format(value);
+}
 /** Slowest axis first in the program, x × y × z on the screen. */
 const size = (shape: readonly number[]): string => [...shape].reverse().map(String).join(" × ");
-const spacing = (mm: readonly number[]): string => `${[...mm].reverse().map(number).join(" × ")} mm`;
+const spacing = (mm: readonly number[]): string =>
+  `${[...mm]
+    .reverse()
+    .map((length) => MILLIMETRES.format(length))
+    .join(" × ")} mm`;
 const voxels = (shape: readonly number[]): string => COUNT.format(shape.reduce((a, b) => a * b, 1));
 const millilitres = (ml: number): string => `${number(ml)} mL`;
 const axisName = ["z", "y", "x"];
+
+/** A label with the colour that it has in the pictures. */
+function labelCell(value: number, name: string): HTMLElement {
+  const colour = element("span", { class: "colour", style: `background: ${labelColour(value)}` });
+  return element("span", {}, colour, name === "" ? String(value) : `${value} ${name}`);
+}
 
 /** What is known of a scan before anything is done. */
 export function describeScan({ shape, spacingMm, orientation, channels }: OpenedCase): string {
@@ -31,74 +49,6 @@ export function describeSize(opened: OpenedCase, target: readonly number[]): str
   return `At most ${size(shape)} voxels, ${number(Math.max(1, Math.round(megabytes)))} MB.${large}`;
 }
 
-export function checkView({ findings, hasLabel, warnings }: OpenedCase): HTMLElement[] {
-  return [findingsView(findings, hasLabel), ...warnings.map((text) => element("p", { class: "note" }, text))];
-}
-
-function findingsView(findings: readonly Finding[], hasLabel: boolean): HTMLElement {
-  if (findings.length === 0) {
-    const checked = hasLabel
-      ? "Scan and label lie on one grid, the label has whole numbers, and all voxels are finite."
-      : "All voxels are finite numbers, and the scan is not empty.";
-    return element("p", { class: "good" }, checked);
-  }
-  const items = findings.map(({ severity, file, found, expected, action }) =>
-    element(
-      "li",
-      { class: severity },
-      element("strong", {}, severity === "error" ? "Error in " : "Look at ", file),
-      facts({ Found: found, Expected: expected, "What to do": action }),
-    ),
-  );
-  return element("ul", { class: "findings" }, ...items);
-}
-
-function facts(entries: Readonly<Record<string, string>>): HTMLElement {
-  return element(
-    "dl",
-    {},
-    ...Object.entries(entries).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
-  );
-}
-
-const TITLES: Partial<Record<NnprepError["code"], string>> = {
-  CORRUPT_FILE: "This file is damaged",
-  UNSUPPORTED: "This file cannot be used here",
-  SHAPE_MISMATCH: "The files do not fit together",
-  GEOMETRY_MISMATCH: "The files do not fit together",
-  INVALID_VALUES: "The voxels cannot be used",
-  INVALID_PLANS: "The plans do not fit",
-  EMPTY_IMAGE: "The scan is empty",
-  OUT_OF_MEMORY: "Not enough memory",
-  WORKER_DIED: "The work was interrupted",
-};
-
-function shown(value: unknown): string | null {
-  if (typeof value === "string" || typeof value === "number") return String(value);
-  if (Array.isArray(value) && value.every((item) => typeof item === "number" || typeof item === "string")) {
-    return value.join(", ");
-  }
-  return null;
-}
-
-/** An error for people: what is wrong, in which file, what was found and expected. The message says what to do. */
-export function problemView(error: NnprepError | Error): HTMLElement {
-  const isOurs = "code" in error;
-  const title = isOurs ? (TITLES[error.code] ?? "This did not work") : "This did not work";
-  const parts: HTMLElement[] = [element("h2", {}, title), element("p", {}, error.message)];
-  if (isOurs) {
-    const { file, found, expected } = error.detail;
-    const known = Object.entries({
-      File: shown(file),
-      Found: shown(found),
-      Expected: shown(expected),
-      Code: error.code,
-    });
-    parts.push(facts(Object.fromEntries(known.filter((entry): entry is [string, string] => entry[1] !== null))));
-  }
-  return element("div", { class: "problem" }, ...parts);
-}
-
 const STATISTICS: readonly [keyof IntensityStatistics, string][] = [
   ["mn", "Smallest"],
   ["percentile_00_5", "0.5 % percentile"],
@@ -110,7 +60,7 @@ const STATISTICS: readonly [keyof IntensityStatistics, string][] = [
 ];
 
 function gridTable({ shapes, spacings, box, separateAxis }: PreparedCase): HTMLElement {
-  const ranges = [...box].reverse().map(([low, high], i) => `${["x", "y", "z"][i]} ${low}–${high - 1}`);
+  const ranges = [...box].reverse().map(([low, high], i) => `${["x", "y", "z"][i]} ${low + 1}–${high}`);
   const kept = shapes.cropped.reduce((part, n, i) => (part * n) / (shapes.scan[i] as number), 1);
   return table(
     "Grid",
@@ -119,9 +69,19 @@ function gridTable({ shapes, spacings, box, separateAxis }: PreparedCase): HTMLE
       ["Scan", size(shapes.scan), spacing(spacings.scan), voxels(shapes.scan)],
       ["Cropped", size(shapes.cropped), spacing(spacings.scan), `${voxels(shapes.cropped)} (${number(100 * kept)} %)`],
       ["Prepared", size(shapes.prepared), spacing(spacings.prepared), voxels(shapes.prepared)],
-      ["Box", ranges.join(", "), separateAxis === null ? "all axes cubic" : `${axisName[separateAxis]} on its own`, ""],
+      [
+        "Box (the first voxel is 1)",
+        ranges.join(", "),
+        separateAxis === null ? "all axes cubic" : `${axisName[separateAxis]} on its own`,
+        "",
+      ],
     ],
   );
+}
+
+/** What is nothing beside the deviation is written as 0: the mean of a normalised scan. */
+function besides(value: number, sd: number): string {
+  return Math.abs(value) < 1e-4 * sd ? "0" : number(value);
 }
 
 function intensityTables({ channels }: PreparedCase): HTMLElement[] {
@@ -129,7 +89,7 @@ function intensityTables({ channels }: PreparedCase): HTMLElement[] {
     table(
       `Intensities${channels.length > 1 ? ` of channel ${c}` : ""}: ${scheme}${useMask ? ", inside the mask" : ""}`,
       ["", "Before", "After"],
-      STATISTICS.map(([key, name]) => [name, number(before[key]), number(after[key])]),
+      STATISTICS.map(([key, name]) => [name, besides(before[key], before.sd), besides(after[key], after.sd)]),
     ),
   );
 }
@@ -142,8 +102,12 @@ export function numbersView(prepared: PreparedCase): HTMLElement[] {
     views.push(
       table(
         "Label volumes",
-        ["Label", "Before", "After"],
-        labels.map(({ value, mlBefore, mlAfter }) => [String(value), millilitres(mlBefore), millilitres(mlAfter)]),
+        ["Label", "In the file", "Prepared"],
+        labels.map(({ value, name, mlBefore, mlAfter }) => [
+          labelCell(value, name),
+          millilitres(mlBefore),
+          millilitres(mlAfter),
+        ]),
       ),
     );
   }
@@ -154,7 +118,7 @@ export function numbersView(prepared: PreparedCase): HTMLElement[] {
       [...timings.map(({ step, ms }) => [step, String(Math.round(ms))]), ["All", String(Math.round(total))]],
     ),
   );
-  if (notes.length > 0) views.unshift(element("p", { class: "note" }, notes.join(" ")));
+  if (notes.length > 0) views.unshift(element("p", { class: "note" }, inPageOrder(notes.join(" "))));
   return views;
 }
 
@@ -163,7 +127,7 @@ export function restoredView({ shape, labels, difference, notes }: RestoredLabel
     table(
       `Segmentation on the scan, ${size(shape)} voxels`,
       ["Label", "Volume"],
-      labels.map(({ value, ml }) => [String(value), millilitres(ml)]),
+      labels.map(({ value, name, ml }) => [labelCell(value, name), millilitres(ml)]),
     ),
   ];
   if (difference !== null) {

@@ -3,38 +3,65 @@ import { formatNifti } from "nnprep/io";
 import { makeCt } from "../phantom.js";
 import { watchDropZones } from "./drop-zones.js";
 import { byId, save } from "./elements.js";
-import { checkView, describeScan, numbersView, problemView, restoredView } from "./numbers-view.js";
-import type { CaseFiles, OpenedCase, Output, RestoredLabel } from "./protocol.js";
+import { describeScan, numbersView, restoredView } from "./numbers-view.js";
+import { PictureCard } from "./picture-card.js";
+import { checkView, problemView, type Remedies } from "./problem-view.js";
+import type { Allowance, CaseFiles, OpenedCase, Output, PathFile, PreparedCase, RestoredLabel } from "./protocol.js";
 import { SettingsForm } from "./settings-form.js";
-import { Viewers } from "./viewers.js";
 import { WorkerClient } from "./worker-client.js";
 
 /** The page: what the user does goes to the worker, what it answers to the screen. */
 
 const button = (id: string) => byId(id, HTMLButtonElement);
+const output = (id: string) => byId(id, HTMLOutputElement);
 const status = byId("status", HTMLParagraphElement);
 const problem = byId("problem", HTMLDivElement);
-const form = byId("form", HTMLFormElement);
 
-const files: { scan: File[]; label: File | null; plans: File | null } = { scan: [], label: null, plans: null };
+interface Given {
+  scan: readonly PathFile[];
+  label: PathFile | null;
+  plans: readonly PathFile[];
+  /** What is accepted of this scan although it is doubtful, and which of its series was chosen. */
+  allow: readonly Allowance[];
+  series: string | null;
+}
+
+const given: Given = { scan: [], label: null, plans: [], allow: [], series: null };
 /** What the worker has: a new one after a cancellation has nothing. */
 const loaded = { case: false, plans: false };
 let opened: OpenedCase | undefined;
+let prepared: PreparedCase | undefined;
 let restored: RestoredLabel | undefined;
+/** plans.json or dataset.json that waits for the other one. */
+let half: readonly PathFile[] = [];
 let busy = false;
 
 const settings = new SettingsForm();
+const pictures = new PictureCard();
 const client = new WorkerClient((step, share) => {
   byId("progress", HTMLProgressElement).value = share;
   status.textContent = `${step} …`;
 });
-const sliders = [0, 1, 2].map((i) => byId(`at-${i}`, HTMLInputElement));
-const viewers = new Viewers(byId("before", HTMLCanvasElement), byId("after", HTMLCanvasElement), (position) => {
-  sliders.forEach((slider, i) => {
-    slider.value = String(position[i]);
-  });
-  viewers.move([...position]);
-});
+
+const remedies: Remedies = {
+  allow(options) {
+    given.allow = [...new Set([...given.allow, ...options])];
+    void open();
+  },
+  chooseSeries(id) {
+    given.series = id;
+    void open();
+  },
+  useAsLabel() {
+    if (busy) return;
+    given.label = given.scan[0] ?? null;
+    given.scan = [];
+    forget("case");
+    forget("result");
+    void open();
+    setBusy(false);
+  },
+};
 
 function show(id: string, visible: boolean): void {
   const found = document.getElementById(id);
@@ -48,7 +75,7 @@ function setBusy(value: boolean): void {
   show("cancel", value);
   show("prepare", !value);
   button("prepare").disabled = !canPrepare();
-  button("clear").disabled = files.scan.length === 0;
+  button("clear").disabled = given.scan.length === 0 && given.label === null && given.plans.length === 0;
   document.body.toggleAttribute("data-busy", value);
   // The button that had the focus is gone: the other one is in its place.
   if (value && active === button("prepare")) button("cancel").focus();
@@ -61,13 +88,12 @@ function canPrepare(): boolean {
 }
 
 /** Runs one thing at a time, shows what it is about and what went wrong. */
-async function run(done: string, work: () => Promise<void>): Promise<void> {
+async function run(work: () => Promise<string>): Promise<void> {
   if (busy) return;
   problem.replaceChildren();
   setBusy(true);
   try {
-    await work();
-    status.textContent = done;
+    status.textContent = await work();
   } catch (error) {
     const code = error instanceof NnprepError ? error.code : "";
     const aborted = code === "ABORTED";
@@ -75,7 +101,7 @@ async function run(done: string, work: () => Promise<void>): Promise<void> {
     if (aborted || code === "WORKER_DIED") loaded.case = loaded.plans = false;
     status.textContent = aborted ? "Cancelled." : "That did not work: see the message.";
     if (!aborted) {
-      problem.replaceChildren(problemView(error as Error));
+      problem.replaceChildren(problemView(error as Error, remedies));
       problem.scrollIntoView({ block: "nearest" });
     }
   } finally {
@@ -87,148 +113,194 @@ function forget(what: "case" | "result"): void {
   if (what === "case") {
     opened = undefined;
     settings.setScan(undefined);
-    viewers.clear(0);
+    pictures.clear(0);
     show("findings", false);
-    show("sliders", false);
-    byId("before-note", HTMLSpanElement).textContent = "";
   }
+  prepared = undefined;
   restored = undefined;
-  viewers.clear(1);
+  pictures.clear(1);
   for (const id of ["numbers", "save", "restore", "restored"]) show(id, false);
-  byId("after-note", HTMLSpanElement).textContent = "";
-  byId("segmentation-name", HTMLOutputElement).textContent = "";
-}
-
-/** Pictures are a help: where a browser cannot draw them, the rest of the page still works. */
-async function draw(place: 0 | 1, ...pictures: Parameters<Viewers["show"]> extends [unknown, ...infer R] ? R : never) {
-  const note = byId(place === 0 ? "before-note" : "after-note", HTMLSpanElement);
-  try {
-    await viewers.show(place, ...pictures);
-    const [{ stride }] = pictures;
-    note.textContent = stride === 1 ? "" : `every ${stride}. voxel per axis is drawn`;
-  } catch (error) {
-    note.textContent = `no picture: ${error instanceof Error ? error.message : String(error)}. The numbers are not affected.`;
-  }
+  output("segmentation-name").textContent = "";
 }
 
 function caseFiles(): CaseFiles {
-  return { scans: files.scan, label: files.label, pipelinesUrl: new URL("pipelines", document.baseURI).href };
+  const { scan: scans, label, allow, series } = given;
+  return { scans, label, allow, series, pipelinesUrl: new URL("pipelines", document.baseURI).href };
+}
+
+function describeFiles(list: readonly PathFile[]): string {
+  const [first] = list;
+  return list.length > 1 ? `${list.length} files, ${first?.path} …` : (first?.path ?? "");
 }
 
 async function open(): Promise<void> {
-  const { scan, label } = files;
-  byId("scan-name", HTMLOutputElement).textContent = describeFiles(scan);
-  byId("label-name", HTMLOutputElement).textContent = label === null ? "" : describeFiles([label]);
+  const { scan, label } = given;
+  output("scan-name").textContent = describeFiles(scan);
+  output("label-name").textContent = label === null ? "" : label.path;
   if (scan.length === 0) {
     status.textContent = "Now choose the scan.";
     return;
   }
-  await run("Read and checked. Choose the settings, then prepare.", async () => {
+  await run(async () => {
     forget("case");
     forget("result");
     loaded.case = false;
     opened = await client.ask("open", caseFiles());
     loaded.case = true;
     settings.setScan(opened);
-    byId("scan-name", HTMLOutputElement).textContent = `${describeFiles(scan)}: ${describeScan(opened)}`;
-    byId("findings-body", HTMLDivElement).replaceChildren(...checkView(opened));
+    output("scan-name").textContent = `${describeFiles(scan)}: ${describeScan(opened)}`;
+    byId("findings-body", HTMLDivElement).replaceChildren(...checkView(opened, remedies));
     show("findings", true);
-    show("sliders", true);
+    byId("channel", HTMLSelectElement).replaceChildren(
+      ...Array.from({ length: opened.channels }, (_, c) => new Option(String(c), String(c))),
+    );
+    show("channel-row", opened.channels > 1);
     byId("before", HTMLCanvasElement).setAttribute(
       "aria-label",
       `Three slices of the scan ${opened.name}, ${describeScan(opened)}`,
     );
-    await draw(0, opened.image, opened.label);
+    await pictures.before(opened.image, opened.label);
+    return canPrepare()
+      ? "Read and checked. Choose the settings, then prepare."
+      : "Read and checked: something has to be mended first, see below the pictures.";
   });
-}
-
-function describeFiles(list: readonly File[]): string {
-  const [first] = list;
-  return list.length > 1 ? `${list.length} files, ${first?.name} …` : (first?.name ?? "");
 }
 
 async function prepare(): Promise<void> {
-  await run("Prepared.", async () => {
+  await run(async () => {
     const chosen = settings.read();
     forget("result");
     await loadAgain();
-    const prepared = await client.ask("prepare", chosen);
+    prepared = await client.ask("prepare", chosen);
+    const { generation, label } = prepared;
     byId("numbers-body", HTMLDivElement).replaceChildren(...numbersView(prepared));
     for (const id of ["numbers", "save", "restore"]) show(id, true);
-    show("restore-own", prepared.label !== null);
-    (document.querySelector('[data-output="label"]') as HTMLElement).hidden = prepared.label === null;
-    const canvas = byId("after", HTMLCanvasElement);
-    canvas.setAttribute(
+    describeOutputs(generation, label !== null);
+    byId("after", HTMLCanvasElement).setAttribute(
       "aria-label",
       `Three slices of the prepared scan, ${[...prepared.shapes.prepared].reverse().join(" × ")} voxels`,
     );
-    await draw(1, prepared.image, prepared.label);
+    pictures.setNames(new Map(prepared.labels.map(({ value, name }) => [value, name])));
+    await pictures.after(prepared.image, label, prepared.line);
+    return "Prepared.";
   });
+}
+
+/** What can be saved and brought back, which is not the same in both generations. */
+function describeOutputs(generation: "v1" | "v2", hasLabel: boolean): void {
+  const isV2 = generation === "v2";
+  button("save-arrays").textContent = isV2 ? "Scan (.b2nd)" : "Arrays (.npz)";
+  show("save-seg", isV2 && hasLabel);
+  show("save-label", hasLabel);
+  show("restore-own", hasLabel);
+  byId("save-hint", HTMLSpanElement).textContent = isV2
+    ? ".b2nd and .pkl are what nnU-Net v2 trains from."
+    : ".npz and .pkl are what nnU-Net v1 trains from.";
+  byId("segmentation-hint", HTMLSpanElement).textContent = isV2
+    ? "NIfTI of the same shape, or the network's logits (.npz)."
+    : "NIfTI of the same shape, or nnU-Net's softmax (.npz).";
 }
 
 async function loadAgain(): Promise<void> {
   if (!loaded.case) await client.ask("open", caseFiles());
   loaded.case = true;
-  if (files.plans !== null && !loaded.plans) await client.ask("plans", files.plans);
-  loaded.plans = files.plans !== null;
+  if (given.plans.length > 0 && !loaded.plans) await client.ask("recipe", given.plans);
+  loaded.plans = given.plans.length > 0;
 }
 
-async function openPlans(file: File): Promise<void> {
-  await run("The plans are read.", async () => {
-    files.plans = null;
-    settings.setPlans(undefined);
-    byId("plans-name", HTMLOutputElement).textContent = "";
-    settings.setPlans(await client.ask("plans", file));
-    files.plans = file;
+const isJson = ({ path }: PathFile) => /\.json$/i.test(path);
+
+/** plans.json and dataset.json may come one after the other: the second completes the first. */
+function withHalf(chosen: readonly PathFile[]): readonly PathFile[] {
+  const kept = chosen.every(isJson) ? half : [];
+  return [...kept.filter(({ path }) => !chosen.some((one) => one.path === path)), ...chosen];
+}
+
+async function openPlans(chosen: readonly PathFile[]): Promise<void> {
+  const all = withHalf(chosen);
+  half = [];
+  await run(async () => {
+    settings.setRecipe(undefined);
+    output("plans-name").textContent = "";
+    given.plans = [];
+    loaded.plans = false;
+    try {
+      const recipe = await client.ask("recipe", all);
+      settings.setRecipe(recipe);
+      output("plans-name").textContent = `${recipe.name}: nnU-Net ${recipe.generation}`;
+    } catch (error) {
+      // One of two files: the other may follow.
+      if (error instanceof NnprepError && Array.isArray(error.detail.missing)) half = all;
+      throw error;
+    }
+    given.plans = all;
     loaded.plans = true;
-    byId("plans-name", HTMLOutputElement).textContent = file.name;
+    return "The plans are read.";
   });
 }
 
 /** A scan and the plans for it may be dropped together. */
-async function openScanAndPlans(chosen: readonly File[]): Promise<void> {
-  const [plans] = chosen.filter(({ name }) => /\.pkl$/i.test(name));
-  const scans = chosen.filter(({ name }) => !/\.pkl$/i.test(name));
+async function openScanAndPlans(chosen: readonly PathFile[]): Promise<void> {
+  const isPlans = ({ path }: PathFile) => /\.(pkl|json)$/i.test(path);
+  const plans = chosen.filter(isPlans);
+  const scans = chosen.filter((file) => !isPlans(file));
   if (scans.length > 0) {
-    files.scan = scans;
+    Object.assign(given, { scan: scans, allow: [], series: null });
     await open();
   }
   // What was wrong with the scan shall stay on the screen.
-  if (plans !== undefined && (scans.length === 0 || opened !== undefined)) await openPlans(plans);
+  if (plans.length > 0 && (scans.length === 0 || opened !== undefined)) await openPlans(plans);
 }
 
-async function restore(file: File | null): Promise<void> {
-  byId("segmentation-name", HTMLOutputElement).textContent = file?.name ?? "";
-  await run("The segmentation is back on the scan.", async () => {
+async function restore(file: PathFile | null): Promise<void> {
+  output("segmentation-name").textContent = file?.path ?? "";
+  await run(async () => {
     show("restored", false);
     restored = await client.ask("restore", file);
     byId("restored-body", HTMLDivElement).replaceChildren(...restoredView(restored));
     show("restored", true);
-    if (opened !== undefined) await draw(0, opened.image, restored.picture);
-    byId("before-note", HTMLSpanElement).textContent = "with the segmentation that came back";
+    if (opened !== undefined) {
+      await pictures.before(opened.image, restored.picture, "with the segmentation that came back");
+    }
+    return "The segmentation is back on the scan.";
+  });
+}
+
+async function showChannel(channel: number): Promise<void> {
+  await run(async () => {
+    await loadAgain();
+    const { before, after } = await client.ask("channel", channel);
+    await pictures.before(before, opened?.label ?? null);
+    if (after !== null) await pictures.after(after.image, prepared?.label ?? null, after.line);
+    return `Channel ${channel}.`;
   });
 }
 
 async function makePhantom(): Promise<void> {
   const { images, label } = makeCt({ shape: [48, 160, 160], spacingMm: [3, 1.25, 1.25] }, 7);
-  files.scan = [new File([await formatNifti(images[0] as Volume, { gzip: true })], "phantom_0000.nii.gz")];
-  files.label = new File([await formatNifti(label, { gzip: true })], "phantom.nii.gz");
+  const file = async (name: string, volume: Volume): Promise<PathFile> => ({
+    path: name,
+    file: new File([await formatNifti(volume, { gzip: true })], name),
+  });
+  given.label = await file("phantom.nii.gz", label);
+  Object.assign(given, { scan: [await file("phantom_0000.nii.gz", images[0] as Volume)], allow: [], series: null });
   await open();
 }
 
 watchDropZones((field, chosen) => {
   if (busy) return;
+  const [first = null] = chosen;
   if (field === "scan") {
     void openScanAndPlans(chosen);
   } else if (field === "label") {
-    files.label = chosen[0] as File;
+    given.label = first;
     void open();
   } else if (field === "plans") {
-    void openPlans(chosen[0] as File);
-  } else void restore(chosen[0] as File);
+    void openPlans(chosen);
+  } else void restore(first);
 });
 
-form.addEventListener("submit", (event) => {
+byId("form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   if (canPrepare()) void prepare();
 });
@@ -236,14 +308,12 @@ button("cancel").addEventListener("click", () => client.cancel());
 button("phantom").addEventListener("click", () => void makePhantom());
 button("clear").addEventListener("click", () => {
   if (busy) return;
-  files.scan = [];
-  files.label = null;
-  files.plans = null;
-  settings.setPlans(undefined);
+  Object.assign(given, { scan: [], label: null, plans: [], allow: [], series: null });
+  settings.setRecipe(undefined);
   problem.replaceChildren();
   forget("case");
   forget("result");
-  for (const id of ["scan-name", "label-name", "plans-name"]) byId(id, HTMLOutputElement).textContent = "";
+  for (const id of ["scan-name", "label-name", "plans-name"]) output(id).textContent = "";
   setBusy(false);
   status.textContent = "Choose a scan to begin.";
 });
@@ -253,20 +323,16 @@ button("save-restored").addEventListener("click", () => {
 });
 for (const part of document.querySelectorAll<HTMLElement>("[data-output]")) {
   part.addEventListener("click", () =>
-    run("Saved.", async () => {
+    run(async () => {
       const { name, blob } = await client.ask("output", part.dataset.output as Output);
       save(name, blob);
+      return "Saved.";
     }),
   );
 }
-for (const slider of sliders) {
-  slider.addEventListener("input", () =>
-    viewers.move(sliders.map(({ valueAsNumber }) => valueAsNumber) as [number, number, number]),
-  );
-}
-byId("opacity", HTMLInputElement).addEventListener("input", ({ target }) =>
-  viewers.setOpacity((target as HTMLInputElement).valueAsNumber),
-);
+byId("channel", HTMLSelectElement).addEventListener("change", ({ target }) => {
+  void showChannel(Number((target as HTMLSelectElement).value));
+});
 byId("theme", HTMLSelectElement).addEventListener("change", ({ target }) => {
   document.documentElement.dataset.theme = (target as HTMLSelectElement).value;
 });

@@ -1,13 +1,26 @@
-import type { Box3, PlainError, Shape3, Vec3 } from "nnprep";
+import type { Box3, Geometry, PlainError, Shape3, Vec3, VoxelArray } from "nnprep";
 import type { Finding } from "nnprep/dataset";
 import type { IntensityStatistics, NormalizationScheme } from "nnprep/v1";
+import type { GreyLine } from "./grey-line.js";
 
 /** What the page and its worker say to each other: plain values, so that they survive the way. */
 
+/** A file with its path inside the folder that was dropped or chosen; `File` itself loses it on the way. */
+export interface PathFile {
+  readonly path: string;
+  readonly file: File;
+}
+
+/** What is accepted although it is doubtful, by the library's names (`tilt`, `gap` ...). */
+export type Allowance = string;
+
 export interface CaseFiles {
   /** One file, one per channel (ID_0000, ID_0001 ...), or the slices of one series. */
-  readonly scans: readonly File[];
-  readonly label: File | null;
+  readonly scans: readonly PathFile[];
+  readonly label: PathFile | null;
+  readonly allow: readonly Allowance[];
+  /** Which DICOM series, when the files hold several. */
+  readonly series: string | null;
   /** Where the page serves the decoder of compressed DICOM. */
   readonly pipelinesUrl: string;
 }
@@ -23,7 +36,8 @@ export type Settings =
       /** For CT without a label; null: from the label's voxels. */
       readonly statistics: CtNumbers | null;
     }
-  | { readonly from: "plans"; readonly stage: number };
+  /** A stage of v1's plans by its number, or a configuration of v2's by its name. */
+  | { readonly from: "plans"; readonly choice: string };
 
 export interface CtNumbers {
   readonly mean: number;
@@ -32,15 +46,23 @@ export interface CtNumbers {
   readonly percentile_99_5: number;
 }
 
-export type Output = "arrays" | "properties" | "image" | "label";
+export type Output = "arrays" | "seg" | "properties" | "image" | "label";
 
 export interface Requests {
   open: { ask: CaseFiles; answer: OpenedCase };
-  plans: { ask: File; answer: OpenedPlans };
+  /** Plans of v1, plans and dataset.json of v2, or a model. */
+  recipe: { ask: readonly PathFile[]; answer: OpenedRecipe };
   prepare: { ask: Settings; answer: PreparedCase };
+  /** Pictures of another channel, which stays chosen. */
+  channel: { ask: number; answer: ChannelPictures };
   output: { ask: Output; answer: NamedBlob };
   /** A label or probabilities on the prepared grid, or null for the label of this case. */
-  restore: { ask: File | null; answer: RestoredLabel };
+  restore: { ask: PathFile | null; answer: RestoredLabel };
+}
+
+export interface ChannelPictures {
+  readonly before: Picture;
+  readonly after: Pick<PreparedCase, "image" | "line"> | null;
 }
 
 export interface NamedBlob {
@@ -48,12 +70,17 @@ export interface NamedBlob {
   readonly blob: Blob;
 }
 
-/** A volume for the viewer: NIfTI bytes, thinned out if it is large, and the range of grey. */
+/** A volume for the viewer, thinned out if it is large. */
 export interface Picture {
-  readonly bytes: ArrayBuffer;
+  readonly data: VoxelArray;
+  readonly shape: Shape3;
+  readonly geometry: Geometry;
+  /** Range of grey; of no meaning for a label. */
   readonly window: readonly [number, number];
   /** Every how many voxels were kept per axis. */
   readonly stride: number;
+  /** Of a label: the value that each number in `data` stands for. */
+  readonly values: readonly number[] | null;
 }
 
 export interface OpenedCase {
@@ -65,6 +92,8 @@ export interface OpenedCase {
   readonly channels: number;
   readonly hasLabel: boolean;
   readonly looksLikeCt: boolean;
+  /** Whether what was given as scan has the voxels of a label. */
+  readonly scanIsLabel: boolean;
   readonly findings: readonly Finding[];
   /** What the user should know about how the files were read. */
   readonly warnings: readonly string[];
@@ -72,14 +101,18 @@ export interface OpenedCase {
   readonly label: Picture | null;
 }
 
-export interface OpenedPlans {
+/** What was dropped as plans or model, for the form. */
+export interface OpenedRecipe {
+  readonly generation: "v1" | "v2";
   readonly name: string;
-  readonly stages: readonly { readonly spacingMm: Vec3; readonly planar: boolean }[];
-  readonly schemes: readonly NormalizationScheme[];
+  /** Stages or configurations that can be chosen; the last is the usual one. */
+  readonly choices: readonly { readonly value: string; readonly text: string }[];
+  /** What the user should know, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 export interface ChannelNumbers {
-  readonly scheme: NormalizationScheme;
+  readonly scheme: string;
   readonly useMask: boolean;
   readonly before: IntensityStatistics;
   readonly after: IntensityStatistics;
@@ -87,12 +120,16 @@ export interface ChannelNumbers {
 
 export interface LabelNumbers {
   readonly value: number;
+  /** From dataset.json, where there is one. */
+  readonly name: string;
+  /** Of the file as it was given. */
   readonly mlBefore: number;
   readonly mlAfter: number;
 }
 
 export interface PreparedCase {
   readonly name: string;
+  readonly generation: "v1" | "v2";
   readonly box: Box3;
   readonly shapes: { readonly scan: Shape3; readonly cropped: Shape3; readonly prepared: Shape3 };
   readonly spacings: { readonly scan: Vec3; readonly prepared: Vec3 };
@@ -103,12 +140,14 @@ export interface PreparedCase {
   readonly timings: readonly { readonly step: string; readonly ms: number }[];
   readonly threads: number;
   readonly image: Picture;
+  /** From the scan's grey values to those of `image`; null if there is no such line. */
+  readonly line: GreyLine | null;
   readonly label: Picture | null;
 }
 
 export interface RestoredLabel extends NamedBlob {
   readonly shape: Shape3;
-  readonly labels: readonly { readonly value: number; readonly ml: number }[];
+  readonly labels: readonly { readonly value: number; readonly name: string; readonly ml: number }[];
   /** Voxels that differ from the label that was dropped, and how many there are; null without one. */
   readonly difference: { readonly voxels: number; readonly of: number } | null;
   readonly picture: Picture;

@@ -1,14 +1,10 @@
-import { NnprepError, type Probabilities, type VoxelArray } from "nnprep";
-import { MemoryStore } from "nnprep/dataset";
+import { NnprepError, type Probabilities, type Shape3, type VoxelArray } from "nnprep";
 import { readVolume } from "nnprep/io";
-import { type ExportedSegmentation, exportSegmentation, loadProbabilities } from "nnprep/v1";
-import type { PreparedArrays } from "./prepare-case.js";
+import type { OnShare, Prepared, Restored } from "./prepared.js";
+import type { PathFile } from "./protocol.js";
 
 /** A label as probabilities of 0 and 1, made plane by plane; also the value that each class stands for. */
-function asProbabilities(
-  label: VoxelArray,
-  shape: PreparedArrays["shape"],
-): { probabilities: Probabilities; values: number[] } {
+function asProbabilities(label: VoxelArray, shape: Shape3): { probabilities: Probabilities; values: number[] } {
   const found = new Set<number>([0]);
   let last = 0;
   for (let i = 0; i < label.length; i++) {
@@ -38,20 +34,13 @@ function asProbabilities(
   return { probabilities: { classes: values.length, shape, precision: "float32", read }, values };
 }
 
-async function restore(
-  label: VoxelArray,
-  prepared: PreparedArrays,
-  onProgress: (share: number) => void,
-): Promise<ExportedSegmentation> {
+async function restore(label: VoxelArray, prepared: Prepared, onShare: OnShare): Promise<Restored> {
   const { probabilities, values } = asProbabilities(label, prepared.shape);
-  const result = await exportSegmentation(probabilities, prepared.properties, {
-    transposed: true,
-    transposeForward: prepared.axes,
-    onProgress: (done, total) => onProgress(done / total),
-  });
+  const result = await prepared.restore(probabilities, onShare);
   const { data } = result.segmentation;
   for (let i = 0; i < data.length; i++) data[i] = values[data[i] as number] as number;
-  return result;
+  // The values are probabilities: that they look like some is no news.
+  return { ...result, warnings: [] };
 }
 
 function checkShape(found: readonly number[], expected: readonly number[]): void {
@@ -63,36 +52,17 @@ function checkShape(found: readonly number[], expected: readonly number[]): void
   );
 }
 
-/** nnU-Net's `softmax` of a case, float16 or float32: (classes, a0, a1, a2) in the file's axes. */
-async function restoreNpz(
-  name: string,
-  bytes: Uint8Array,
-  prepared: PreparedArrays,
-  onProgress: (share: number) => void,
-) {
-  const identifier = name.replace(/\.npz$/i, "");
-  const store = new MemoryStore();
-  await store.write(`${identifier}.npz`, bytes);
-  return exportSegmentation(await loadProbabilities(store, identifier), prepared.properties, {
-    transposeForward: prepared.axes,
-    onProgress: (done, total) => onProgress(done / total),
-  });
-}
-
 /** A segmentation of the prepared scan back on the grid of the scan; null takes the label of the case itself. */
-export async function restoreLabel(
-  file: File | null,
-  prepared: PreparedArrays,
-  onProgress: (share: number) => void,
-): Promise<ExportedSegmentation> {
-  if (file === null) return restore(prepared.label, prepared, onProgress);
-  const bytes = new Uint8Array(await file.arrayBuffer());
+export async function restoreLabel(given: PathFile | null, prepared: Prepared, onShare: OnShare): Promise<Restored> {
+  if (given === null) return restore(prepared.label as Int16Array, prepared, onShare);
+  const { name } = given.file;
+  const bytes = new Uint8Array(await given.file.arrayBuffer());
   try {
-    if (/\.npz$/i.test(file.name)) return await restoreNpz(file.name, bytes, prepared, onProgress);
-    const volume = await readVolume(file.name, bytes);
+    if (/\.npz$/i.test(name)) return await prepared.restoreFile(name, bytes, onShare);
+    const volume = await readVolume(name, bytes);
     checkShape(volume.shape, prepared.shape);
-    return await restore(volume.data, prepared, onProgress);
+    return await restore(volume.data, prepared, onShare);
   } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(file.name) : error;
+    throw error instanceof NnprepError ? error.inFile(name) : error;
   }
 }

@@ -2,7 +2,7 @@ import { NnprepError, type Vec3 } from "nnprep";
 import type { NormalizationScheme } from "nnprep/v1";
 import { byId } from "./elements.js";
 import { describeSize } from "./numbers-view.js";
-import type { OpenedCase, OpenedPlans, Settings } from "./protocol.js";
+import type { OpenedCase, OpenedRecipe, Settings } from "./protocol.js";
 
 const input = (id: string) => byId(id, HTMLInputElement);
 const select = (id: string) => byId(id, HTMLSelectElement);
@@ -12,7 +12,7 @@ const SPACINGS = ["spacing-z", "spacing-y", "spacing-x"] as const;
 /** The second card: what the user chooses, as settings for the worker. */
 export class SettingsForm {
   #opened: OpenedCase | undefined;
-  #plans: OpenedPlans | undefined;
+  #recipe: OpenedRecipe | undefined;
 
   constructor() {
     for (const id of SPACINGS) input(id).addEventListener("input", () => this.#update());
@@ -36,24 +36,22 @@ export class SettingsForm {
     this.#update();
   }
 
-  setPlans(plans: OpenedPlans | undefined): void {
-    this.#plans = plans;
-    const options = (plans?.stages ?? []).map(({ spacingMm, planar }, stage) => {
-      const mm = [...spacingMm].reverse().map((s) => Number(s.toFixed(3)));
-      return new Option(
-        `${stage}: ${planar ? `slices of ${mm.slice(0, 2).join(" × ")}` : mm.join(" × ")} mm`,
-        String(stage),
-      );
-    });
-    select("stage").replaceChildren(...options);
-    if (options.length > 0) select("stage").value = String(options.length - 1);
-    byId("stage-row", HTMLParagraphElement).hidden = plans === undefined;
-    byId("by-hand", HTMLDivElement).hidden = plans !== undefined;
+  /** Plans or a model were opened: what can be chosen in them takes the place of the fields. */
+  setRecipe(recipe: OpenedRecipe | undefined): void {
+    this.#recipe = recipe;
+    const options = (recipe?.choices ?? []).map(({ value, text }) => new Option(text, value));
+    select("choice").replaceChildren(...options);
+    select("choice").value = options.at(-1)?.value ?? "";
+    const what = recipe?.generation === "v2" ? "Configuration" : "Stage";
+    byId("choice-label", HTMLLabelElement).textContent = what;
+    byId("recipe-notes", HTMLParagraphElement).textContent = recipe?.notes.join(" ") ?? "";
+    byId("choice-row", HTMLParagraphElement).hidden = recipe === undefined;
+    byId("by-hand", HTMLDivElement).hidden = recipe !== undefined;
   }
 
   /** @throws NnprepError INVALID_ARGUMENT that names the field */
   read(): Settings {
-    if (this.#plans !== undefined) return { from: "plans", stage: Number(select("stage").value) };
+    if (this.#recipe !== undefined) return { from: "plans", choice: select("choice").value };
     const scheme = select("scheme").value as NormalizationScheme;
     const typed = (scheme === "CT" || scheme === "CT2") && select("statistics").value === "typed";
     const mask = select("mask").value;

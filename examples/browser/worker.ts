@@ -1,24 +1,23 @@
 import { createEngine, type Engine, init, NnprepError, type Volume } from "nnprep";
-import { MemoryStore } from "nnprep/dataset";
-import { formatNifti, formatPickle, gzip, parsePickle } from "nnprep/io";
-import {
-  intensityStatistics,
-  type PlansV1,
-  plansFromPython,
-  preparedGeometry,
-  propertiesToPython,
-  saveCase,
-  stageSettings,
-} from "nnprep/v1";
-import { takePicture } from "./picture.js";
-import { labelVolumes, type PreparedArrays, prepareCase, Steps } from "./prepare-case.js";
+import { formatNifti } from "nnprep/io";
+import { intensityStatistics, stageSettings } from "nnprep/v1";
+import { getConfiguration } from "nnprep/v2";
+import { findGreyLine } from "./grey-line.js";
+import { openRecipe, type Recipe } from "./open-recipe.js";
+import { takeLabelPicture, takePicture } from "./picture.js";
+import { prepareV1 } from "./prepare-v1.js";
+import { labelNames, prepareV2 } from "./prepare-v2.js";
+import { labelVolumes, type Prepared, Steps } from "./prepared.js";
 import type {
   CaseFiles,
+  ChannelNumbers,
+  ChannelPictures,
   FromWorker,
   NamedBlob,
   OpenedCase,
-  OpenedPlans,
+  OpenedRecipe,
   Output,
+  PathFile,
   Picture,
   PreparedCase,
   Requests,
@@ -38,9 +37,11 @@ const SOFT_TISSUE = [-160, 240] as const;
 const AIR = -500;
 
 let read: ReadCase | undefined;
-let prepared: PreparedArrays | undefined;
-let plans: PlansV1 | undefined;
+let prepared: Prepared | undefined;
+let recipe: Recipe | undefined;
 let engine: Promise<Engine> | undefined;
+/** The channel that is shown. */
+let channel = 0;
 
 const send = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 const tell = (step: string, share: number) => send({ kind: "progress", step, share });
@@ -61,132 +62,143 @@ function float32(volume: Volume): Float32Array {
   return volume.data instanceof Float32Array ? volume.data : new Float32Array(volume.data);
 }
 
+function scanPicture({ images }: ReadCase, c: number): { image: Picture; looksLikeCt: boolean } {
+  const volume = images[c] as Volume;
+  const statistics = intensityStatistics(float32(volume));
+  const looksLikeCt = statistics.mn < AIR;
+  const window = looksLikeCt ? SOFT_TISSUE : ([statistics.percentile_00_5, statistics.percentile_99_5] as const);
+  return { image: takePicture(volume, window), looksLikeCt };
+}
+
+function preparedPicture(
+  { channels, label, shape, geometry, axes, numbers }: Prepared,
+  { images }: ReadCase,
+  window: readonly [number, number],
+): Pick<PreparedCase, "image" | "line"> {
+  const data = channels[channel] as Float32Array;
+  const { percentile_00_5, percentile_99_5 } = (numbers.channels[channel] as ChannelNumbers).after;
+  const line = findGreyLine(images[channel] as Volume, { data, shape }, numbers.box, axes, label, window);
+  return { image: takePicture({ data, shape, geometry }, [percentile_00_5, percentile_99_5]), line };
+}
+
 async function open(files: CaseFiles): Promise<OpenedCase> {
   await init();
   prepared = undefined;
   read = undefined;
+  channel = 0;
   tell("Read", 0);
   const next = await readCase(files, (share) => tell("Read", 0.6 * share));
   tell("Look at the voxels", 0.6);
-  const image = next.images[0] as Volume;
-  const statistics = intensityStatistics(float32(image));
-  const looksLikeCt = statistics.mn < AIR;
-  const window = looksLikeCt ? SOFT_TISSUE : ([statistics.percentile_00_5, statistics.percentile_99_5] as const);
+  const { image, looksLikeCt } = scanPicture(next, 0);
+  const { shape, geometry } = next.images[0] as Volume;
   read = next;
   return {
     name: next.name,
-    shape: image.shape,
-    spacingMm: image.geometry.spacingMm,
+    shape,
+    spacingMm: geometry.spacingMm,
     orientation: next.orientation,
     channels: next.images.length,
     hasLabel: next.label !== undefined,
     looksLikeCt,
+    scanIsLabel: next.scanIsLabel,
     findings: next.findings,
     warnings: next.warnings,
-    image: await takePicture(image, window),
-    label: next.label === undefined ? null : await takePicture(next.label, [0, 255]),
+    image,
+    label: next.label === undefined ? null : takeLabelPicture(next.label),
   };
 }
 
-async function openPlans(file: File): Promise<OpenedPlans> {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  try {
-    plans = plansFromPython(parsePickle(bytes));
-  } catch (error) {
-    throw error instanceof NnprepError ? error.inFile(file.name) : error;
+async function openPlans(files: readonly PathFile[]): Promise<OpenedRecipe> {
+  recipe = undefined;
+  const reading = await openRecipe(files);
+  recipe = reading.recipe;
+  return reading.opened;
+}
+
+async function prepareBy(settings: Settings, current: ReadCase): Promise<Prepared> {
+  const steps = new Steps(current.images.length + 5, tell);
+  const threads = await startEngine();
+  if (settings.from === "form") return prepareV1(current, settings, threads, steps);
+  const plans = needed(recipe, "plans file");
+  if (plans.generation === "v1") {
+    return prepareV1(current, stageSettings(plans.plans, Number(settings.choice)), threads, steps);
   }
-  const stages = Array.from({ length: plans.num_stages }, (_, stage) => stageSettings(plans as PlansV1, stage));
-  return {
-    name: file.name,
-    stages: stages.map(({ targetSpacingMm, planar }) => ({ spacingMm: targetSpacingMm, planar })),
-    schemes: stages[0]?.normalizationSchemes ?? [],
-  };
-}
-
-function preparedVolume(arrays: PreparedArrays, data: Float32Array | Int16Array): Volume {
-  return { data, shape: arrays.shape, geometry: preparedGeometry(arrays.properties, arrays.shape, arrays.axes) };
+  const configuration = getConfiguration(plans.plans, settings.choice);
+  return prepareV2(current, plans.plans, plans.dataset, configuration, threads, steps);
 }
 
 async function prepare(settings: Settings): Promise<PreparedCase> {
   const current = needed(read, "scan");
-  const stage = settings.from === "plans" ? stageSettings(needed(plans, "plans file"), settings.stage) : null;
-  const steps = new Steps(current.images.length + 5, tell);
-  const { numbers, arrays } = await prepareCase(current, settings, stage, await startEngine(), steps);
-  prepared = arrays;
-  const { after } = numbers.channels[0] as PreparedCase["channels"][number];
+  prepared = await prepareBy(settings, current);
+  const { numbers, label, shape, geometry } = prepared;
   tell("Draw", 0.95);
+  const hasLabel = current.label !== undefined && label !== null;
   return {
     ...numbers,
-    image: await takePicture(preparedVolume(arrays, arrays.channels[0] as Float32Array), [
-      after.percentile_00_5,
-      after.percentile_99_5,
-    ]),
-    label:
-      current.label === undefined
-        ? null
-        : await takePicture(
-            preparedVolume(
-              arrays,
-              arrays.label.map((value) => Math.max(0, value)),
-            ),
-            [0, 255],
-          ),
+    ...preparedPicture(prepared, current, scanPicture(current, channel).image.window),
+    label: hasLabel ? takeLabelPicture({ data: label, shape, geometry }) : null,
   };
 }
 
-async function output(what: Output): Promise<NamedBlob> {
-  const arrays = needed(prepared, "prepared scan");
-  const { name } = needed(read, "scan");
-  if (what === "properties") {
-    return { name: `${name}.pkl`, blob: new Blob([formatPickle(propertiesToPython(arrays.properties)) as BlobPart]) };
-  }
-  if (what === "arrays") {
-    tell("Write the arrays", 0.1);
-    const store = new MemoryStore();
-    await saveCase(store, name, arrays, arrays.properties);
-    return { name: `${name}.npz`, blob: new Blob([(await store.read(`${name}.npz`)) as BlobPart]) };
-  }
-  tell("Write NIfTI", 0.1);
-  const data = what === "image" ? (arrays.channels[0] as Float32Array) : arrays.label;
-  const bytes = await formatNifti(preparedVolume(arrays, data), { gzip: true });
-  return { name: `${name}_prepared${what === "label" ? "_label" : ""}.nii.gz`, blob: new Blob([bytes]) };
+async function showChannel(c: number): Promise<ChannelPictures> {
+  const current = needed(read, "scan");
+  channel = c;
+  const before = scanPicture(current, c).image;
+  return { before, after: prepared === undefined ? null : preparedPicture(prepared, current, before.window) };
 }
 
-async function restore(file: File | null): Promise<RestoredLabel> {
-  const arrays = needed(prepared, "prepared scan");
+async function output(what: Output): Promise<NamedBlob> {
+  const done = needed(prepared, "prepared scan");
+  if (what === "arrays" || what === "seg" || what === "properties") {
+    tell("Write the arrays", 0.1);
+    return done.file(what);
+  }
+  tell("Write NIfTI", 0.1);
+  const { shape, geometry } = done;
+  const data = what === "image" ? (done.channels[channel] as Float32Array) : needed(done.label ?? undefined, "label");
+  const bytes = await formatNifti({ data, shape, geometry }, { gzip: true });
+  const ending = what === "label" ? "_label" : "";
+  return { name: `${done.numbers.name}_prepared${ending}.nii.gz`, blob: new Blob([bytes]) };
+}
+
+async function restore(file: PathFile | null): Promise<RestoredLabel> {
+  const done = needed(prepared, "prepared scan");
   const { name, label } = needed(read, "scan");
   tell("Back to the scan", 0);
-  const { segmentation, warnings } = await restoreLabel(file, arrays, (share) => tell("Back to the scan", 0.9 * share));
+  const { segmentation, warnings } = await restoreLabel(file, done, (share) => tell("Back to the scan", 0.9 * share));
   let different = 0;
   if (label !== undefined) {
     for (let i = 0; i < label.data.length; i++) if (label.data[i] !== segmentation.data[i]) different++;
   }
-  const volumes = labelVolumes(Int16Array.from(segmentation.data), segmentation.geometry.spacingMm);
-  const raw = await formatNifti(segmentation, { gzip: false });
+  const names = recipe?.generation === "v2" ? labelNames(recipe.dataset) : new Map<number, string>();
   return {
     name: `${name}_segmentation.nii.gz`,
-    blob: new Blob([(await gzip(raw)) as BlobPart]),
+    blob: new Blob([await formatNifti(segmentation, { gzip: true })]),
     shape: segmentation.shape,
-    labels: [...volumes].sort(([a], [b]) => a - b).map(([value, ml]) => ({ value, ml })),
+    labels: labelVolumes(segmentation, names),
     difference: label === undefined ? null : { voxels: different, of: segmentation.data.length },
-    picture: await takePicture(segmentation, [0, 255]),
-    notes: warnings.map(({ message }) => message),
+    picture: takeLabelPicture(segmentation),
+    notes: warnings,
   };
 }
 
 const work: { [K in keyof Requests]: (ask: Requests[K]["ask"]) => Promise<Requests[K]["answer"]> } = {
   open,
-  plans: openPlans,
+  recipe: openPlans,
   prepare,
+  channel: showChannel,
   output,
   restore,
 };
 
-/** Buffers that move to the page instead of being copied. */
+/** Buffers of pictures, which move to the page instead of being copied. */
 function movable(value: object): Transferable[] {
-  return Object.values(value)
-    .map((part) => (part as Partial<Picture> | null)?.bytes)
-    .filter((bytes) => bytes instanceof ArrayBuffer);
+  return Object.values(value).flatMap((part: unknown) => {
+    if (typeof part !== "object" || part === null || part instanceof Blob) return [];
+    const { data, image } = part as { data?: Picture["data"]; image?: Picture };
+    const buffers = [data?.buffer, image?.data.buffer];
+    return buffers.filter((buffer) => buffer instanceof ArrayBuffer);
+  });
 }
 
 self.addEventListener("message", async ({ data }: MessageEvent<ToWorker>) => {

@@ -115,4 +115,5 @@ export {
   type PreprocessDatasetOptions,
   preprocessDataset,
 } from "../recipes/v2/stages/preprocess.js";
+export { loadProbabilities, type ProbabilityKey } from "../recipes/v2/stages/probability-files.js";
 export { verifyDataset } from "../recipes/v2/stages/verify.js";

@@ -150,7 +150,7 @@ describe("the example page", () => {
     const other = makeCt({ shape: [8, 24, 25], spacingMm: [3, 2, 2] }, 1).label;
     await drop(page, "label", [await nifti("other.nii.gz", other)]);
     await waitFor(page, /^Read and checked/);
-    expect(await page.textContent("#findings")).toMatch(/Error in good\.nii\.gz.*size \(8, 24, 24\).*\(8, 24, 25\)/);
+    expect(await page.textContent("#findings")).toMatch(/Error in good\.nii\.gz.*size 24 × 24 × 8.*25 × 24 × 8/);
     expect(await page.isDisabled("#prepare")).toBe(true);
     const broken = { ...label, data: Float32Array.from(label.data, (value) => value + 0.5) };
     await drop(page, "label", [await nifti("broken.nii.gz", broken)]);

@@ -82,8 +82,8 @@ test("plans dropped together with a scan, and probabilities taken back", async (
   await drop(page, "scan", [...scans, plans]);
   await waitFor(page, "The plans are read.");
   expect(await page.textContent("#scan-name")).toContain("2 channels");
-  expect(await page.textContent("#plans-name")).toBe(plans.name);
-  expect(await page.textContent("#stage")).toBe("0: 1.3 × 2.4 × 1.6 mm");
+  expect(await page.textContent("#plans-name")).toBe(`${plans.name}: nnU-Net v1`);
+  expect(await page.textContent("#choice")).toBe("0: 1.3 × 2.4 × 1.6 mm");
   await page.click("#prepare");
   await waitFor(page, "Prepared.");
   expect(await page.textContent("#problem")).toBe("");
@@ -114,7 +114,7 @@ test("plans dropped together with a scan, and probabilities taken back", async (
   await saveProbabilities(other, "other", [new Uint16Array(24), new Uint16Array(24)], [2, 3, 4], expected.properties);
   await drop(page, "segmentation", [{ name: "other.npz", bytes: await other.read("other.npz") }]);
   await waitFor(page, /did not work/);
-  expect(await page.getByRole("alert").textContent()).toMatch(/other\.npz.*2, 3, 4/);
+  expect(await page.getByRole("alert").textContent()).toMatch(/other\.npz.*4 × 3 × 2/);
 
   // Arrays of a prepared case are no probabilities.
   await drop(page, "segmentation", [await saved(page, '[data-output="arrays"]')]);
@@ -139,7 +139,7 @@ test("plans survive a cancellation, and wrong ones are told", async () => {
   // A new worker opens the case, and must get the plans too.
   await drop(page, "label", [label]);
   await waitFor(page, /^Read and checked/);
-  await page.selectOption("#stage", "0");
+  await page.selectOption("#choice", "0");
   await page.click("#prepare");
   await waitFor(page, "Prepared.");
   const expected = await prepareInNode(scans, label, () => stageSettings(plans.plans, 0));

@@ -14,6 +14,8 @@ import { UsageError } from "./usage-error.js";
 /** What a command has to say when it is done. */
 export interface CommandReport {
   readonly ok: boolean;
+  /** Whether running again may help, where the cases of this run do not tell. */
+  readonly retry?: boolean;
   /** For people; "" when all was printed on the way. */
   readonly text: string;
   /** Said on stderr, one line each. */
@@ -166,10 +168,10 @@ export class CommandRun {
   }
 
   /** What the exit code has to say. */
-  exitCode(ok: boolean): number {
+  exitCode(ok: boolean, retry = false): number {
     if (this.aborted) return INTERRUPTED;
     if (ok) return 0;
-    return this.#mayPass ? TRY_AGAIN : FAILED;
+    return retry || this.#mayPass ? TRY_AGAIN : FAILED;
   }
 
   /** Ends bars, workers and listeners. */
@@ -208,7 +210,7 @@ export async function runCommand(
   }
   const ok = failure === undefined && report?.ok === true;
   if (failure !== undefined) run.noteFailure(failure);
-  const exitCode = run.exitCode(ok);
+  const exitCode = run.exitCode(ok, report?.retry);
   if (options.jsonLines === true) {
     for (const warning of report?.warnings ?? []) run.warn(warning);
     run.end(ok, exitCode);

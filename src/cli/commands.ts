@@ -61,6 +61,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./plan-and-preprocess.js")).planAndPreprocessCommand(),
   },
   {
+    name: "status",
+    description: "how far a task or dataset is: done, missing and failed cases of each stage, over all parts",
+    load: async () => (await import("./status.js")).statusCommand(),
+  },
+  {
     name: "predict",
     description: "scans in, labels out: a trained nnU-Net v2 model as an ONNX file (docs/model-folder.md)",
     load: async () => (await import("./predict.js")).predictCommand(),

@@ -20,7 +20,7 @@ import { recordPath, removeVanished, settingsText } from "./case-records.js";
 import { readDatasetJson, type StageOptions, type Task, type TaskStores } from "./task.js";
 
 /** Of the records. */
-const STEP = "crop";
+export const CROP_STEP = "crop";
 /** A case's grid before and after cropping, slowest axis first. */
 export interface CroppedGrid {
   readonly shapeBefore: Shape3;
@@ -64,7 +64,7 @@ async function cropOneCase(stores: TaskStores, job: CropJob): Promise<CroppedGri
   const { raw, cropped } = stores;
   const { names, compression, scan, overwrite } = job;
   const { identifier } = names;
-  const record = recordPath(STEP, identifier);
+  const record = recordPath(CROP_STEP, identifier);
   const settings = settingsText({ names, compression, scan });
   const inputs = await digestFiles(raw, inputPaths(names));
   const earlier = overwrite ? null : await findResult(cropped, record, settings, inputs);
@@ -178,7 +178,7 @@ export async function cropDataset(
   await stores.cropped.write(DATASET_JSON, await stores.raw.read(DATASET_JSON));
   await removeVanished(
     stores.cropped,
-    STEP,
+    CROP_STEP,
     cases.map(({ identifier }) => identifier),
     "",
     (identifier) => [groundTruthPath(identifier)],
@@ -191,5 +191,5 @@ export async function cropDataset(
   }
   // A damaged header may promise any size: reading the file tells, before memory is taken.
   const limits = { ...options, memoryAvailableBytes: undefined };
-  return runCases(executor, cropJob, STEP, jobs, noteFailures(stores.cropped, STEP, limits));
+  return runCases(executor, cropJob, CROP_STEP, jobs, noteFailures(stores.cropped, CROP_STEP, limits));
 }

@@ -84,7 +84,8 @@ interface PreprocessArgument {
   readonly overwrite: boolean;
 }
 
-function recordPath(folder: string, identifier: string): string {
+/** Where the record of a prepared case lies. */
+export function preparedRecord(folder: string, identifier: string): string {
   return joinPath(RECORDS, folder, `${identifier}.json`);
 }
 
@@ -106,7 +107,7 @@ async function preprocessOneCase(
 ): Promise<PreparedGrid> {
   const { names, folder, format, compression, patchSize, overwrite } = argument;
   const { identifier, images, label } = names;
-  const record = recordPath(folder, identifier);
+  const record = preparedRecord(folder, identifier);
   const inputs = await digestFiles(raw, [...images, label]);
   const { names: _files, folder: _folder, overwrite: _overwrite, ...decisive } = argument;
   const settings = JSON.stringify(decisive);
@@ -153,7 +154,7 @@ async function estimate(
 }
 
 /** Configurations that are asked for, or those that the plans have. @throws NnprepError INVALID_ARGUMENT */
-function chosenConfigurations(plans: Plans, asked: readonly string[] | undefined): string[] {
+export function chosenConfigurations(plans: Plans, asked: readonly string[] | undefined): string[] {
   const known = (name: string) => plans.configurations.has(name) || plans.unsupported.has(name);
   const names = asked ?? PREPROCESSED_CONFIGURATIONS.filter(known);
   // nnU-Net passes over those that a dataset does not have, since its default asks for all three.

@@ -17,7 +17,7 @@ export { formatPng } from "./io/png.js";
 export { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./io/scan-file.js";
 // Prepare, and bring back.
 export { type DatasetJson, parseDatasetJson } from "./recipes/v2/documents/dataset-json.js";
-export { type Plans, parsePlans } from "./recipes/v2/documents/plans.js";
+export { getConfiguration, type Plans, parsePlans } from "./recipes/v2/documents/plans.js";
 export type { CaseProperties } from "./recipes/v2/documents/properties.js";
 export { type ExportedSegmentation, exportSegmentation } from "./recipes/v2/export.js";
 export {

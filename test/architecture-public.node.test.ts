@@ -63,6 +63,18 @@ test("a page has every name of index, and no other", () => {
   expect(publicNames("src/web.ts")).toEqual(publicNames("src/index.ts"));
 });
 
+test("every public name says what it is", () => {
+  const silent = entryFiles.flatMap((file) => {
+    const source = program.getSourceFile(join(root, file)) as ts.SourceFile;
+    return checker.getExportsOfModule(checker.getSymbolAtLocation(source) as ts.Symbol).flatMap((symbol) => {
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      const said = target.getDocumentationComment(checker).length > 0;
+      return said ? [] : [`${target.declarations?.[0]?.getSourceFile().fileName.slice(root.length)}: ${symbol.name}`];
+    });
+  });
+  expect([...new Set(silent)]).toEqual([]);
+});
+
 test("nothing public is any", () => {
   const wrong = entryFiles.flatMap((file) => {
     const source = program.getSourceFile(join(root, file)) as ts.SourceFile;

@@ -9,6 +9,7 @@ export type Axes3 = readonly [number, number, number];
 /** Half-open interval `[low, high)` per axis, slowest axis first. */
 export type Box3 = readonly [readonly [number, number], readonly [number, number], readonly [number, number]];
 
+/** The kinds of numbers that voxels can be. */
 export type VoxelArray =
   | Int8Array
   | Uint8Array
@@ -72,6 +73,7 @@ export interface CaseArrays {
   readonly shape: Shape3;
 }
 
+/** Voxels of 1 mm at the origin, axes as the patient's (LPS). */
 export const IDENTITY_GEOMETRY: Geometry = {
   spacingMm: [1, 1, 1],
   originMm: [0, 0, 0],

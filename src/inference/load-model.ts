@@ -13,6 +13,7 @@ export interface LoadedModel extends ModelFolder {
   dispose(): Promise<void>;
 }
 
+/** Which folds and files of a model folder, and how its networks run. */
 export interface LoadModelOptions extends ModelFolderOptions, OnnxOptions {
   /**
    * Opens the network of a fold: another runtime, a remote service. Default: ONNX Runtime, which is an optional package
@@ -28,6 +29,15 @@ export interface LoadModelOptions extends ModelFolderOptions, OnnxOptions {
  * @param name what messages call the model
  * @throws NnprepError as `readModelFolder`; SHAPE_MISMATCH for a network of other channels, classes or axes than plans
  * and dataset.json say; UNSUPPORTED without the package, or for an operator that the runtime lacks; OUT_OF_MEMORY
+ *
+ * @example
+ * ```ts
+ * import { loadModel, scanFilesInFolder } from "nnprep";
+ *
+ * const model = await loadModel(await scanFilesInFolder("model"), "model");
+ * console.log(model.configuration.name, model.networks.length); // 3d_fullres, a network per fold
+ * await model.dispose();
+ * ```
  */
 export async function loadModel(
   source: readonly ScanFile[],

@@ -37,6 +37,7 @@ export interface ModelFolder {
   readonly postprocessing: ScanFile | undefined;
 }
 
+/** Which of a model folder's folds and files are taken. */
 export interface ModelFolderOptions {
   /** Folds to average, "0" ... or "all". Default: all that are there, without "all" where there are others. */
   readonly folds?: readonly string[] | undefined;
@@ -197,7 +198,17 @@ export async function readModelFolder(
   };
 }
 
-/** The files of a page's `File` list (a folder or a zip that was dropped or chosen). */
+/**
+ * The files of a page's `File` list (a folder or a zip that was dropped or chosen).
+ *
+ * @example
+ * ```ts
+ * import { loadModel, modelFilesFromBlobs } from "nnprep";
+ *
+ * // For `<input type="file" webkitdirectory>`.
+ * export const open = (input: { readonly files: Iterable<Blob> }) => loadModel(modelFilesFromBlobs(input.files), "model");
+ * ```
+ */
 export function modelFilesFromBlobs(blobs: Iterable<Blob>): ScanFile[] {
   return [...blobs].map((blob) => {
     const path = (blob as { webkitRelativePath?: string }).webkitRelativePath;

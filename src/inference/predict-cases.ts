@@ -92,6 +92,7 @@ export type PredictedCase =
       readonly warnings: readonly string[];
     };
 
+/** How a folder of cases is predicted, and what is kept beside the labels. */
 export interface PredictCasesOptions
   extends Omit<PredictOptions, "previousStage" | "onProgress">,
     Pick<RunOptions, "onCase"> {

@@ -21,6 +21,7 @@ export interface PredictProgress {
   readonly secondsLeft: number | null;
 }
 
+/** How a case is predicted. */
 export interface PredictOptions {
   /** Distance of windows as a share of the patch; default 0.5. */
   readonly stepSize?: number | undefined;
@@ -117,6 +118,18 @@ export async function predictCase(
  *
  * @param volumes one per channel of dataset.json, in their order, on one grid
  * @throws NnprepError as `predictCase`; GEOMETRY_MISMATCH for other spacings
+ *
+ * @example
+ * ```ts
+ * import { loadModel, predict, readScanPath, scanFilesInFolder, writeVolume } from "nnprep";
+ * import { writeFile } from "node:fs/promises";
+ *
+ * const model = await loadModel(await scanFilesInFolder("model"), "model", { folds: ["0"] });
+ * const scans = await Promise.all(["t2.nii.gz", "t1.nii.gz"].map((path) => readScanPath(path)));
+ * const { segmentation } = await predict(model, scans.map(({ volume }) => volume));
+ * await writeFile("segmentation.nii.gz", await writeVolume("segmentation.nii.gz", segmentation));
+ * await model.dispose();
+ * ```
  */
 export async function predict(
   model: LoadedModel,
@@ -151,7 +164,17 @@ function labelsOf({ data }: Volume): Int16Array {
   );
 }
 
-/** What SimpleITK says of a scan on this grid. */
+/**
+ * What SimpleITK says of a scan on this grid.
+ *
+ * @example
+ * ```ts
+ * import { readerProperties, readScanPath } from "nnprep";
+ *
+ * const { volume } = await readScanPath("t1.nii.gz");
+ * console.log(readerProperties(volume).spacingMm); // what preprocessCase wants to know of a volume in memory
+ * ```
+ */
 export function readerProperties({ geometry }: Volume): ReaderProperties {
   const { spacingMm, originMm, direction } = geometry;
   const [z, y, x] = spacingMm;

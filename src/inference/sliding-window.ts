@@ -11,6 +11,7 @@ import type { NetworkInput } from "./patches.js";
 import { type WindowBuffers, type WindowRun, windowBuffers, windowPredictor } from "./window-network.js";
 import { LOGITS_V2, type WindowRules } from "./window-rules.js";
 
+/** How windows go over a case. */
 export interface SlidingWindowSettings {
   /** Voxels of a window, slowest axis first: three axes, or two for a 2-D network that sees slice after slice. */
   readonly patch: readonly number[];

@@ -22,6 +22,7 @@ export type { DicomDecoderOptions } from "./dicom-decoder.js";
 export type { DicomAllowance } from "./dicom-geometry.js";
 export { type DicomListing, type DicomSeries, listDicomSeries } from "./dicom-series.js";
 
+/** Which series is read, and which doubts about it are accepted. */
 export interface ReadDicomOptions {
   /** Which series when there are several: an `id` that `listDicomSeries` gives. */
   readonly series?: string;
@@ -41,6 +42,7 @@ export interface ReadDicomOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** A series as a volume, and which one it was. */
 export interface DicomReading extends ScanReading {
   readonly series: DicomSeries;
 }

@@ -228,6 +228,15 @@ async function mainFiles(files: readonly ScanFile[]): Promise<{ mains: ScanFile[
  * missing fields, left-over bytes.
  * Throws CORRUPT_FILE, UNSUPPORTED, FILE_NOT_FOUND, GEOMETRY_MISMATCH for a doubtful DICOM series, or INVALID_ARGUMENT
  * for files that are not one scan.
+ *
+ * @example
+ * ```ts
+ * import { readScan, scanFileFromBytes } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const { volume, warnings } = await readScan([scanFileFromBytes("t1.nii.gz", await readFile("t1.nii.gz"))]);
+ * console.log(volume.shape, volume.geometry.spacingMm, warnings); // slowest axis first
+ * ```
  */
 export async function readScan(
   input: ScanInput | readonly ScanInput[],
@@ -332,6 +341,16 @@ export function canWriteVolume(name: string): boolean {
  * compressed unless `compress` is false; with `planar` a volume of depth 1 as an image of two axes). A volume read from NIfTI, or a label on its grid that took `niftiForms` over,
  * gets that file's own qform, sform and codes.
  * Throws UNSUPPORTED for another ending, INVALID_ARGUMENT for a geometry that makes no sense.
+ *
+ * @example
+ * ```ts
+ * import { readScanPath, writeVolume } from "nnprep";
+ * import { writeFile } from "node:fs/promises";
+ *
+ * const { volume } = await readScanPath("t1.nii.gz");
+ * const twice = Float32Array.from(volume.data, (value) => 2 * Number(value));
+ * await writeFile("twice.nrrd", await writeVolume("twice.nrrd", { ...volume, data: twice }));
+ * ```
  */
 export async function writeVolume(
   name: string,

@@ -14,6 +14,7 @@ export { formatNifti } from "./nifti-writer.js";
 /** What is accepted of a NIfTI file that ITK, and so nnU-Net, refuses. */
 export type NiftiAllowance = "sheared";
 
+/** What is accepted of a NIfTI file. */
 export interface ReadNiftiOptions {
   /**
    * What is accepted, with a warning.

@@ -14,7 +14,18 @@ const COLORS = 6;
 const UP = 2;
 const LEVEL = 5;
 
-/** A picture as the bytes of a PNG file; without an opacity channel where all of it is opaque. */
+/**
+ * A picture as the bytes of a PNG file; without an opacity channel where all of it is opaque.
+ *
+ * @example
+ * ```ts
+ * import { formatPng, readScanPath, renderSlice } from "nnprep";
+ * import { writeFile } from "node:fs/promises";
+ *
+ * const { volume } = await readScanPath("t1.nii.gz");
+ * await writeFile("slice.png", formatPng(renderSlice({ image: volume })));
+ * ```
+ */
 export function formatPng({ data, width, height }: Pixels): Uint8Array<ArrayBuffer> {
   let opaque = true;
   for (let i = 3; i < data.length && opaque; i += 4) opaque = data[i] === 255;

@@ -29,6 +29,18 @@ export interface ScanReading {
   readonly planar?: boolean;
 }
 
+/**
+ * A file that is in memory, such as one that Node has read.
+ *
+ * @example
+ * ```ts
+ * import { readScan, scanFileFromBytes } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const file = scanFileFromBytes("t1.nii.gz", await readFile("t1.nii.gz"));
+ * console.log((await readScan([file])).volume.shape);
+ * ```
+ */
 export function scanFileFromBytes(name: string, bytes: Uint8Array): ScanFile {
   return {
     name,
@@ -37,7 +49,19 @@ export function scanFileFromBytes(name: string, bytes: Uint8Array): ScanFile {
   };
 }
 
-/** `name` is needed only for a Blob without one. */
+/**
+ * `name` is needed only for a Blob without one.
+ *
+ * @example
+ * ```ts
+ * import { readScan, scanFileFromBlob } from "nnprep";
+ *
+ * // For what a page's `<input type="file" multiple>` has chosen.
+ * export const readChosen = (chosen: Iterable<Blob>) => readScan(Array.from(chosen, (file) => scanFileFromBlob(file)));
+ * const { volume } = await readChosen([new File(["P"], "wrong.txt")]).catch(() => ({ volume: null }));
+ * console.log(volume); // null: no scan
+ * ```
+ */
 export function scanFileFromBlob(blob: Blob, name = "name" in blob ? String(blob.name) : "unnamed file"): ScanFile {
   const read = async (begin = 0, end = blob.size) => {
     try {

@@ -34,7 +34,16 @@ async function readPieces(handle: FileHandle, begin: number, end: number): Promi
   return result;
 }
 
-/** A file of this machine, of any size, opened for each reading. @throws NnprepError FILE_NOT_FOUND */
+/**
+ * A file of this machine, of any size, opened for each reading. @throws NnprepError FILE_NOT_FOUND
+ *
+ * @example
+ * ```ts
+ * import { readScan, scanFileFromPath } from "nnprep";
+ *
+ * console.log((await readScan([await scanFileFromPath("t1.nii.gz")])).volume.shape);
+ * ```
+ */
 export async function scanFileFromPath(path: string): Promise<ScanFile> {
   const entry = await stat(path).catch((error) => failToRead(path, error));
   if (entry.isDirectory()) failToRead(path, Object.assign(new Error(), { code: "EISDIR" }));
@@ -79,6 +88,13 @@ function noFile(path: string): NnprepError {
  * All files below a folder, hidden ones too, sorted by path; links are followed. Nothing is left out in silence: a slice
  * that is missing would go unnoticed.
  * @throws NnprepError FILE_NOT_FOUND, also for links to nothing, links that run in a circle, and what is no file
+ *
+ * @example
+ * ```ts
+ * import { scanFilesInFolder } from "nnprep";
+ *
+ * console.log((await scanFilesInFolder("model")).map(({ name }) => name));
+ * ```
  */
 export async function scanFilesInFolder(folder: string): Promise<ScanFile[]> {
   const paths: string[] = [];
@@ -112,6 +128,14 @@ async function listFiles(folder: string, above: readonly string[], paths: string
  * Reads a scan or a label by its path: a file of any format (a header finds its voxels beside it), a zip archive with
  * a DICOM series, or a folder with one.
  * @throws NnprepError as `readScan`
+ *
+ * @example
+ * ```ts
+ * import { readScanPath } from "nnprep";
+ *
+ * const { volume } = await readScanPath("t1.nii.gz"); // or a folder with a DICOM series
+ * console.log(volume.data.length);
+ * ```
  */
 export async function readScanPath(path: string, options: ReadScanOptions = {}): Promise<ScanReading> {
   const entry = await stat(path).catch((error) => failToRead(path, error));

@@ -69,6 +69,7 @@ export interface Progress {
   readonly identifier?: string;
 }
 
+/** How a job goes over many cases. */
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;

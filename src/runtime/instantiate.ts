@@ -32,6 +32,13 @@ async function start(options: InitOptions): Promise<void> {
 /**
  * Loads the kernels. Call it once before any synchronous function of this package; the asynchronous ones call it
  * themselves. Further calls return the same promise.
+ *
+ * @example
+ * ```ts
+ * import { init } from "nnprep";
+ *
+ * await init(); // or init({ wasm }) with the bytes of nnprep/kernels.wasm
+ * ```
  */
 export function init(options: InitOptions = {}): Promise<void> {
   starting ??= start(options).catch((error) => {

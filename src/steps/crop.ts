@@ -9,6 +9,7 @@ export interface LabelledCaseArrays extends CaseArrays {
   readonly label: Int16Array;
 }
 
+/** Arrays cut to a box, and the box. */
 export interface CroppedCase {
   /**
    * Copies, or views of the input where that was given up; the input's own channels where nothing is cut. Label -1 marks

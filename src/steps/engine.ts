@@ -16,6 +16,7 @@ declare const Worker: new (url: string | URL, options: { readonly type: "module"
 /** How an engine's threads see a volume. */
 export type Sharing = "shared" | "transfer" | "none";
 
+/** How many threads an engine has, and where their script is. */
 export interface EngineOptions {
   /** Threads that work on one volume; 1 is the caller's own. */
   readonly threads: number;
@@ -58,6 +59,17 @@ function bestSharing(): Sharing {
  * of the input and two bands of the output, which has at least 16 (with two threads up to a quarter of the output); where
  * the source is 0 over large parts an eighth of the values between the passes; and a call whose sizes are others than the
  * last one's may hold what is left of those for its duration. All of it is kept for the next call until `close`.
+ *
+ * @example
+ * ```ts
+ * import { createEngine } from "nnprep";
+ *
+ * const engine = await createEngine({ threads: 2 });
+ * const small = new Float32Array(8 * 10 * 12).fill(7);
+ * const large = await engine.resizeCubic(small, [8, 10, 12], [16, 20, 24]);
+ * await engine.close();
+ * console.log(large.length); // 7680
+ * ```
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   await init();

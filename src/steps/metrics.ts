@@ -47,6 +47,7 @@ export interface SurfaceMetrics {
   readonly "Normalized Surface Dice": number;
 }
 
+/** What is measured of one label, by nnU-Net's names. */
 export type LabelMetrics = OverlapMetrics & Partial<SurfaceMetrics>;
 
 /**
@@ -169,6 +170,7 @@ export interface SurfaceOptions {
   readonly toleranceMm?: number | undefined;
 }
 
+/** What is measured of two label volumes, label by label. */
 export interface LabelEvaluation extends Omit<LabelComparison, "confusions"> {
   /** One per region, in their order. */
   readonly metrics: LabelMetrics[];
@@ -179,6 +181,18 @@ export interface LabelEvaluation extends Omit<LabelComparison, "confusions"> {
  * with `surface`; they are NaN if prediction or reference is empty or fills the image.
  *
  * @throws NnprepError SHAPE_MISMATCH, INVALID_VALUES, INVALID_ARGUMENT for a tolerance below 0
+ *
+ * @example
+ * ```ts
+ * import { evaluateLabels, readScanPath } from "nnprep";
+ *
+ * const { volume: prediction } = await readScanPath("prediction.nii.gz");
+ * const { volume: reference } = await readScanPath("label.nii.gz");
+ * const { shape, geometry } = reference;
+ * const pair = { prediction: prediction.data, reference: reference.data, shape };
+ * const { metrics } = evaluateLabels(pair, [1, 2, [1, 2]], { spacingMm: geometry.spacingMm });
+ * console.log(metrics.map((metric) => [metric.Dice, metric["Hausdorff Distance 95"]]));
+ * ```
  */
 export function evaluateLabels(pair: LabelPair, regions: readonly Region[], surface?: SurfaceOptions): LabelEvaluation {
   const encoded = encode(pair);

@@ -34,6 +34,7 @@ export interface ProbabilityClasses extends ProbabilityGrid {
   readonly volumes: AsyncIterable<FloatValues> | Iterable<FloatValues>;
 }
 
+/** Probabilities or logits, in any of the ways in which a network may hand them over. */
 export type Probabilities = ProbabilityArray | ProbabilityReader | ProbabilitySlabs | ProbabilityClasses;
 
 /** Probabilities of which any plane can be had at any time. */

@@ -9,6 +9,7 @@ import { renderLabelGrid, type SceneOptions } from "./scene.js";
 import { middleSlice, type Plane, renderSlice, sliceCount } from "./slice.js";
 import { drawText, measureText, shortenText } from "./text.js";
 
+/** How the picture of all labels is drawn. */
 export interface OverviewOptions {
   /** Written above the picture: the name of the file, say. */
   readonly title?: string;
@@ -47,6 +48,17 @@ function bestSlice(volume: Volume, grid: LabelGrid | null, plane: Plane): number
  *
  * @param image the scan on the same grid, if there is one
  * @throws NnprepError as `renderLabels` and `renderSlice`
+ *
+ * @example
+ * ```ts
+ * import { formatPng, init, readScanPath, renderOverview } from "nnprep";
+ * import { writeFile } from "node:fs/promises";
+ *
+ * await init();
+ * const { volume: label } = await readScanPath("label.nii.gz");
+ * const { volume: image } = await readScanPath("t1.nii.gz");
+ * await writeFile("overview.png", formatPng(renderOverview(label, image, { paneSize: 120 })));
+ * ```
  */
 export function renderOverview(label: Volume, image: Volume | undefined, options: OverviewOptions = {}): Picture {
   const { paneSize: pane = PANE, title = "" } = options;

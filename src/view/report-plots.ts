@@ -69,6 +69,7 @@ function figure(title: string, description: string, height: number, body: Markup
   return html`<figure class="plot"><figcaption>${title}</figcaption><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${`${title}. ${description}`}">${body}</svg></figure>`;
 }
 
+/** One row of points. */
 export interface StripRow {
   readonly name: string;
   /** One per case. */
@@ -76,6 +77,7 @@ export interface StripRow {
   readonly color?: string;
 }
 
+/** Values of cases as points, a row per label. */
 export interface StripPlot {
   readonly title: string;
   readonly unit: string;
@@ -127,6 +129,7 @@ export function stripPlot({ title, unit, rows, targets = [], most: end }: StripP
   );
 }
 
+/** Bars of equal width. */
 export interface Histogram {
   readonly title: string;
   readonly unit: string;

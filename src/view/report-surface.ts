@@ -12,6 +12,7 @@ export interface ReportSurface {
   readonly triangles: Uint32Array;
 }
 
+/** Surfaces that a reader of the report can turn. */
 export interface ReportScene {
   readonly caseName: string;
   readonly surfaces: readonly ReportSurface[];

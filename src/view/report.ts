@@ -20,6 +20,7 @@ export interface ReportPicture {
   readonly caption: string;
 }
 
+/** One case's pictures. */
 export interface ReportCase {
   readonly name: string;
   readonly text: string;
@@ -27,6 +28,7 @@ export interface ReportCase {
   readonly groups: readonly (readonly ReportPicture[])[];
 }
 
+/** What the check of the dataset says. */
 export interface ReportFinding {
   readonly severity: "error" | "warning";
   readonly kind: string;
@@ -36,6 +38,7 @@ export interface ReportFinding {
   readonly action: string;
 }
 
+/** Voxels and spacing of a case, before and after. */
 export interface ReportGrid {
   readonly name: string;
   /** Slowest axis first. */
@@ -45,6 +48,7 @@ export interface ReportGrid {
   readonly kept: number | null;
 }
 
+/** How good predictions are, label by label. */
 export interface ReportScores {
   /** Where the numbers come from. */
   readonly source: string;
@@ -83,6 +87,7 @@ export interface ReportData {
   readonly scene: ReportScene | ReportGap;
 }
 
+/** What the plans decided, and why. */
 export interface ReportPlan {
   readonly title: string;
   readonly paragraphs: readonly string[];

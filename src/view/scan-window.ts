@@ -18,6 +18,7 @@ export const CT_WINDOWS = {
   brain: preset("brain", 40, 80),
 } as const;
 
+/** Names of windows for CT. */
 export type CtWindow = keyof typeof CT_WINDOWS;
 
 function preset(name: string, level: number, width: number): ScanWindow {
@@ -30,6 +31,7 @@ const SAMPLES = 200_000;
 const CT_AIR = -700;
 const CT_LOWEST = -5000;
 
+/** How a scan's range of grey is chosen. */
 export interface ScanWindowOptions {
   /** Name of the channel in dataset.json, if known: "CT" takes a CT preset whatever the values, others never do. */
   readonly modality?: string | undefined;

@@ -30,6 +30,7 @@ import { drawScale } from "./slice.js";
 import { type SmoothingBounds, smoothSurface, stepMatrix } from "./surface.js";
 import { drawText } from "./text.js";
 
+/** How labels are drawn in three dimensions. */
 export interface SceneOptions {
   /** Size of the picture. Default 640. */
   readonly width?: number;

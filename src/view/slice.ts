@@ -18,6 +18,7 @@ export interface SliceSource {
   readonly label?: Volume | undefined;
 }
 
+/** How a slice is drawn. */
 export interface SliceOptions {
   readonly plane?: Plane;
   /**
@@ -211,6 +212,16 @@ function drawLetters(picture: Picture, plane: Plane, fit: Fit, size: number): vo
  *
  * @throws NnprepError INVALID_ARGUMENT without image and label, for an index outside or a size that is no picture's;
  * SHAPE_MISMATCH, GEOMETRY_MISMATCH when image and label differ
+ *
+ * @example
+ * ```ts
+ * import { readScanPath, renderSlice } from "nnprep";
+ *
+ * const { volume: label } = await readScanPath("label.nii.gz");
+ * const { volume: image } = await readScanPath("t1.nii.gz");
+ * const { data, width, height } = renderSlice({ image, label }, { plane: "coronal", width: 200, height: 200 });
+ * console.log(data.length === 4 * width * height); // for putImageData, or formatPng
+ * ```
  */
 export function renderSlice({ image, label }: SliceSource, options: SliceOptions = {}): Picture {
   const { plane = "axial", width = 512, height = 512, opacity = 0.35, letters = true } = options;

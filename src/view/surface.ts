@@ -26,6 +26,7 @@ export interface Surface {
   readonly triangles: Uint32Array;
 }
 
+/** How a label's surface is made. */
 export interface LabelSurfaceOptions {
   /** Rounds of smoothing; 0 keeps the voxels' own stairs (cut at 45 degrees). Default: 30, more on thick slices. */
   readonly rounds?: number | undefined;

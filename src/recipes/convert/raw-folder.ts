@@ -21,6 +21,7 @@ export const SUBFOLDERS = [
 /** What files are written as. */
 export const ENDING = ".nii.gz";
 
+/** How a raw dataset is built out of files that lie elsewhere. */
 export interface BuildOptions {
   readonly scan?: ReadScanOptions;
   readonly onProgress?: (progress: Progress) => void;

@@ -23,6 +23,7 @@ export type ExportProperties = Pick<
   | "regions_class_order"
 >;
 
+/** How probabilities become a segmentation. */
 export interface ExportOptions {
   /**
    * `regions_class_order`: the label of each channel, later ones overwrite. Default: that of the properties, if any;
@@ -56,6 +57,7 @@ export interface ExportWarning {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** A segmentation on the scan, and what there is to say about it. */
 export interface ExportedSegmentation {
   /** Labels with the grid and geometry of the scan. */
   readonly segmentation: Volume<Uint8Array>;

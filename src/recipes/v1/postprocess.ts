@@ -61,6 +61,7 @@ export function scoreChains(
 /** Scores chains on every case: one list of results per case, each with one result per chain. */
 export type ScoreCases = (chains: readonly Chain[]) => Promise<readonly (readonly ChainResult[])[]>;
 
+/** What a decision about post-processing starts from. */
 export interface ChoosePostprocessingOptions {
   /** By how much a Dice must rise to count as better. Default 0. */
   readonly diceThreshold?: number | undefined;

@@ -36,6 +36,7 @@ export interface StageSettings {
   readonly planar: boolean;
 }
 
+/** How one case is preprocessed. */
 export interface PreprocessOptions extends LabelOptions, CaseRunOptions {
   /**
    * What NaN and infinite voxels become. "reference" (default): NaN is 0 with a warning in 3-D and an error with
@@ -45,6 +46,7 @@ export interface PreprocessOptions extends LabelOptions, CaseRunOptions {
   readonly nanPolicy?: "reference" | "replace" | "keep";
 }
 
+/** A case as the network gets it. */
 export interface PreprocessedCase {
   readonly arrays: CaseArrays & { readonly label: Int16Array };
   readonly properties: CroppedProperties;

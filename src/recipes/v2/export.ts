@@ -31,6 +31,7 @@ export interface ExportSettings {
   readonly labels: Labels;
 }
 
+/** How logits become a segmentation. */
 export interface ExportOptions {
   readonly onProgress?: RestoreSettings["onProgress"];
   readonly signal?: AbortSignal | undefined;
@@ -207,6 +208,31 @@ export function valueWarnings(range: Readonly<ValueRange>): ExportWarning[] {
  * @throws NnprepError SHAPE_MISMATCH if the logits do not belong to the case, the plans or the labels; UNSUPPORTED for
  * resampling functions that are not known here, and labels that do not fit 8 or 16 bits; INVALID_DATASET; CORRUPT_FILE;
  * ABORTED
+ *
+ * @example
+ * ```ts
+ * import { exportSegmentation, getConfiguration, parseDatasetJson, parsePlans } from "nnprep";
+ * import { preprocessCase, preprocessSettings, readerFor, scanFileFromPath } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const { labels } = parseDatasetJson(await readFile("dataset.json"));
+ * const plans = parsePlans(await readFile("nnUNetPlans.json"));
+ * const reader = await readerFor(plans.readerName);
+ * const files = await Promise.all(["t2.nii.gz", "t1.nii.gz"].map(scanFileFromPath));
+ * const { channels, shape, properties: ofReader } = await reader.readImages(files);
+ * const settings = preprocessSettings(plans, "3d_fullres", labels);
+ * const prepared = await preprocessCase({ channels, shape, label: null }, ofReader, settings);
+ *
+ * // What a network would make of `prepared.channels`: logits, one class after the other.
+ * const logits = new Float32Array(3 * prepared.channels[0].length);
+ * const configuration = getConfiguration(plans, "3d_fullres");
+ * const found = await exportSegmentation(
+ *   { data: logits, classes: 3, shape: prepared.shape },
+ *   prepared.properties,
+ *   { plans, configuration, labels },
+ * );
+ * console.log(found.labels.length, found.shape); // on the scan's own grid
+ * ```
  */
 export async function exportSegmentation(
   logits: Probabilities,

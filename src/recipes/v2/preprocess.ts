@@ -27,6 +27,7 @@ export interface PreprocessSettings {
   readonly labels: Pick<Labels, "all" | "foreground" | "regions" | "ignore">;
 }
 
+/** How one case is preprocessed. */
 export interface PreprocessOptions extends CaseRunOptions {
   /** Which label wins where several meet; default "argmax-nearest", as with batchgenerators since 0.25.4. */
   readonly labelRule?: LabelRule | undefined;
@@ -46,6 +47,7 @@ export interface CaseWarning {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** A case as the network gets it. */
 export interface PreprocessedCase {
   /** float32 channels of `shape`, normalised. */
   readonly channels: readonly Float32Array[];
@@ -68,7 +70,20 @@ const GROWTH_WORTH_A_WARNING = 4;
 /** Cases with more voxels than this do not let the copies of one channel wait for those of the next. */
 const WORTH_COLLECTING = 1 << 20;
 
-/** The part of plans and labels that preprocessing for one configuration needs. */
+/**
+ * The part of plans and labels that preprocessing for one configuration needs.
+ *
+ * @example
+ * ```ts
+ * import { parseDatasetJson, parsePlans, preprocessSettings } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const { labels } = parseDatasetJson(await readFile("dataset.json"));
+ * const plans = parsePlans(await readFile("nnUNetPlans.json"));
+ * const settings = preprocessSettings(plans, "3d_fullres", labels);
+ * console.log(settings.configuration.normalization);
+ * ```
+ */
 export function preprocessSettings(plans: Plans, configurationName: string, labels: Labels): PreprocessSettings {
   const { transposeForward, intensities } = plans;
   const configuration = getConfiguration(plans, configurationName);
@@ -90,6 +105,22 @@ export function preprocessSettings(plans: Plans, configurationName: string, labe
  * @throws NnprepError INVALID_PLANS if the plans do not fit the case, INVALID_VALUES for voxels that are not finite, for
  * labels below -128 and for RGB images with other values than 0 to 255, INVALID_ARGUMENT if the new shape has no voxel,
  * UNSUPPORTED for resampling functions with options that nnU-Net's planners do not use, SHAPE_MISMATCH, ABORTED
+ *
+ * @example
+ * ```ts
+ * import { parseDatasetJson, parsePlans, preprocessCase, preprocessSettings, readerFor, scanFileFromPath } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const { labels } = parseDatasetJson(await readFile("dataset.json"));
+ * const plans = parsePlans(await readFile("nnUNetPlans.json"));
+ * const reader = await readerFor(plans.readerName);
+ * const files = await Promise.all(["t2.nii.gz", "t1.nii.gz"].map(scanFileFromPath));
+ * const { channels, shape, properties } = await reader.readImages(files);
+ * const { label } = await reader.readLabel(await scanFileFromPath("label.nii.gz"));
+ * const settings = preprocessSettings(plans, "3d_fullres", labels);
+ * const prepared = await preprocessCase({ channels, label, shape }, properties, settings);
+ * console.log(prepared.shape, prepared.channels.length, prepared.warnings);
+ * ```
  */
 export async function preprocessCase(
   arrays: CaseArrays,

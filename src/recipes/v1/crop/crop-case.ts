@@ -17,6 +17,7 @@ export interface CaseVolumes {
 export type CroppedProperties = CaseProperties &
   Required<Pick<CaseProperties, "crop_bbox" | "classes" | "size_after_cropping">>;
 
+/** A cropped case, and what is known of where it was. */
 export interface CroppedCaseResult {
   readonly arrays: LabelledCaseArrays;
   readonly properties: CroppedProperties;

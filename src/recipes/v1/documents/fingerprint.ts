@@ -104,7 +104,11 @@ export function datasetPropertiesToPython(properties: DatasetProperties): PyDict
   ]);
 }
 
-/** @throws NnprepError INVALID_PLANS naming the key that is missing or of the wrong type. */
+/**
+ * What `dataset_properties.pkl` holds, under the names of this library.
+ *
+ * @throws NnprepError INVALID_PLANS naming the key that is missing or of the wrong type.
+ */
 export function datasetPropertiesFromPython(value: PyValue): DatasetProperties {
   const dict = toDict(value, "dataset_properties");
   const intensity = dict.get("intensityproperties") ?? null;

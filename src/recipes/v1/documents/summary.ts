@@ -79,6 +79,7 @@ export function sortedScores(metrics: object): Scores {
   return new Map(entries.sort(([a], [b]) => compareCodePoints(a, b)));
 }
 
+/** What a summary says of itself. */
 export interface SummaryTexts {
   readonly name?: string;
   readonly description?: string;

@@ -12,6 +12,7 @@ import { CONVOLUTIONS_PER_STAGE } from "./topology.js";
 /** Which of the two in-plane spacings the worst axis is compared with; "max" is what nnU-Net's code does. */
 export type TargetSpacingRule = "max" | "min";
 
+/** Where the planner's rules can be chosen. */
 export interface PlanOptions {
   /** Only the 3-D planner knows such a rule. Default "max". */
   readonly targetSpacingRule?: TargetSpacingRule;

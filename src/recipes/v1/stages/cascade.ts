@@ -37,6 +37,7 @@ export interface CascadeSettings {
   readonly labelRule?: LabelRule | undefined;
 }
 
+/** How the predictions of the low resolution are brought to the next stage. */
 export interface CascadeOptions extends StageOptions, CascadeSettings {}
 
 /** What became of a case. */

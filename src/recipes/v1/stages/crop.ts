@@ -32,6 +32,7 @@ export interface CroppedGrid {
   readonly warnings: readonly string[];
 }
 
+/** How a task is cropped. */
 export interface CropOptions extends StageOptions {
   /** Crop again what an earlier run cropped from the same files. Default false. */
   readonly overwrite?: boolean | undefined;

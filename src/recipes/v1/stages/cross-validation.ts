@@ -19,6 +19,7 @@ export const CV_RAW = "cv_niftis_raw";
 export const CV_FINAL = "cv_niftis_postprocessed";
 export const GT_NIFTIS = "gt_niftis";
 export const VALIDATION_RAW = "validation_raw";
+/** The folds of nnU-Net's cross-validation. */
 export const ALL_FOLDS: readonly number[] = [0, 1, 2, 3, 4];
 
 /**
@@ -33,6 +34,7 @@ export interface CrossValidation {
   readonly executor: Executor<ComparedStores & ApplyStores>;
 }
 
+/** Which folds are read, and where their predictions lie. */
 export interface FoldOptions {
   /** Default 0 to 4. */
   readonly folds?: readonly number[] | undefined;

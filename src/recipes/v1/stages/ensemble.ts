@@ -33,6 +33,7 @@ import type { StageOptions } from "./task.js";
 /** The folders of the members, named "member 0", "member 1" ..., and the one for the results, named "output". */
 export type EnsembleStores = Readonly<Record<string, Store>> & { readonly output: Store };
 
+/** What an ensemble is written as. */
 export interface EnsembleSettings extends Omit<ExportSettings, "saveProbabilities"> {
   /** Write `ID.nii.gz`, the segmentation that the mean gives. Default false. */
   readonly export?: boolean | undefined;
@@ -42,6 +43,7 @@ export interface EnsembleSettings extends Omit<ExportSettings, "saveProbabilitie
   readonly saveProbabilities?: boolean | undefined;
 }
 
+/** How a folder of ensembles is made. */
 export interface EnsembleDatasetOptions extends StageOptions, EnsembleSettings {}
 
 /** What became of a case. */

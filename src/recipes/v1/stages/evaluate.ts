@@ -19,6 +19,7 @@ export interface EvaluationTask {
   readonly executor: Executor<ComparedStores>;
 }
 
+/** What is measured of a case. */
 export interface EvaluateCaseOptions {
   /** Measure distances between surfaces too; `toleranceMm` adds the Normalized Surface Dice. Default: no. */
   readonly surface?: { readonly toleranceMm?: number | undefined } | undefined;
@@ -26,6 +27,7 @@ export interface EvaluateCaseOptions {
   readonly ignoreGeometry?: boolean | undefined;
 }
 
+/** What is measured, and how it runs. */
 export type EvaluateOptions = RunOptions & EvaluateCaseOptions;
 
 /** What was measured on one case. */

@@ -37,6 +37,7 @@ export interface ExportSettings
   readonly saveProbabilities?: boolean | undefined;
 }
 
+/** How a folder of probabilities is exported. */
 export interface ExportDatasetOptions extends StageOptions, ExportSettings {}
 
 /** What became of a case. */

@@ -48,6 +48,7 @@ export interface ResultsAccess {
   executor<F extends Readonly<Record<string, string>>>(folders: F): Executor<{ readonly [K in keyof F]: Store }>;
 }
 
+/** Which models are compared, and by which folds. */
 export interface FindBestSettings extends ModelNames, Pick<FoldOptions, "folds" | "validationFolder"> {
   /** `Task001_NAME`. */
   readonly task: string;

@@ -9,11 +9,13 @@ import { loadProperties, saveProperties } from "./case-files.js";
 import { fingerprintDataset } from "./fingerprint.js";
 import type { StageOptions, Task } from "./task.js";
 
+/** How a task is planned. */
 export interface PlanDatasetOptions extends StageOptions, Pick<PlanOptions, "targetSpacingRule"> {
   /** Which networks to plan for. Default both. */
   readonly planners?: readonly Planner[] | undefined;
 }
 
+/** A task's plans, and the files that hold them. */
 export interface PlannedDataset {
   readonly plans: ReadonlyMap<Planner, PlansV1>;
   /** Where each plans file is. */

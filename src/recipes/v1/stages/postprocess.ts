@@ -168,6 +168,7 @@ export interface DecisionTask {
   readonly labels: readonly number[];
 }
 
+/** How a decision about post-processing runs. */
 export interface DecideOptions extends RunOptions {
   readonly advanced?: boolean | undefined;
   readonly diceThreshold?: number | undefined;

@@ -70,6 +70,7 @@ export interface PreprocessedStage {
   readonly cases: readonly CaseOutcome<PreprocessedGrid>[];
 }
 
+/** How a task is preprocessed. */
 export interface PreprocessDatasetOptions extends StageOptions, CaseOptions {
   readonly planners?: readonly Planner[] | undefined;
   /** Cases at the same time in the low resolution stage (nnU-Net's `-tl`). */

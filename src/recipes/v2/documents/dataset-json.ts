@@ -155,6 +155,15 @@ export function readDatasetJson(document: JsonDict): DatasetJson {
  * `readDatasetJson` of a file's content.
  * @param file what messages call the file.
  * @throws NnprepError INVALID_DATASET
+ *
+ * @example
+ * ```ts
+ * import { parseDatasetJson } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const { labels } = parseDatasetJson(await readFile("dataset.json"));
+ * console.log(labels.foreground); // [1, 2]
+ * ```
  */
 export function parseDatasetJson(content: Uint8Array | string, file = "dataset.json"): DatasetJson {
   try {

@@ -139,6 +139,15 @@ function readTriple(document: JsonDict, key: string): Vec3 {
 /**
  * `readPlans` of a file's content.
  * @param file what messages call the file.
+ *
+ * @example
+ * ```ts
+ * import { parsePlans } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const plans = parsePlans(await readFile("nnUNetPlans.json"));
+ * console.log([...plans.configurations.keys()], plans.readerName);
+ * ```
  */
 export function parsePlans(content: Uint8Array | string, file = "nnUNetPlans.json"): Plans {
   try {
@@ -154,8 +163,19 @@ export function formatPlans(document: JsonDict): string {
 }
 
 /**
+ * The configuration that plans call `name`, with what it inherits.
+ *
  * @throws NnprepError INVALID_ARGUMENT naming the configurations that there are; UNSUPPORTED for one with normalisations,
  * resampling functions or old networks that nnU-Net itself does not have.
+ *
+ * @example
+ * ```ts
+ * import { getConfiguration, parsePlans } from "nnprep";
+ * import { readFile } from "node:fs/promises";
+ *
+ * const plans = parsePlans(await readFile("nnUNetPlans.json"));
+ * console.log(getConfiguration(plans, "3d_fullres").spacingMm); // [2, 1, 1], slowest axis first
+ * ```
  */
 export function getConfiguration(plans: Plans, name: string): Configuration {
   const configuration = plans.configurations.get(name);

@@ -65,7 +65,11 @@ export function formatSplits(splits: readonly Split[]): string {
   );
 }
 
-/** @throws NnprepError INVALID_DATASET, CORRUPT_FILE */
+/**
+ * The folds of a `splits_final.json`.
+ *
+ * @throws NnprepError INVALID_DATASET, CORRUPT_FILE
+ */
 export function parseSplits(content: Uint8Array | string, file = "splits_final.json"): Split[] {
   try {
     return fields.list(parseOrderedJson(content), "splits", (item, key) => {

@@ -13,6 +13,7 @@ import { type PlannedNetwork, planNetwork } from "./plan-configuration.js";
 import { DEFAULT_PLANNER, findPlanner, type Planner } from "./planner-list.js";
 import { chooseTargetSpacing, chooseTransposition, medianPerAxis, medianTargetShape } from "./target-spacing.js";
 
+/** What a planner is told beside the fingerprint. */
 export interface PlanOptions {
   /** Folder name of the dataset, such as Dataset005_Prostate. */
   readonly datasetName: string;

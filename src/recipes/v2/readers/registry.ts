@@ -44,7 +44,18 @@ export function isReaderName(name: string): name is ReaderName {
   return Object.hasOwn(READERS, name);
 }
 
-/** The reader that plans name (`image_reader_writer`). @throws NnprepError UNSUPPORTED */
+/**
+ * The reader that plans name (`image_reader_writer`). @throws NnprepError UNSUPPORTED
+ *
+ * @example
+ * ```ts
+ * import { readerFor, scanFileFromPath } from "nnprep";
+ *
+ * const reader = await readerFor("SimpleITKIO"); // as plans name it
+ * const { channels, properties } = await reader.readImages([await scanFileFromPath("t1.nii.gz")]);
+ * console.log(channels.length, properties.spacingMm);
+ * ```
+ */
 export async function readerFor(name: string): Promise<CaseReader> {
   if (isReaderName(name)) return READERS[name].load();
   throw new NnprepError(

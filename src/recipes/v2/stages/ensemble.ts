@@ -90,6 +90,7 @@ async function agreedProperties(members: readonly Store[], identifier: string): 
   return (loaded[0] as (typeof loaded)[number]).properties;
 }
 
+/** How folders of probabilities are averaged. */
 export interface EnsembleOptions extends RunOptions {
   /** Write the mean as `ID.npz` with `ID.pkl`: nnU-Net's `--save_npz`. Default false. */
   readonly saveProbabilities?: boolean | undefined;

@@ -128,6 +128,7 @@ export interface EvaluationTask {
   readonly executor: Executor<ComparedStores>;
 }
 
+/** How a folder of predictions is evaluated. */
 export interface EvaluateFolderOptions extends RunOptions {
   /** References without a prediction are left out: nnU-Net's `--chill`. Default false: they fail. */
   readonly chill?: boolean | undefined;

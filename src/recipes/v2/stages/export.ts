@@ -173,6 +173,7 @@ export function checkNotEmpty(identifiers: readonly string[], where: string, key
   });
 }
 
+/** How a folder of logits is exported. */
 export interface ExportFolderOptions extends RunOptions {
   /** Write `ID.npz` and `ID.pkl` beside the segmentation: nnU-Net's `--save_probabilities`. Default false. */
   readonly saveProbabilities?: boolean | undefined;

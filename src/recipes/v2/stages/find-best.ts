@@ -45,6 +45,7 @@ export interface ResultsAccess {
   executor<F extends Readonly<Record<string, string>>>(folders: F): Executor<{ readonly [K in keyof F]: Store }>;
 }
 
+/** Which models are compared, and by which folds. */
 export interface FindBestSettings {
   /** `Dataset001_NAME`. */
   readonly dataset: string;

@@ -34,6 +34,7 @@ import {
 } from "./fingerprint-files.js";
 import { chooseDatasetReader, readTrainingCase } from "./read-case.js";
 
+/** How a dataset's fingerprint is taken. */
 export interface FingerprintOptions extends StageOptions {
   /** Makes it anew though there is one; nnU-Net's `--clean`. Default false: it is used again unseen, as nnU-Net does. */
   readonly clean?: boolean | undefined;

@@ -10,6 +10,7 @@ import { type Dataset, readDatasetJson, type StageOptions } from "./dataset.js";
 import { loadFingerprint, partsOfFingerprint } from "./fingerprint-files.js";
 import { chooseDatasetReader } from "./read-case.js";
 
+/** How a dataset is planned. */
 export interface PlanDatasetOptions
   extends StageOptions,
     Pick<PlanOptions, "planner" | "gpuMemoryGb" | "plansName" | "preprocessorName" | "targetSpacingMm"> {}

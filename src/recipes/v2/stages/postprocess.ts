@@ -156,6 +156,7 @@ export interface DecisionTask {
   readonly folder?: string | undefined;
 }
 
+/** How a decision about post-processing runs. */
 export interface DecideOptions extends RunOptions {
   /** Keep the post-processed files; nnU-Net's `--remove_postprocessed` does not. Default true. */
   readonly keepPostprocessed?: boolean | undefined;

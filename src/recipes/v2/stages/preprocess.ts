@@ -30,6 +30,7 @@ import { readTrainingCase } from "./read-case.js";
 /** What of a case's preprocessing passes to a worker. */
 type CaseOptions = Pick<PreprocessOptions, "labelRule" | "nanPolicy" | "precision">;
 
+/** How a dataset is preprocessed. */
 export interface PreprocessDatasetOptions extends StageOptions, CaseOptions {
   /** Default nnUNetPlans. */
   readonly plansName?: string | undefined;

@@ -267,6 +267,28 @@ function pageNames(file: string): string[] {
   return found;
 }
 
+/** Casts of literals say which type is meant, where the compiler would take a wider one. */
+function castsToTheSame(file: string): string[] {
+  const source = program.getSourceFile(join(root, file)) as ts.SourceFile;
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isAsExpression(node) && !ts.isConstTypeReference(node.type)) {
+      const { expression, type } = node;
+      const literal = ts.isLiteralExpression(expression) || ts.isArrayLiteralExpression(expression);
+      if (!literal && checker.getTypeAtLocation(expression) === checker.getTypeFromTypeNode(type)) {
+        found.push(`${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1} ${node.getText()}`);
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+test("nothing is cast to the type that it has", () => {
+  expect(sources.flatMap(castsToTheSame)).toEqual([]);
+});
+
 /** Types of the DOM library for things that Node has too. */
 const SHARED_TYPES = ["BufferSource", "AllowSharedBufferSource", "BlobPart", "CompressionFormat"];
 

@@ -50,7 +50,7 @@ function taskName({ toTask, fromMsd, taskId }: RawConversionOptions): string {
   const input = resolve(fromMsd as string);
   const match = /^Task(\d{2})_(.+)$/.exec(basename(input));
   if (match === null) throw new UsageError(`--from-msd ${input}: a folder named like Task01_BrainTumour is expected`);
-  const number = taskId ?? (match[1] as string);
+  const number = taskId ?? match[1];
   if (!/^\d{1,3}$/.test(number)) throw new UsageError(`--task-id ${number}: a number from 0 to 999 is expected`);
   return `Task${number.padStart(3, "0")}_${match[2]}`;
 }

@@ -150,5 +150,5 @@ function workersOfConfigurations({
       `-np: ${counts.length} numbers for ${configurations.length} configurations (${configurations.join(" ")}); give one for all, or one for each`,
     );
   }
-  return Object.fromEntries(configurations.map((name, i) => [name, counts[counts.length === 1 ? 0 : i] as number]));
+  return Object.fromEntries(configurations.map((name, i) => [name, counts[counts.length === 1 ? 0 : i]]));
 }

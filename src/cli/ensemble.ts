@@ -76,7 +76,7 @@ async function runEnsemble(command: Command, options: EnsembleCommandOptions): P
   const generation = generationOf(members, options);
   refuseForFolder(command, generation, members[0]);
   if (generation === "v2") {
-    const documents = await documentsOf(members[0] as string, options);
+    const documents = await documentsOf(members[0], options);
     const saveProbabilities = options.npz;
     await runFolderCommand(
       "ensemble",

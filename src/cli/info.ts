@@ -94,7 +94,7 @@ async function seriesIn(path: string): Promise<readonly DicomSeries[] | undefine
 function facts({ data, shape, geometry }: Volume): Omit<ScanInfo, "file" | "warnings"> {
   let [low, high, nonFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (let i = 0; i < data.length; i++) {
-    const x = data[i] as number;
+    const x = data[i];
     if (x - x !== 0) nonFinite++;
     else {
       if (x < low) low = x;

@@ -9,7 +9,7 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20,
 /** Reads "8G", "2048M", "1.5 GiB" or a number of bytes. */
 function parseByteCount(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
-  const bytes = match === null ? 0 : Number(match[1]) * (UNITS[(match[2] as string).toUpperCase()] as number);
+  const bytes = match === null ? 0 : Number(match[1]) * UNITS[match[2].toUpperCase()];
   if (bytes >= 1) return Math.floor(bytes);
   throw new InvalidArgumentError("a number of bytes is expected, like 8G or 2048M.");
 }

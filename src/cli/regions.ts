@@ -6,5 +6,5 @@ export function region(text: string, previous: readonly (number | number[])[] | 
     throw new InvalidArgumentError("whole numbers are expected; labels that count as one are joined by +, as in 1+2.");
   }
   const labels = text.split("+").map(Number);
-  return [...(previous ?? []), labels.length === 1 ? (labels[0] as number) : labels];
+  return [...(previous ?? []), labels.length === 1 ? labels[0] : labels];
 }

@@ -45,7 +45,7 @@ export function statusCommand(): Command {
 async function* tasksOf(options: StatusCommandOptions): AsyncGenerator<DatasetStatus> {
   for (const { name, raw, cropped, preprocessed } of resolveTasks(options, { preprocessed: true })) {
     const [first, second, third] = [raw, cropped, preprocessed].map((folder) => new FolderStore(folder));
-    const stores = { raw: first as FolderStore, cropped: second as FolderStore, preprocessed: third as FolderStore };
+    const stores = { raw: first, cropped: second, preprocessed: third };
     const stages = await taskStatus({ stores });
     yield { name, stages, next: nextCommand(stages, `-t ${Number(/\d+/.exec(name)?.[0])}`) };
   }

@@ -25,9 +25,7 @@ export function formatTable(header: readonly string[], given: readonly (readonly
   const numeric = header.map((_, column) => rows.every((row) => /^[-\d]/.test(row[column] ?? "")) && rows.length > 0);
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, column) =>
-        numeric[column] ? cell.padStart(widths[column] as number) : cell.padEnd(widths[column] as number),
-      )
+      .map((cell, column) => (numeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column])))
       .join("  ")
       .trimEnd();
   return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");

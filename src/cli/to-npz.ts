@@ -62,7 +62,7 @@ async function writeCase(run: CommandRun, images: readonly string[], options: To
     }
     const matched = volumes[0] === undefined ? null : matchGrid(volume, volumes[0]);
     if (matched?.turned === true) {
-      warnings.push(`${path}: ${turnedWarning(paths[0] as string)}`);
+      warnings.push(`${path}: ${turnedWarning(paths[0])}`);
       volumes.push(matched.volume);
     } else volumes.push(volume);
   }
@@ -86,6 +86,6 @@ async function writeCase(run: CommandRun, images: readonly string[], options: To
 /** Whether every value is the same as float32; NaN is. */
 function fitsFloat32({ data }: Volume): boolean {
   if (!(data instanceof Float64Array || data instanceof Int32Array || data instanceof Uint32Array)) return true;
-  for (let i = 0; i < data.length; i++) if (!Object.is(Math.fround(data[i] as number), data[i])) return false;
+  for (let i = 0; i < data.length; i++) if (!Object.is(Math.fround(data[i]), data[i])) return false;
   return true;
 }

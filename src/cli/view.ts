@@ -271,7 +271,7 @@ async function writeCoordinates(
   for (const [axis, values] of Object.entries({ x, y, z })) {
     await write(
       pathBeside(file, options, `_${axis}.txt`),
-      pieces("", (i) => values[i] as number, ","),
+      pieces("", (i) => values[i], ","),
     );
   }
   const line = (i: number) => `${label[i]},${x[i]},${y[i]},${z[i]}`;

@@ -52,7 +52,7 @@ export function runtimeMissing(name: "onnxruntime-node" | "onnxruntime-web", err
   );
 }
 
-const messageOf = (error: unknown): string => String((error as Error)?.message ?? error).split("\n")[0] as string;
+const messageOf = (error: unknown): string => String((error as Error)?.message ?? error).split("\n")[0];
 
 /** Why a model could not be opened, in our words. `other` is the backend that may do better. */
 export function cannotOpen(error: unknown, other: string): NnprepError {

@@ -195,7 +195,7 @@ function member(key: string, header: Uint8Array, parts: readonly Uint8Array[]): 
 function checkChunks(key: string, chunks: readonly NdArrayData[], shape: readonly number[]): string {
   const types = [...new Set(chunks.map(dtypeName))];
   checkCount(key, chunks, shape, types);
-  return types[0] as string;
+  return types[0];
 }
 
 function checkCount(

@@ -104,7 +104,7 @@ async function readRaw(source: VoxelSource, file: ScanFile, begin: number): Prom
   const byteLength = byteLengthOf(source);
   const end = source.end ?? file.byteLength;
   const fromEnd = source.byteSkip === "all but the voxels";
-  const start = fromEnd ? end - byteLength : begin + ((source.byteSkip as number | undefined) ?? 0);
+  const start = fromEnd ? end - byteLength : begin + (source.byteSkip ?? 0);
   const there = Math.min(end, file.byteLength) - (fromEnd ? begin : start);
   if (there < byteLength) throw tooShort(source, there, "the file has");
   const bytes = new Uint8Array(await file.read(start, start + byteLength));

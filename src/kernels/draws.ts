@@ -174,7 +174,7 @@ export function measureDeviations(
     options.seed,
     calls * BINS_PER_CALL,
     ({ exports, draw, tile, view, tables, counts }, c) => {
-      const { mean, bins } = tasks[c] as DeviationTask;
+      const { mean, bins } = tasks[c];
       const next = (count: number) => {
         draw(count);
         for (let i = 0; i < bins.length; i += BINS_PER_CALL) {
@@ -186,7 +186,7 @@ export function measureDeviations(
         next(count);
         if (single) return exports.pairwiseSquares(tile, count, mean);
         for (let i = 0; i < count; i++) {
-          const deviation = (view[i] as number) - mean;
+          const deviation = view[i] - mean;
           squares[i] = deviation * deviation;
         }
         return pairwiseSum(squares, 0, count);
@@ -197,7 +197,7 @@ export function measureDeviations(
         next(piece.count);
         return [];
       });
-      const keyOf = (entry: number) => (bins[Math.floor(entry / BINS)] as number) * BINS + (entry % BINS);
+      const keyOf = (entry: number) => bins[Math.floor(entry / BINS)] * BINS + (entry % BINS);
       return { sums: Float64Array.from(sums), lower: sparse(counts.subarray(0, bins.length * BINS), keyOf) };
     },
   );

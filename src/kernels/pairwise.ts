@@ -65,20 +65,20 @@ export function viewOrder(shape: Shape3, whole: Shape3): SummationOrder {
   let step = 1;
   let expected = 0;
   for (let axis = 2; axis >= 0; axis--) {
-    const length = shape[axis] as number;
+    const length = shape[axis];
     if (length !== 1) {
       if (joined.length > 0 && step === expected) joined[joined.length - 1] = (joined.at(-1) as number) * length;
       else joined.push(length);
       expected = step * length;
     }
-    step *= whole[axis] as number;
+    step *= whole[axis];
   }
   const [inner = 1] = joined;
   if (inner > ITERATOR_BUFFER || joined.length <= 1) return { run: inner, group: inner };
   let rows = 1;
   let axis = 0;
-  for (; axis < joined.length && rows * (joined[axis] as number) <= ITERATOR_BUFFER; axis++) {
-    rows *= joined[axis] as number;
+  for (; axis < joined.length && rows * joined[axis] <= ITERATOR_BUFFER; axis++) {
+    rows *= joined[axis];
   }
   return { run: rows * Math.floor(ITERATOR_BUFFER / rows), group: rows * (joined[axis] ?? 1) };
 }

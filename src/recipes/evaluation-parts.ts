@@ -27,7 +27,7 @@ function decode(text: string): unknown {
 }
 
 async function digestOf(store: Store, path: string): Promise<FileDigest> {
-  return (await digestFiles(store, [path]))[path] as FileDigest;
+  return (await digestFiles(store, [path]))[path];
 }
 
 /**

@@ -45,8 +45,8 @@ function gridsOf(fingerprint: Fingerprint, names: readonly string[]): ReportGrid
   if (names.length !== fingerprint.spacings.length) return null;
   return names.map((name, i) => ({
     name,
-    shape: fingerprint.shapesAfterCrop[i] as Shape3,
-    spacingMm: fingerprint.spacings[i] as Vec3,
+    shape: fingerprint.shapesAfterCrop[i],
+    spacingMm: fingerprint.spacings[i],
     kept: null,
   }));
 }
@@ -54,7 +54,7 @@ function gridsOf(fingerprint: Fingerprint, names: readonly string[]): ReportGrid
 /** Numbers in the network's axes along x, y and z of the file; 2-D configurations have two. */
 function inFileOrder(plans: Plans, values: readonly number[]): number[] {
   const three = values.length === 2 ? [Number.NaN, ...values] : values;
-  const along = plans.transposeBackward.map((axis) => three[axis] as number);
+  const along = plans.transposeBackward.map((axis) => three[axis]);
   return along.reverse().filter((value) => !Number.isNaN(value));
 }
 

@@ -116,7 +116,7 @@ export async function runCases<S, A, R>(
   const lane = async () => {
     while (next < cases.length && signal?.aborted !== true) {
       const index = next++;
-      const one = cases[index] as CaseJob<A>;
+      const one = cases[index];
       const need = Math.max(0, (one.memoryBytes ?? idle) - idle);
       await gate.enter(need);
       const { identifier, memoryBytes = null } = one;

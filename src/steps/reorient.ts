@@ -20,7 +20,7 @@ export function reorient<T extends VoxelArray>(volume: Volume<T>, axes: string):
   const codes = [...axisCodesOf(geometry.direction)];
   // Letters are fastest axis first, arrays slowest first.
   const columns = [...axes].map((letter) => codes.findIndex((code) => pairOf(code) === pairOf(letter)));
-  const flipped = [...axes].map((letter, i) => codes[columns[i] as number] !== letter);
+  const flipped = [...axes].map((letter, i) => codes[columns[i]] !== letter);
   const from = [...columns].reverse().map((column) => 2 - column) as unknown as Axes3;
   const flips = [...flipped].reverse() as [boolean, boolean, boolean];
   const data = transpose(volume.data, shape, from, flips);
@@ -30,14 +30,14 @@ export function reorient<T extends VoxelArray>(volume: Volume<T>, axes: string):
     const axis = 2 - column;
     const sign = flipped[target] === true ? -1 : 1;
     for (let row = 0; row < 3; row++) {
-      const cosine = geometry.direction[3 * row + column] as number;
+      const cosine = geometry.direction[3 * row + column];
       if (sign < 0) {
-        (origin[row] as number) += cosine * ((shape[axis] as number) - 1) * (geometry.spacingMm[axis] as number);
+        origin[row] += cosine * (shape[axis] - 1) * geometry.spacingMm[axis];
       }
       direction[3 * row + target] = sign * cosine;
     }
   });
-  const pick = <V>(values: readonly V[]) => from.map((axis) => values[axis] as V);
+  const pick = <V>(values: readonly V[]) => from.map((axis) => values[axis]);
   return {
     data,
     shape: pick(shape) as unknown as Shape3,

@@ -56,7 +56,7 @@ export function torchTaps(n: number, m: number, nearest: boolean): TorchTaps {
 /** The sum of two arrays with the weights of torch; each operation is rounded to float32. */
 export function blendAsTorch(low: Float32Array, high: Float32Array, upper: number): Float32Array {
   const lower = Math.fround(1 - upper);
-  return low.map((value, i) => Math.fround(value * lower) + Math.fround((high[i] as number) * upper));
+  return low.map((value, i) => Math.fround(value * lower) + Math.fround(high[i] * upper));
 }
 
 /** Slices along the first axis, each the nearest. */
@@ -171,7 +171,7 @@ function shareOf(taps: Int16Array, label: number, w0: number, w1: number, w2: nu
 function decide(taps: Int16Array, w0: number, w1: number, w2: number, memoryEfficient: boolean): number {
   const labels = [...new Set(taps)].sort((a, b) => a - b);
   if (memoryEfficient) return labels.findLast((label) => shareOf(taps, label, w0, w1, w2, 1) > 0.5) ?? 0;
-  let best = labels[0] as number;
+  let best = labels[0];
   let largest = -1;
   for (const label of labels) {
     const share = toHalf(shareOf(taps, label, w0, w1, w2, SHARE));
@@ -184,11 +184,7 @@ function decide(taps: Int16Array, w0: number, w1: number, w2: number, memoryEffi
 
 function resizeLabelsFloat32(label: Int16Array, shape: Shape3, newShape: Shape3, memoryEfficient: boolean): Int16Array {
   if (sameShape(shape, newShape)) return label;
-  const [taps0, taps1, taps2] = [0, 1, 2].map((a) => tapsOf(shape[a] as number, newShape[a] as number)) as [
-    Taps,
-    Taps,
-    Taps,
-  ];
+  const [taps0, taps1, taps2] = [0, 1, 2].map((a) => tapsOf(shape[a], newShape[a])) as [Taps, Taps, Taps];
   const [, n1, n2] = shape;
   const [m0, m1, m2] = newShape;
   const result = new Int16Array(voxelCount(newShape));
@@ -197,19 +193,19 @@ function resizeLabelsFloat32(label: Int16Array, shape: Shape3, newShape: Shape3,
   for (let k0 = 0; k0 < m0; k0++) {
     for (let k1 = 0; k1 < m1; k1++) {
       const rows = [taps0.low, taps0.high].flatMap((of0) =>
-        [taps1.low, taps1.high].map((of1) => ((of0[k0] as number) * n1 + (of1[k1] as number)) * n2),
+        [taps1.low, taps1.high].map((of1) => (of0[k0] * n1 + of1[k1]) * n2),
       );
       for (let k2 = 0; k2 < m2; k2++) {
-        const low = taps2.low[k2] as number;
-        const high = taps2.high[k2] as number;
+        const low = taps2.low[k2];
+        const high = taps2.high[k2];
         let equal = true;
         for (let r = 0; r < 4; r++) {
-          cell[2 * r] = label[(rows[r] as number) + low] as number;
-          cell[2 * r + 1] = label[(rows[r] as number) + high] as number;
+          cell[2 * r] = label[rows[r] + low];
+          cell[2 * r + 1] = label[rows[r] + high];
           equal = equal && cell[2 * r] === cell[0] && cell[2 * r + 1] === cell[0];
         }
         const weights = [taps0.upper[k0], taps1.upper[k1], taps2.upper[k2]] as [number, number, number];
-        result[out++] = equal ? (cell[0] as number) : decide(cell, ...weights, memoryEfficient);
+        result[out++] = equal ? cell[0] : decide(cell, ...weights, memoryEfficient);
       }
     }
   }

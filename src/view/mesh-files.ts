@@ -60,7 +60,7 @@ export function formatObj(surfaces: readonly NamedSurface[]): Uint8Array<ArrayBu
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let lines = [`# nnprep ${SPACE}`, "# unit=mm"];
   const flush = () => {
-    if (lines.length > 0) pieces.push(encoder.encode(`${lines.join("\n")}\n`) as Uint8Array<ArrayBuffer>);
+    if (lines.length > 0) pieces.push(encoder.encode(`${lines.join("\n")}\n`));
     lines = [];
   };
   const add = (line: string) => {

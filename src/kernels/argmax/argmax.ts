@@ -231,7 +231,7 @@ export class SliceDecider {
       i32[8 * k + 4] = taps.low[k];
       i32[8 * k + 5] = taps.high[k];
       // What has no weight has no say in whether a cell is of one class.
-      i32[8 * k + 6] = (upperWeight === 0 ? taps.low[k] : taps.high[k]) as number;
+      i32[8 * k + 6] = upperWeight === 0 ? taps.low[k] : taps.high[k];
     }
   }
 
@@ -241,7 +241,7 @@ export class SliceDecider {
     const until = kernels().window.i32(address, columns + 1);
     let k = 0;
     for (let column = 0; column <= columns; column++) {
-      const last = () => (weights[2 * k + 1] === 0 ? low[k] : high[k]) as number;
+      const last = () => (weights[2 * k + 1] === 0 ? low[k] : high[k]);
       while (k < low.length && last() < column) k++;
       until[column] = k;
     }
@@ -279,7 +279,7 @@ export class SliceDecider {
     const slots = this.#slots as [Slot, Slot];
     const held = slots.find((slot) => slot.holds === plane);
     if (held !== undefined) return held;
-    const slot = (slots[0].holds === keep ? slots[1] : slots[0]) as Slot;
+    const slot = slots[0].holds === keep ? slots[1] : slots[0];
     const { exports, window } = kernels<ArgmaxExports>();
     const { job, range } = this.#addresses as { job: number; range: number };
     window.i32(range, 4).fill(0);

@@ -149,7 +149,7 @@ function renumber(label: Volume, numbers: ReadonlyMap<number, number>, file: str
   const largest = Math.max(...numbers.values());
   const data = largest < 256 ? new Uint8Array(label.data.length) : new Uint16Array(label.data.length);
   for (let i = 0; i < data.length; i++) {
-    const number = numbers.get(label.data[i] as number);
+    const number = numbers.get(label.data[i]);
     if (number === undefined) {
       const known = [...numbers.keys()].join(", ");
       throw new NnprepError(
@@ -195,7 +195,7 @@ async function findCases(
 
 /** The cases whose label (or first channel, without one) is there; every channel of them must be. */
 async function casesOf(images: readonly string[], label: string | null, base: string): Promise<DescribedCase[]> {
-  const first = label ?? (images[0] as string);
+  const first = label ?? images[0];
   const ids = await identifiers(first, base);
   const fill = (text: string, id: string) => text.replaceAll(PLACE, id);
   return ids.map((id) => ({
@@ -214,9 +214,9 @@ async function identifiers(pattern: string, base: string): Promise<string[]> {
   const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
   const at = parts.findIndex((part) => part.includes(PLACE));
   const folder = resolve(base, isAbsolute(pattern) ? "/" : "", ...parts.slice(0, at));
-  const [before, ...after] = (parts[at] as string).split(PLACE);
+  const [before, ...after] = parts[at].split(PLACE);
   const rest = after.map((text, i) => (i === 0 ? `([^/\\s]+)${quoted(text)}` : `\\1${quoted(text)}`)).join("");
-  const expression = new RegExp(`^${quoted(before as string)}${rest}$`);
+  const expression = new RegExp(`^${quoted(before)}${rest}$`);
   const names = await readdir(folder).catch(() => {
     throw new NnprepError("FILE_NOT_FOUND", `${folder}: no such folder; the pattern "${pattern}" names it`, {
       file: folder,

@@ -59,7 +59,7 @@ export function evaluateRegions(pair: LabelPair, { regions, ignore, surface }: E
           const value = distances?.[i]?.[name];
           return value === undefined ? [] : [[name, value] as const];
         });
-        return [regionKey(regions[i] as Region), new Map([...regionScores(confusion), ...measured])];
+        return [regionKey(regions[i]), new Map([...regionScores(confusion), ...measured])];
       }),
     ),
     unexpectedLabels: {

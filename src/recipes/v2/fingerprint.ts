@@ -58,13 +58,13 @@ export function takeForeground(arrays: CaseArrays): ForegroundCase {
   ];
   let count = 0;
   eachRow(box, shape, (start, end) => {
-    for (let i = start; i < end; i++) if ((label[i] as number) > 0) count++;
+    for (let i = start; i < end; i++) if (label[i] > 0) count++;
   });
   const foreground = channels.map((channel) => {
     const values = new Float32Array(count);
     let out = 0;
     eachRow(box, shape, (start, end) => {
-      for (let i = start; i < end; i++) if ((label[i] as number) > 0) values[out++] = channel[i] as number;
+      for (let i = start; i < end; i++) if (label[i] > 0) values[out++] = channel[i];
     });
     return values;
   });
@@ -186,7 +186,7 @@ export function measureForegroundAgain(
 }
 
 function byChannel<T>(cases: readonly (readonly T[])[]): T[][] {
-  return (cases[0] ?? []).map((_, channel) => cases.map((parts) => parts[channel] as T));
+  return (cases[0] ?? []).map((_, channel) => cases.map((parts) => parts[channel]));
 }
 
 /** Joins the first readings of all cases with foreground, in the order of the dataset: by channel. */
@@ -202,7 +202,7 @@ export function poolForegroundAgain(
 ): IntensityStatistics[] {
   const [first, second] = [byChannel(measured), byChannel(again)];
   return pooled.map((channel, c) => {
-    const parts = (second[c] ?? []).map((part, i) => ({ ...part, measured: first[c]?.[i] as MeasuredPart }));
+    const parts = (second[c] ?? []).map((part, i) => ({ ...part, measured: first[c]?.[i] }));
     return joinDeviations(channel, parts);
   });
 }

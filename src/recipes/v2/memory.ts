@@ -87,7 +87,7 @@ function resamplingBytes(
     const isCubic = rule.kind === "default" && rule.order === 3;
     return { temporary: 0, scratch: isCubic ? 8 * planCubic(shape, newShape).storeLength : 0 };
   }
-  const slices = (4 * voxelCount(newShape) * (shape[axis] as number)) / (newShape[axis] as number);
+  const slices = (4 * voxelCount(newShape) * shape[axis]) / newShape[axis];
   const between = shape[axis] === newShape[axis] ? 0 : slices;
   // Slices that do not lie one after the other are turned to the front and back.
   const turning = axis === 0 ? 0 : 4 * voxelCount(shape) + 4 * voxelCount(newShape);

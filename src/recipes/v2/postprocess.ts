@@ -70,7 +70,7 @@ export interface PostprocessingTrial {
 function meansOf(regions: readonly Region[], cases: readonly (readonly Confusion[][])[], chain: number): SummaryMeans {
   return summarize(
     cases.map((chains) => ({
-      regions: new Map(regions.map((region, i) => [regionKey(region), regionScores(chains[chain]?.[i] as Confusion)])),
+      regions: new Map(regions.map((region, i) => [regionKey(region), regionScores(chains[chain]?.[i])])),
       predictionFile: "",
       referenceFile: "",
     })),
@@ -118,7 +118,7 @@ export async function choosePostprocessing(
   let source = keepsAll ? joint : raw;
   const atOnce = apart && single.length > 0 ? scoresOf(first, keepsAll ? 2 : 1) : undefined;
   for (const [i, step] of single.entries()) {
-    const region = regions[i] as Region;
+    const region = regions[i];
     const changed = atOnce ?? scoresOf(await scoreCases([[...steps, step]]), 0);
     const [before, after] = [meanDice(source, region), meanDice(changed, region)];
     const accepted = after > before;

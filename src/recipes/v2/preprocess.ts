@@ -148,7 +148,7 @@ export async function preprocessCase(
   for (const [c, channel] of cropped.channels.entries()) {
     const name = cropped.channels.length === 1 ? "the image" : `channel ${c}`;
     const resampled = await steps.run(`normalise and resample ${name}`, () => {
-      const scheme = configuration.normalization[c] as Configuration["normalization"][number];
+      const scheme = configuration.normalization[c];
       if (scheme === "RGBTo01Normalization") checkRgb(channel, c);
       const rule = normalizationOf(scheme, masks[c] === true, settings.plans.intensities[c], c);
       // NumPy sums a mask's voxels in the transposed order, and those of the whole image as they lie in memory.
@@ -275,5 +275,5 @@ function locateClasses(label: Int16Array, shape: Shape3, labels: PreprocessSetti
   const wanted: Region[] = [...(regions ?? foreground)];
   if (ignore !== null) wanted.push([-1, ...all]);
   const voxels = sampleClassLocations(label, shape, wanted);
-  return wanted.map((region, i) => ({ region, voxels: voxels[i] as Int32Array }));
+  return wanted.map((region, i) => ({ region, voxels: voxels[i] }));
 }

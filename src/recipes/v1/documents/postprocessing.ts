@@ -60,9 +60,9 @@ function parseSizes(text: string): MinimumObjectSize[] | null {
     const entry = ENTRY.exec(rest);
     const size = Number(entry?.[2]);
     if (entry === null || Number.isNaN(size)) throw unreadableSizes(text);
-    const key = entry[1] as string;
+    const key = entry[1];
     const numbers = (key.match(/\d+/g) as string[]).map(Number);
-    sizes.push({ classes: key.startsWith("(") ? numbers : (numbers[0] as number), sizeMm3: size });
+    sizes.push({ classes: key.startsWith("(") ? numbers : numbers[0], sizeMm3: size });
     rest = rest.slice(entry[0].length);
   }
   return sizes;

@@ -72,7 +72,7 @@ export function memberName(member: number): string {
 }
 
 function membersOf(stores: EnsembleStores, count: number): Store[] {
-  return Array.from({ length: count }, (_, member) => stores[memberName(member)] as Store);
+  return Array.from({ length: count }, (_, member) => stores[memberName(member)]);
 }
 
 /** The job of a worker: mean of the members of one case, one of them in memory at a time. */
@@ -126,7 +126,7 @@ async function agreedProperties(members: readonly Store[], identifier: string): 
     loaded.push({ name, properties: await loadProbabilityProperties(store, identifier) });
   }
   checkMembersAgree(loaded);
-  return (loaded[0] as (typeof loaded)[number]).properties;
+  return loaded[0].properties;
 }
 
 async function saveMean(
@@ -165,6 +165,6 @@ export async function ensembleDataset(
   };
   const argument = (identifier: string): EnsembleArgument => ({ identifier, members: count, settings });
   const chosen = takePart(identifiers, options.part);
-  const jobs = await jobsFor(members[0] as Store, chosen, argument, { members: count, saves: false });
+  const jobs = await jobsFor(members[0], chosen, argument, { members: count, saves: false });
   return runCases(executor, ensembleJob, "ensemble", jobs, options);
 }

@@ -38,7 +38,7 @@ function reordered<T extends Float32Array | Uint8Array | Uint16Array>(
   const axes = from as unknown as Shape3;
   const flips = from.map((axis) => orientation[2 - axis]?.sign === -1);
   return {
-    data: transpose(data, shape, axes, flips as unknown as [boolean, boolean, boolean]) as T,
+    data: transpose(data, shape, axes, flips as unknown as [boolean, boolean, boolean]),
     shape: [shape[axes[0]], shape[axes[1]], shape[axes[2]]],
   };
 }

@@ -77,11 +77,11 @@ function join(readings: readonly FileReading<Place>[]): ReturnType<typeof joined
 /** The volume that a segmentation becomes; that of a file of four axes lies where one of its volumes lies. */
 function volumeOf(data: VoxelArray, shape: Shape3, { spacing: s, origin: o, direction: d }: SitkProperties): Volume {
   const n = s.length;
-  const at = (i: number, j: number) => (i < n && j < n ? (d[i * n + j] as number) : i === j ? 1 : 0);
+  const at = (i: number, j: number) => (i < n && j < n ? d[i * n + j] : i === j ? 1 : 0);
   const direction = [0, 1, 2].flatMap((i) => [0, 1, 2].map((j) => at(i, j)));
   const geometry: Geometry = {
-    spacingMm: [s[2] ?? 1, s[1] as number, s[0] as number],
-    ...placedAsInItk([o[0] as number, o[1] as number, n === 2 ? 0 : (o[2] as number)], direction),
+    spacingMm: [s[2] ?? 1, s[1], s[0]],
+    ...placedAsInItk([o[0], o[1], n === 2 ? 0 : o[2]], direction),
   };
   return { data, shape, geometry };
 }
@@ -109,7 +109,7 @@ function reader(name: ReaderName, reorient: boolean): CaseReader {
         const back = orientTo(sitk.originalOrientation, itkImageOf(volume, false));
         const [x, y, z] = back.spacing as [number, number, number];
         const geometry = { spacingMm: [z, y, x], originMm: back.origin, direction: back.direction };
-        volume = { data: back.channels[0] as VoxelArray, shape: back.shape, geometry: geometry as unknown as Geometry };
+        volume = { data: back.channels[0], shape: back.shape, geometry: geometry as unknown as Geometry };
       }
       const planar = sitk.spacing.length === 2;
       return [{ ending: fileEnding, bytes: await writeVolume(`segmentation${fileEnding}`, volume, { planar }) }];

@@ -47,7 +47,7 @@ export function memberName(member: number): string {
 }
 
 function membersOf(stores: EnsembleStores, count: number): Store[] {
-  return Array.from({ length: count }, (_, member) => stores[memberName(member)] as Store);
+  return Array.from({ length: count }, (_, member) => stores[memberName(member)]);
 }
 
 /** The job of a worker: mean of the members of one case, one of them in memory at a time. */
@@ -87,7 +87,7 @@ async function agreedProperties(members: readonly Store[], identifier: string): 
     loaded.push({ name, properties: await loadCaseProperties(store, identifier) });
   }
   checkMembersAgree(loaded);
-  return (loaded[0] as (typeof loaded)[number]).properties;
+  return loaded[0].properties;
 }
 
 /** How folders of probabilities are averaged. */
@@ -132,10 +132,10 @@ export async function ensembleFolders(
     saveProbabilities: saves,
   });
   const chosen = takePart(identifiers, options.part);
-  const jobs = await jobsFor(members[0] as Store, chosen, argument, { members: count, saves: false });
+  const jobs = await jobsFor(members[0], chosen, argument, { members: count, saves: false });
   const outcomes = await runCases(executor, ensembleJob, "ensemble", jobs, options);
   for (const name of [DATASET_FILE, PLANS_FILE]) {
-    const from = members[0] as Store;
+    const from = members[0];
     if (await from.exists(name)) await stores.output.write(name, await from.read(name));
   }
   return outcomes;

@@ -112,7 +112,7 @@ export async function writeExport(
 /** Labels that occur, ascending. */
 export function labelsOf(data: Uint8Array | Uint16Array): number[] {
   const found = new Uint8Array(1 << 16);
-  for (let i = 0; i < data.length; i++) found[data[i] as number] = 1;
+  for (let i = 0; i < data.length; i++) found[data[i]] = 1;
   return Array.from(found.keys()).filter((label) => found[label] === 1);
 }
 

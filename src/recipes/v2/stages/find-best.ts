@@ -375,7 +375,7 @@ async function mergeCases(
   for (const cases of pairs.values()) {
     const [{ fold, identifier }] = cases as [FoldFile];
     const members = [fold, otherFold.get(identifier) as number].map((of, i) =>
-      joinPath(folderOf(models[i] as ModelName), validationFolder(of)),
+      joinPath(folderOf(models[i]), validationFolder(of)),
     );
     const folders = { ...Object.fromEntries(members.map((path, i) => [memberName(i), path])), output };
     const jobs = cases.map((one) => ({

@@ -79,7 +79,7 @@ async function takeOneCase(
   const earlier = await findResult(preprocessed, fingerprintRecord(identifier), settings, inputs);
   if (earlier !== null) return earlier.result as ForegroundGrid;
   const { arrays, properties, warnings } = await readTrainingCase(raw, names, readerName, reading);
-  const { foreground, ...shapes } = await inFile(raw.location(images[0] as string), () => takeForeground(arrays));
+  const { foreground, ...shapes } = await inFile(raw.location(images[0]), () => takeForeground(arrays));
   collectGarbage();
   const foregroundVoxels = foreground[0]?.length ?? 0;
   const channels = foreground.map((data, c) => [`channel_${c}`, { chunks: [data], shape: [data.length] }] as const);

@@ -95,7 +95,7 @@ async function readAndPreprocess(raw: Store, argument: PreprocessArgument) {
   const { names, readerName, settings, options, reading } = argument;
   const { arrays, properties, warnings } = await readTrainingCase(raw, names, readerName, reading);
   collectGarbage();
-  const prepared = await inFile(raw.location(names.images[0] as string), () =>
+  const prepared = await inFile(raw.location(names.images[0]), () =>
     preprocessCase(arrays, properties, settings, { ...options, inPlace: true }),
   );
   return { prepared, warnings: [...warnings, ...prepared.warnings.map(({ message }: CaseWarning) => message)] };
@@ -129,7 +129,7 @@ async function preprocessOneCase(
   const result: PreparedGrid = {
     shapeBefore: properties.shapeAfterCropping,
     shapeAfter: shape,
-    spacingBeforeMm: [spacingMm[axes[0]] as number, spacingMm[axes[1]] as number, spacingMm[axes[2]] as number],
+    spacingBeforeMm: [spacingMm[axes[0]], spacingMm[axes[1]], spacingMm[axes[2]]],
     warnings,
     kept: false,
   };
@@ -146,7 +146,7 @@ async function estimate(
   settings: PreprocessSettings,
 ): Promise<{ memoryBytes?: number }> {
   try {
-    const { shape, spacingMm, stored } = await peekScan(raw, images[0] as string);
+    const { shape, spacingMm, stored } = await peekScan(raw, images[0]);
     return { memoryBytes: estimateMemory({ shape, spacingMm, settings, image: stored }) };
   } catch (error) {
     if (error instanceof NnprepError) return {};

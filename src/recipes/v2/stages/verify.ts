@@ -62,7 +62,7 @@ async function verifyOneCase({ raw }: DatasetStores, argument: VerifyArgument): 
   const { images, label } = names;
   const reader = await readerFor(readerName);
   const findings: Finding[] = [];
-  const file = images[0] as string;
+  const file = images[0];
   const openAll = async (): Promise<ScanFile[]> => {
     const files: ScanFile[] = [];
     for (const path of images) files.push(await scanFileInStore(raw, path));
@@ -94,7 +94,7 @@ function doubts(file: string, warnings: readonly string[]): Finding[] {
 }
 
 function checkImage({ channels, warnings }: ImageReading, images: readonly string[], expected: number): Finding[] {
-  const file = images[0] as string;
+  const file = images[0];
   const findings = doubts(file, warnings);
   if (channels.length !== expected) {
     findings.push({
@@ -107,9 +107,7 @@ function checkImage({ channels, warnings }: ImageReading, images: readonly strin
     });
   }
   channels.forEach((data, c) => {
-    findings.push(
-      ...findSpecialValues({ file: images.length === channels.length ? (images[c] as string) : file, data }),
-    );
+    findings.push(...findSpecialValues({ file: images.length === channels.length ? images[c] : file, data }));
   });
   if (channels.every(isZero)) {
     findings.push({
@@ -147,9 +145,7 @@ function compareGrids(
   if (shape.some((n, axis) => n !== image.shape[axis])) add("shape", shape, image.shape);
   const [found, expected] = [properties.spacingMm, image.properties.spacingMm];
   const { absolute, relative } = NUMPY_CLOSENESS;
-  const close = found.every(
-    (mm, i) => Math.abs(mm - (expected[i] as number)) <= absolute + relative * (expected[i] as number),
-  );
+  const close = found.every((mm, i) => Math.abs(mm - expected[i]) <= absolute + relative * expected[i]);
   if (!close) add("spacing", found, expected);
   return findings;
 }

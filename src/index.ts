@@ -9,7 +9,7 @@ export type { Axes3, Box3, Geometry, NiftiForms, Shape3, Vec3, Volume, VoxelArra
 export { IDENTITY_GEOMETRY } from "./core/volume.js";
 // Predict.
 export { type LoadedModel, type LoadModelOptions, loadModel } from "./inference/load-model.js";
-export { modelFilesFromBlobs } from "./inference/model-folder.js";
+export { modelFilesFromBlobs } from "./inference/model-files.js";
 export { type Prediction, type PredictOptions, predict, readerProperties } from "./inference/predict.js";
 // Read and write.
 export { type ReadScanOptions, readScan, type ScanInput, writeVolume } from "./io/formats.js";

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { inFile, NnprepError, plainError } from "../core/errors.js";
-import { type LoadedModel, loadModel } from "../inference/load-model.js";
+import { NnprepError, plainError } from "../core/errors.js";
+import { type LoadedModel, type LoadedModelV1, loadAnyModel } from "../inference/load-model.js";
+import { readPostprocessing } from "../inference/postprocessing.js";
 import {
   type CasesProgress,
   caseOfFiles,
@@ -15,7 +16,6 @@ import {
 } from "../inference/predict-cases.js";
 import type { PythonJson } from "../io/python-json.js";
 import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
-import { type PostprocessingStep, parsePostprocessing } from "../recipes/v2/documents/postprocessing.js";
 import { findDataset, modelFolderName } from "../recipes/v2/layout.js";
 import { FolderStore } from "../runner/folder-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
@@ -26,6 +26,8 @@ import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js"
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatTable } from "./table.js";
 import { UsageError } from "./usage-error.js";
+
+type AnyModel = LoadedModel | LoadedModelV1;
 
 interface PredictCommandOptions extends ScanOptions, PartOptions {
   readonly input: string;
@@ -103,29 +105,25 @@ function modelPath(options: PredictCommandOptions): string {
 }
 
 /** The model with its networks. */
-async function openModel(options: PredictCommandOptions): Promise<LoadedModel> {
+async function openModel(options: PredictCommandOptions): Promise<AnyModel> {
   const path = modelPath(options);
   const folder = existsSync(path) && statSync(path).isDirectory();
   const files = folder ? await scanFilesInFolder(path) : [await scanFileFromPath(path)];
   const { folds, checkpoint, threads } = options;
-  return loadModel(files, path, { folds, checkpoint, threads });
+  return loadAnyModel(files, path, { folds, checkpoint, threads });
 }
 
 /** One scan (a file, or a folder of DICOM slices), named as nnU-Net names the images of a case. */
-function singleCase(path: string, model: LoadedModel, options: PredictCommandOptions): PredictionCase {
-  const ending = model.dataset.fileEnding;
+function singleCase(path: string, model: AnyModel, options: PredictCommandOptions): PredictionCase {
+  const ending = model.fileEnding;
   const name = basename(path);
   const stem = name.endsWith(ending) ? name.slice(0, -ending.length) : name.replace(/\.(nii\.gz|[^.]+)$/i, "");
   return caseOfVolume(model, stem.replace(/_0000$/, ""), () => readScanPath(path, readOptions(options)));
 }
 
 /** The cases of a folder, by the ending of the model's dataset. */
-async function folderCases(
-  input: string,
-  model: LoadedModel,
-  options: PredictCommandOptions,
-): Promise<PredictionCase[]> {
-  const ending = model.dataset.fileEnding;
+async function folderCases(input: string, model: AnyModel, options: PredictCommandOptions): Promise<PredictionCase[]> {
+  const ending = model.fileEnding;
   const files = readdirSync(input).filter((name) => !name.startsWith("."));
   const { prevStagePredictions: previous } = options;
   const part = chosenPart(options);
@@ -145,8 +143,8 @@ async function folderCases(
   return cases;
 }
 
-async function findCases(input: string, model: LoadedModel, options: PredictCommandOptions): Promise<PredictionCase[]> {
-  const ending = model.dataset.fileEnding;
+async function findCases(input: string, model: AnyModel, options: PredictCommandOptions): Promise<PredictionCase[]> {
+  const ending = model.fileEnding;
   if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder`);
   if (!statSync(input).isDirectory()) return [singleCase(input, model, options)];
   const names = readdirSync(input);
@@ -179,23 +177,6 @@ function argumentsOf(options: PredictCommandOptions, input: string, output: stri
   ]);
 }
 
-/** The steps that the model folder holds, if they are asked for. */
-async function postprocessingOf(
-  model: LoadedModel,
-  { postprocess }: PredictCommandOptions,
-): Promise<PostprocessingStep[] | undefined> {
-  if (!postprocess) return undefined;
-  const { postprocessing, name } = model;
-  if (postprocessing !== undefined) {
-    return inFile(postprocessing.name, async () => parsePostprocessing(await postprocessing.read()));
-  }
-  throw new NnprepError(
-    "FILE_NOT_FOUND",
-    `${name}: no postprocessing.pkl, in the model folder or its crossval_results_folds_*; run nnprep find-best or determine-postprocessing first, or leave --postprocess out`,
-    { file: name },
-  );
-}
-
 function runPredict(options: PredictCommandOptions): Promise<void> {
   const input = resolve(options.input);
   const output = resolve(options.output);
@@ -204,7 +185,7 @@ function runPredict(options: PredictCommandOptions): Promise<void> {
     const signal = run.signal;
     const model = await openModel(options);
     try {
-      const postprocessing = await postprocessingOf(model, options);
+      const postprocessing = options.postprocess ? await readPostprocessing(model) : undefined;
       const cases = await findCases(input, model, options);
       await run.keepClean(output);
       const store = new FolderStore(output);
@@ -212,7 +193,7 @@ function runPredict(options: PredictCommandOptions): Promise<void> {
       const results = await predictCases(model, cases, store, {
         stepSize: options.stepSize,
         mirroring: !options.disableTta,
-        precision: options.float32 ? "float32" : "float16",
+        precision: options.float32 ? "float32" : undefined,
         probabilities: options.saveProbabilities,
         overwrite: !options.continuePrediction,
         postprocessing,

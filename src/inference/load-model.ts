@@ -1,17 +1,24 @@
 import { openOnnxNetwork } from "#onnx";
 import { NnprepError } from "../core/errors.js";
 import type { ScanFile } from "../io/scan-file.js";
-import { type ModelFolder, type ModelFolderOptions, readModelFolder } from "./model-folder.js";
+import { findModelFiles, type ModelFolderOptions } from "./model-files.js";
+import { type ModelFolder, readModelFolder, type TrainedModel } from "./model-folder.js";
+import { type ModelFolderV1, readModelFolderV1 } from "./model-folder-v1.js";
 import type { Network } from "./network.js";
 import type { OnnxOptions } from "./onnx.js";
 
-/** A model that is ready to predict. */
-export interface LoadedModel extends ModelFolder {
+interface OpenNetworks {
   /** One per fold, in the order of `folds`. */
   readonly networks: readonly Network[];
   /** Frees the networks. */
   dispose(): Promise<void>;
 }
+
+/** A model of nnU-Net v2 that is ready to predict. */
+export interface LoadedModel extends ModelFolder, OpenNetworks {}
+
+/** A model of nnU-Net v1 that is ready to predict. */
+export interface LoadedModelV1 extends ModelFolderV1, OpenNetworks {}
 
 /** Which folds and files of a model folder, and how its networks run. */
 export interface LoadModelOptions extends ModelFolderOptions, OnnxOptions {
@@ -23,7 +30,7 @@ export interface LoadModelOptions extends ModelFolderOptions, OnnxOptions {
 }
 
 /**
- * Reads a model folder and opens its networks.
+ * Reads a model folder of nnU-Net v2 and opens its networks.
  *
  * @param source the files of the folder, or one zip archive
  * @param name what messages call the model
@@ -44,9 +51,31 @@ export async function loadModel(
   name: string,
   options: LoadModelOptions = {},
 ): Promise<LoadedModel> {
-  const model = await readModelFolder(source, name, options);
+  return openNetworks(await readModelFolder(source, name, options), options);
+}
+
+/** The same for a model of nnU-Net v1. @throws NnprepError as `loadModel` */
+export async function loadModelV1(
+  source: readonly ScanFile[],
+  name: string,
+  options: LoadModelOptions = {},
+): Promise<LoadedModelV1> {
+  return openNetworks(await readModelFolderV1(source, name, options), options);
+}
+
+/** The same for a model of either generation, by the files that are there. @throws NnprepError as `loadModel` */
+export async function loadAnyModel(
+  source: readonly ScanFile[],
+  name: string,
+  options: LoadModelOptions = {},
+): Promise<LoadedModel | LoadedModelV1> {
+  const { generation } = await findModelFiles(source, name);
+  return generation === "v1" ? loadModelV1(source, name, options) : loadModel(source, name, options);
+}
+
+async function openNetworks<M extends TrainedModel>(model: M, options: LoadModelOptions): Promise<M & OpenNetworks> {
   const { openNetwork = openOnnxNetwork } = options;
-  const trialShape = options.trialShape ?? [model.channels, ...model.configuration.patchSize];
+  const trialShape = options.trialShape ?? [model.channels, ...model.patchSize];
   const networks: Network[] = [];
   const dispose = async () => {
     for (const network of networks) await network.dispose?.();
@@ -68,8 +97,8 @@ export async function loadModel(
   return { ...model, networks, dispose };
 }
 
-function checkNetwork({ channels, classes, patch }: Network, model: ModelFolder): void {
-  const { patchSize } = model.configuration;
+function checkNetwork({ channels, classes, patch }: Network, model: TrainedModel): void {
+  const { patchSize } = model;
   const fits = (found: number | undefined, expected: number | undefined) => found === undefined || found === expected;
   const [is, wants]: [string, string] = fits(channels, model.channels)
     ? fits(classes, model.classes)
@@ -81,7 +110,7 @@ function checkNetwork({ channels, classes, patch }: Network, model: ModelFolder)
   if (fits(channels, model.channels) && fits(classes, model.classes) && axes) return;
   throw new NnprepError(
     "SHAPE_MISMATCH",
-    `the network has ${is}, but plans.json and dataset.json ask for ${wants}: it belongs to another model or configuration`,
+    `the network has ${is}, but the plans and dataset.json ask for ${wants}: it belongs to another model or configuration`,
     { found: is, expected: wants },
   );
 }

@@ -1,5 +1,5 @@
 import { NnprepError } from "../core/errors.js";
-import type { Shape3, Volume } from "../core/volume.js";
+import type { Shape3, Vec3, Volume } from "../core/volume.js";
 import { writeVolume } from "../io/formats.js";
 import { streamVolumesNpz } from "../io/npz.js";
 import { formatPickle } from "../io/pickle.js";
@@ -7,17 +7,16 @@ import { formatPythonJson, type PythonJson } from "../io/python-json.js";
 import type { ScanFile } from "../io/scan-file.js";
 import { formatDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import { formatPlans } from "../recipes/v2/documents/plans.js";
-import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";
 import { propertiesToPython } from "../recipes/v2/documents/properties.js";
 import { casesInListing, DATASET_FILE } from "../recipes/v2/layout.js";
-import { applyPostprocessing } from "../recipes/v2/postprocess.js";
 import type { ReadCaseOptions, SegmentationFile } from "../recipes/v2/readers/reader.js";
 import { readerFor } from "../recipes/v2/readers/registry.js";
 import type { CaseOutcome, RunOptions } from "../runner/run.js";
 import type { Store } from "../runner/store.js";
-import type { LoadedModel } from "./load-model.js";
-import type { ModelFolder } from "./model-folder.js";
-import { type CaseInput, type PredictOptions, type PredictProgress, predictCase, readerProperties } from "./predict.js";
+import type { LoadedModel, LoadedModelV1 } from "./load-model.js";
+import type { TrainedModel } from "./model-folder.js";
+import { type PredictOptions, type PredictProgress, predictCase, readerProperties } from "./predict.js";
+import type { CaseInput } from "./prepared-case.js";
 
 /** One case to predict, read when its turn comes. */
 export interface PredictionCase {
@@ -34,21 +33,20 @@ export interface ReadCase extends CaseInput {
 
 /** A case of files that the dataset's reader reads. */
 export function caseOfFiles(
-  model: ModelFolder,
+  model: TrainedModel,
   identifier: string,
   files: { readonly images: readonly ScanFile[]; readonly previousStage?: ScanFile | undefined },
   options: ReadCaseOptions = {},
 ): PredictionCase {
-  const { plans, dataset } = model;
   const read = async (): Promise<ReadCase> => {
-    const reader = await readerFor(plans.readerName);
+    const reader = await readerFor(model.readerName);
     const { warnings, ...input } = await reader.readImages(files.images, options);
     const label = files.previousStage === undefined ? undefined : await reader.readLabel(files.previousStage, options);
     return {
       ...input,
       previousStage: label?.label,
       warnings: [...warnings, ...(label?.warnings ?? [])],
-      format: (labels, shape) => reader.formatSegmentation(labels, shape, input.properties, dataset.fileEnding),
+      format: (labels, shape) => reader.formatSegmentation(labels, shape, input.properties, model.fileEnding),
     };
   };
   return { identifier, read };
@@ -56,11 +54,11 @@ export function caseOfFiles(
 
 /** A case of one volume, whatever it was read from. */
 export function caseOfVolume(
-  model: ModelFolder,
+  model: TrainedModel,
   identifier: string,
   read: () => Promise<{ readonly volume: Volume; readonly warnings: readonly string[] }>,
 ): PredictionCase {
-  const ending = model.dataset.fileEnding;
+  const ending = model.fileEnding;
   return {
     identifier,
     read: async () => {
@@ -92,6 +90,9 @@ export type PredictedCase =
       readonly warnings: readonly string[];
     };
 
+/** Changes labels in place. */
+export type LabelPostprocessing = (labels: Uint8Array | Uint16Array, shape: Shape3, spacingMm: Vec3) => void;
+
 /** How a folder of cases is predicted, and what is kept beside the labels. */
 export interface PredictCasesOptions
   extends Omit<PredictOptions, "previousStage" | "onProgress">,
@@ -99,7 +100,7 @@ export interface PredictCasesOptions
   /** False: cases whose files are there already are left out (`--continue_prediction`). Default true. */
   readonly overwrite?: boolean | undefined;
   /** What is done to each segmentation before it is written. Default: nothing, as nnU-Net predicts. */
-  readonly postprocessing?: readonly PostprocessingStep[] | undefined;
+  readonly postprocessing?: LabelPostprocessing | undefined;
   readonly onProgress?: ((progress: CasesProgress) => void) | undefined;
 }
 
@@ -125,12 +126,16 @@ export function listPredictionCases(
     .map(([identifier, images]) => ({ identifier, images }));
 }
 
-/** dataset.json, plans.json and the arguments, as nnU-Net writes them beside its predictions. */
+/** What nnU-Net writes beside its predictions: dataset.json, plans.json and the arguments, or plans.pkl. */
 export async function writePredictionDocuments(
   output: Store,
-  model: LoadedModel,
+  model: LoadedModel | LoadedModelV1,
   settings: ReadonlyMap<string, PythonJson>,
 ): Promise<void> {
+  if (model.generation === "v1") {
+    await output.write("plans.pkl", await model.plansFile.read());
+    return;
+  }
   await output.write(DATASET_FILE, new TextEncoder().encode(formatDatasetJson(model.dataset.document)));
   await output.write("plans.json", new TextEncoder().encode(formatPlans(model.plans.document)));
   const text = formatPythonJson(settings, { indent: 4, sortKeys: true });
@@ -145,12 +150,12 @@ export async function writePredictionDocuments(
  * @throws NnprepError ABORTED
  */
 export async function predictCases(
-  model: LoadedModel,
+  model: LoadedModel | LoadedModelV1,
   cases: readonly PredictionCase[],
   output: Store,
   options: PredictCasesOptions = {},
 ): Promise<PredictedCase[]> {
-  const ending = model.dataset.fileEnding;
+  const ending = model.fileEnding;
   const results: PredictedCase[] = [];
   const tell = (outcome: CaseOutcome<unknown>) => options.onCase?.({ state: "ended", stage: STAGE, outcome });
   for (const [casesDone, one] of cases.entries()) {
@@ -187,7 +192,7 @@ async function isPredicted(
 }
 
 async function predictOne(
-  model: LoadedModel,
+  model: LoadedModel | LoadedModelV1,
   { identifier, read }: PredictionCase,
   output: Store,
   options: PredictCasesOptions,
@@ -197,9 +202,9 @@ async function predictOne(
   report({ done: 0, total: 0, secondsLeft: null });
   const { warnings, format, ...input } = await read();
   const found = await predictCase(model, input, { ...options, inPlace: true, onProgress: report });
-  if (options.postprocessing !== undefined) applyPostprocessing(found.labels, found.shape, options.postprocessing);
+  options.postprocessing?.(found.labels, found.shape, input.properties.spacingMm);
   const files = await format(found.labels, found.shape);
-  if (found.probabilities !== undefined) {
+  if (found.probabilities !== undefined && found.properties !== null) {
     const { classes, volumes } = found.probabilities;
     const shape = [classes, ...found.shape];
     await output.write(`${identifier}.npz`, streamVolumesNpz("probabilities", volumes, shape, { compression: "fast" }));
@@ -207,7 +212,7 @@ async function predictOne(
   }
   for (const { ending, bytes } of files) await output.write(`${identifier}${ending}`, bytes);
   return {
-    file: output.location(`${identifier}${model.dataset.fileEnding}`),
+    file: output.location(`${identifier}${model.fileEnding}`),
     labels: labelsIn(found.labels),
     warnings: [...warnings, ...found.warnings],
   };

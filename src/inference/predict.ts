@@ -3,14 +3,17 @@ import { differingFields, FIELD_NAMES, NUMPY_CLOSENESS } from "../core/geometry.
 import { checkLength, formatShape, type Shape3, sameShape, type Volume, voxelCount } from "../core/volume.js";
 import { wholeLabels } from "../kernels/clean.js";
 import type { CaseProperties, ReaderProperties } from "../recipes/v2/documents/properties.js";
-import { type ExportedSegmentation, exportProbabilities, exportSegmentation } from "../recipes/v2/export.js";
-import { type PreprocessedCase, preprocessCase, preprocessSettings } from "../recipes/v2/preprocess.js";
 import { init } from "../runtime/instantiate.js";
 import type { ClassVolumes } from "../steps/restore-logits.js";
-import type { LoadedModel } from "./load-model.js";
+import type { LoadedModel, LoadedModelV1 } from "./load-model.js";
 import { estimateWindowMemory } from "./memory.js";
+import type { TrainedModel } from "./model-folder.js";
 import type { NetworkInput } from "./patches.js";
+import { prepareCaseV1, windowRulesV1 } from "./predict-case-v1.js";
+import { prepareCaseV2 } from "./predict-case-v2.js";
+import type { CaseInput } from "./prepared-case.js";
 import { predictLogits, type SlidingWindowSettings } from "./sliding-window.js";
+import { LOGITS_V2 } from "./window-rules.js";
 
 /** How far a prediction is. */
 export interface PredictProgress {
@@ -39,16 +42,6 @@ export interface PredictOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A case as a reader of nnU-Net gives it, axes of the file. */
-export interface CaseInput {
-  /** One per channel of dataset.json, in their order, each of `shape`. */
-  readonly channels: readonly Float32Array[];
-  readonly shape: Shape3;
-  readonly properties: ReaderProperties;
-  /** Labels of the previous stage, of `shape`; a cascade needs them. */
-  readonly previousStage?: Int16Array | undefined;
-}
-
 /** What a model makes of a case. */
 export interface CasePrediction {
   /** Labels of the scan's `shape`, C order, axes of the file. */
@@ -56,8 +49,8 @@ export interface CasePrediction {
   readonly shape: Shape3;
   /** With `probabilities`: each class on the whole scan, float32; the array is used again for the next one. */
   readonly probabilities: { readonly classes: number; readonly volumes: ClassVolumes } | undefined;
-  /** What nnU-Net stores as `ID.pkl` beside probabilities. */
-  readonly properties: CaseProperties;
+  /** What nnU-Net v2 stores as `ID.pkl` beside probabilities; null for a model of v1. */
+  readonly properties: CaseProperties | null;
   /** What the user should know, a sentence each. */
   readonly warnings: readonly string[];
 }
@@ -68,49 +61,43 @@ export interface Prediction extends Omit<CasePrediction, "labels" | "shape"> {
 }
 
 /**
- * Scan in, labels out: `nnUNetv2_predict` of nnU-Net 2.8.1 for one case. Everything around the network is equal to it in
- * every bit or as its own documentation says; the network's rounding depends on its runtime.
+ * Scan in, labels out: `nnUNetv2_predict` of nnU-Net 2.8.1 for one case, or `nnUNet_predict` of 1.7.1 for a model of v1.
+ * Everything around the network is equal to it in every bit or as its own documentation says; the network's rounding
+ * depends on its runtime.
  *
  * @param input left as it is unless `inPlace`
  * @throws NnprepError SHAPE_MISMATCH, INVALID_VALUES (NaN or infinite voxels or logits), INVALID_ARGUMENT (a cascade
  * without its previous stage), OUT_OF_MEMORY (more than `memoryLimitBytes`), UNSUPPORTED, ABORTED
  */
 export async function predictCase(
-  model: LoadedModel,
+  model: LoadedModel | LoadedModelV1,
   input: CaseInput,
   options: Omit<PredictOptions, "previousStage"> & { readonly inPlace?: boolean } = {},
 ): Promise<CasePrediction> {
   checkInput(model, input);
   throwIfAborted(options.signal);
   await init();
-  const { plans, configuration, dataset } = model;
-  const { labels } = dataset;
-  const { channels, shape, previousStage } = input;
-  const label = configuration.previousStage === undefined ? null : (previousStage as Int16Array);
-  const rules = preprocessSettings(plans, configuration.name, labels);
-  const prepared = await preprocessCase({ channels, label, shape }, input.properties, rules, {
-    inPlace: options.inPlace,
-    signal: options.signal,
-  });
+  const prepared =
+    model.generation === "v1" ? await prepareCaseV1(model, input, options) : await prepareCaseV2(model, input, options);
   throwIfAborted(options.signal);
-  const image: NetworkInput = { channels: withPreviousStage(prepared, labels.foreground), shape: prepared.shape };
+  const { image, properties, toLabels, toProbabilities } = prepared;
   const settings = windowSettings(model, options);
   checkMemory(model, image, settings, options);
-  const logits = predictLogits(model.networks, image, settings);
-  const target = { plans, configuration, labels };
-  const exportOptions = { signal: options.signal };
-  const { properties } = prepared;
-  let probabilities: CasePrediction["probabilities"];
-  let exported: ExportedSegmentation;
-  if (options.probabilities === true) {
-    const both = await exportProbabilities(logits, properties, target, exportOptions);
-    probabilities = { classes: both.classes, volumes: both.volumes };
-    exported = both;
-  } else {
-    exported = await exportSegmentation(logits, properties, target, exportOptions);
+  const output = predictLogits(model.networks, image, settings);
+  const common = { shape: input.shape, properties };
+  if (options.probabilities !== true) {
+    const { labels, warnings } = await toLabels(output);
+    return { ...common, labels, probabilities: undefined, warnings: [...prepared.warnings, ...warnings] };
   }
-  const warnings = [...prepared.warnings, ...exported.warnings].map(({ message }) => message);
-  return { labels: exported.labels, shape: exported.shape, probabilities, properties, warnings };
+  if (toProbabilities === null) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      "probabilities of a model of nnU-Net v1 are not stored; predict its labels, without --save-probabilities",
+      { generation: model.generation },
+    );
+  }
+  const { labels, warnings, classes, volumes } = await toProbabilities(output);
+  return { ...common, labels, probabilities: { classes, volumes }, warnings: [...prepared.warnings, ...warnings] };
 }
 
 /**
@@ -132,12 +119,12 @@ export async function predictCase(
  * ```
  */
 export async function predict(
-  model: LoadedModel,
+  model: LoadedModel | LoadedModelV1,
   volumes: readonly Volume[],
   options: PredictOptions = {},
 ): Promise<Prediction> {
   checkCount(model, volumes.length);
-  const previous = model.configuration.previousStage === undefined ? undefined : options.previousStage;
+  const previous = model.previousStage === undefined ? undefined : options.previousStage;
   const warnings = checkVolumes(model, volumes, previous);
   await init();
   const first = volumes[0];
@@ -181,12 +168,6 @@ export function readerProperties({ geometry }: Volume): ReaderProperties {
   return { sitk: { spacing: [x, y, z], origin: originMm, direction }, spacingMm };
 }
 
-/** The channels, and for a cascade 1 where each foreground label of the previous stage is. */
-function withPreviousStage({ channels, label }: PreprocessedCase, foreground: readonly number[]): Float32Array[] {
-  if (label === null) return [...channels];
-  return [...channels, ...foreground.map((value) => Float32Array.from(label, (x) => (x === value ? 1 : 0)))];
-}
-
 function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new NnprepError("ABORTED", "stopped before the prediction was done");
 }
@@ -200,11 +181,12 @@ function timed(report: (progress: PredictProgress) => void): NonNullable<Sliding
   };
 }
 
-function windowSettings(model: LoadedModel, options: PredictOptions): SlidingWindowSettings {
+function windowSettings(model: LoadedModel | LoadedModelV1, options: PredictOptions): SlidingWindowSettings {
   const { onProgress } = options;
   return {
-    patch: model.configuration.patchSize,
+    patch: model.patchSize,
     classes: model.classes,
+    rules: model.generation === "v1" ? windowRulesV1(model) : LOGITS_V2,
     stepSize: options.stepSize,
     mirrorAxes: options.mirroring === false ? null : model.mirrorAxes,
     precision: options.precision,
@@ -213,8 +195,7 @@ function windowSettings(model: LoadedModel, options: PredictOptions): SlidingWin
   };
 }
 
-function checkCount(model: LoadedModel, count: number): void {
-  const { channels } = model.dataset;
+function checkCount({ channelNames: channels }: TrainedModel, count: number): void {
   if (count === channels.length) return;
   throw new NnprepError(
     "SHAPE_MISMATCH",
@@ -223,9 +204,9 @@ function checkCount(model: LoadedModel, count: number): void {
   );
 }
 
-function checkInput(model: LoadedModel, { channels, shape, previousStage: label }: CaseInput): void {
+function checkInput(model: TrainedModel, { channels, shape, previousStage: label }: CaseInput): void {
   checkCount(model, channels.length);
-  const { name, previousStage } = model.configuration;
+  const { name, previousStage } = model;
   if (previousStage === undefined) return;
   if (label !== undefined) {
     checkLength("the previous stage's label", label, shape);
@@ -239,8 +220,8 @@ function checkInput(model: LoadedModel, { channels, shape, previousStage: label 
 }
 
 /** Says what does not fit, and returns what nnU-Net only warns of. */
-function checkVolumes(model: LoadedModel, volumes: readonly Volume[], previous: Volume | undefined): string[] {
-  const { channels } = model.dataset;
+function checkVolumes(model: TrainedModel, volumes: readonly Volume[], previous: Volume | undefined): string[] {
+  const { channelNames: channels } = model;
   const first = volumes[0];
   const others = volumes.slice(1).map((volume, i) => [volume, `image ${i + 1} (${channels[i + 1]})`] as const);
   const label = previous === undefined ? [] : [[previous, "the previous stage's label"] as const];
@@ -270,21 +251,22 @@ function compareGrids(first: Volume, other: Volume, name: string, firstName: str
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 function checkMemory(
-  model: LoadedModel,
+  model: LoadedModel | LoadedModelV1,
   image: NetworkInput,
   settings: SlidingWindowSettings,
   { memoryLimitBytes, probabilities = false }: PredictOptions,
 ): void {
   if (memoryLimitBytes === undefined) return;
   const windows = estimateWindowMemory(image.shape, image.channels.length, model.networks.length, settings);
-  const perValue = settings.precision === "float32" ? 4 : 2;
+  const { rules = LOGITS_V2, precision = rules.precision } = settings;
+  const perValue = precision === "float32" ? 4 : 2;
   const whole = probabilities ? voxelCount(image.shape) * model.classes * perValue : 0;
   const needed = windows.totalBytes + whole;
   if (needed <= memoryLimitBytes) return;
   throw new NnprepError(
     "OUT_OF_MEMORY",
     `this case needs about ${mebibytes(needed)} beside its network (${mebibytes(windows.sumBytes)} for sums over windows of ` +
-      `${model.configuration.patchSize.join(" x ")} voxels and ${model.classes} classes${probabilities ? `, ${mebibytes(whole)} because probabilities are wanted` : ""}), ` +
+      `${model.patchSize.join(" x ")} voxels and ${model.classes} classes${probabilities ? `, ${mebibytes(whole)} because probabilities are wanted` : ""}), ` +
       `but the limit is ${mebibytes(memoryLimitBytes)}. Use fewer folds, a machine with more memory, or a model of a coarser grid`,
     { needed, memoryLimitBytes, ...windows },
   );

@@ -2,18 +2,12 @@
 export { openOnnxNetwork } from "#onnx";
 export { type LoadedModel, type LoadModelOptions, loadModel } from "../inference/load-model.js";
 export { estimateWindowMemory, type WindowMemory } from "../inference/memory.js";
-export {
-  type ModelFold,
-  type ModelFolder,
-  type ModelFolderOptions,
-  modelFilesFromBlobs,
-  readModelFolder,
-} from "../inference/model-folder.js";
+export { type ModelFold, type ModelFolderOptions, modelFilesFromBlobs } from "../inference/model-files.js";
+export { type ModelFolder, readModelFolder, type TrainedModel } from "../inference/model-folder.js";
 export type { Network, NetworkPatch } from "../inference/network.js";
 export type { OnnxOptions } from "../inference/onnx.js";
 export type { NetworkInput } from "../inference/patches.js";
 export {
-  type CaseInput,
   type CasePrediction,
   type Prediction,
   type PredictOptions,
@@ -30,4 +24,6 @@ export {
   type PredictionCase,
   predictCases,
 } from "../inference/predict-cases.js";
+export type { CaseInput } from "../inference/prepared-case.js";
 export { predictLogits, type SlidingWindowSettings } from "../inference/sliding-window.js";
+export { LOGITS_V2, PROBABILITIES_V1, type WindowRules } from "../inference/window-rules.js";

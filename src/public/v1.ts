@@ -1,4 +1,6 @@
 /** nnU-Net v1's recipe on volumes, bytes and stores; runs in Node and in the browser. `openTask` is in `nnprep/dataset`. */
+export { type LoadedModelV1, loadModelV1 } from "../inference/load-model.js";
+export { type ModelFolderV1, readModelFolderV1 } from "../inference/model-folder-v1.js";
 export { type NextStageGrid, predictNextStage, resampleToNextStage } from "../recipes/v1/cascade.js";
 export {
   type CaseVolumes,

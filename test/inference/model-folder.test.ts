@@ -1,6 +1,7 @@
 import { zipSync } from "fflate";
 import { expect, test } from "vitest";
-import { modelFilesFromBlobs, onnxFileName, readModelFolder } from "../../src/inference/model-folder.js";
+import { modelFilesFromBlobs, onnxFileName } from "../../src/inference/model-files.js";
+import { readModelFolder } from "../../src/inference/model-folder.js";
 import { scanFileFromBytes } from "../../src/io/scan-file.js";
 import { complete, inference, listed, text, without } from "./example-model.js";
 

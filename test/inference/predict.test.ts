@@ -65,7 +65,7 @@ describe("predict", () => {
     expect(segmentation.data).toBeInstanceOf(Uint8Array);
     expect([...segmentation.data]).toEqual(expected);
     expect(probabilities).toBeUndefined();
-    expect(properties.shapeBeforeCropping).toEqual(SHAPE);
+    expect(properties?.shapeBeforeCropping).toEqual(SHAPE);
     expect(warnings).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe("predict", () => {
     const { segmentation } = await predict(model, [first, second], { previousStage });
     expect([...counts]).toEqual([4]);
     expect([...segmentation.data]).toEqual([...previousStage.data]);
-    await expect(predict(model, [first, second])).rejects.toThrow(/3d_cascade_fullres is a cascade.*3d_lowres/);
+    await expect(predict(model, [first, second])).rejects.toThrow(/m is a cascade.*3d_lowres/);
   });
 
   test("progress ends with the last window, and says how long it will take", async () => {
@@ -172,7 +172,7 @@ describe("predict", () => {
 
 describe("models", () => {
   test.each([
-    [{ channels: 3 }, /3 input channels, but plans.json and dataset.json ask for 2/],
+    [{ channels: 3 }, /3 input channels, but the plans and dataset.json ask for 2/],
     [{ classes: 9 }, /9 output channels, but .* ask for 3/],
     [{ patch: [4, 6] }, /patches of 4 x 6, but .* patches of 4 x 6 x 8/],
     [{ patch: [undefined, undefined, 9] }, /patches of any x any x 9/],

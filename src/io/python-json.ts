@@ -1,4 +1,5 @@
 import { NnprepError } from "../core/errors.js";
+import { compareCodePoints } from "../core/paths.js";
 import { PyFloat } from "../core/python.js";
 
 /**
@@ -47,18 +48,6 @@ function formatString(text: string): string {
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-}
-
-/** Order of Python's `sorted` on strings: by code point, where JavaScript's is by UTF-16 unit. */
-export function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
-  if (at === length) return a.length - b.length;
-  const difference = (i: number) => (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
-  // The unit before is the same in both; where it begins a pair, the pair is what differs.
-  const beginsPair = at > 0 && (a.charCodeAt(at - 1) & 0xfc00) === 0xd800;
-  return (beginsPair && difference(at - 1)) || difference(at);
 }
 
 export interface PythonJsonOptions {

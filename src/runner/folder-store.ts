@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promi
 import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
-import { compareCodePoints } from "../io/python-json.js";
+import { compareCodePoints } from "../core/paths.js";
 import { failToRead, reason, scanFileFromPath } from "../io/scan-path.js";
 import type { FileContent, Store } from "./store.js";
 

@@ -9,6 +9,7 @@ import {
   runMethod,
   unwrap,
   type WorkerMessage,
+  withOwnBuffers,
 } from "./worker-messages.js";
 
 export interface PoolSettings {
@@ -31,12 +32,14 @@ const UNSTARTED = "Worker is terminated";
 export class WorkerPool implements JobPool {
   readonly workers: number;
   readonly #pool: workerpool.Pool;
+  readonly #kind: PoolSettings["kind"];
   readonly #waiting: (() => void)[] = [];
   #free: number;
   #stopped: NnprepError | undefined;
 
   constructor(settings: PoolSettings) {
     this.workers = settings.workers;
+    this.#kind = settings.kind;
     this.#free = settings.workers;
     this.#pool = workerpool.pool(settings.script, {
       maxWorkers: settings.workers,
@@ -84,7 +87,8 @@ export class WorkerPool implements JobPool {
     for (let attempt = 0; ; attempt++) {
       if (this.#stopped !== undefined) throw this.#stopped;
       try {
-        return unwrap<T>((await this.#pool.exec(method, [argument], { transfer })) as WorkerMessage);
+        const value = unwrap<T>((await this.#pool.exec(method, [argument], { transfer })) as WorkerMessage);
+        return this.#kind === "process" ? withOwnBuffers(value) : value;
       } catch (error) {
         if (error instanceof NnprepError) throw error;
         if (this.#stopped !== undefined) throw this.#stopped;

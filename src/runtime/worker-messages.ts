@@ -64,6 +64,22 @@ export async function runMethod(methods: Methods, name: string, argument: unknow
   }
 }
 
+/**
+ * The same result whose small arrays have buffers of their own: between processes they are views of what was read from
+ * the pipe, and a few numbers would hold 64 KiB as long as the result lives.
+ */
+export function withOwnBuffers<T>(value: T): T {
+  if (ArrayBuffer.isView(value)) {
+    if (value instanceof DataView || value.buffer.byteLength < 2 * value.byteLength) return value;
+    return (value as unknown as Uint8Array).slice() as T;
+  }
+  if (typeof value === "object" && value !== null) {
+    const parts = value as Record<string, unknown>;
+    for (const key of Object.keys(parts)) parts[key] = withOwnBuffers(parts[key]);
+  }
+  return value;
+}
+
 /** Buffers of a message's own arrays, which are handed over instead of being copied. */
 export function buffersOf(found: WorkerMessage): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();

@@ -1,14 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { md5Hex } from "../../src/core/md5.js";
+import { compareCodePoints } from "../../src/core/paths.js";
 import { PyFloat } from "../../src/core/python.js";
-import {
-  compareCodePoints,
-  formatPythonJson,
-  type PythonJson,
-  parsePythonJson,
-  pythonFloat,
-} from "../../src/io/python-json.js";
+import { formatPythonJson, type PythonJson, parsePythonJson, pythonFloat } from "../../src/io/python-json.js";
 import { parsePostprocessing } from "../../src/recipes/v1/documents/postprocessing.js";
 
 test.each([

@@ -1,5 +1,5 @@
 import { NnprepError } from "../../core/errors.js";
-import { compareCodePoints } from "../../io/python-json.js";
+import { compareCodePoints } from "../../core/paths.js";
 import type { DatasetJson } from "./documents/dataset-json.js";
 
 /** nnU-Net v2's names of folders and files. Roots are `nnUNet_raw`, `nnUNet_preprocessed` and `nnUNet_results`. */

@@ -2,8 +2,9 @@ import * as v from "valibot";
 import { NnprepError } from "../../../core/errors.js";
 import { md5Hex } from "../../../core/md5.js";
 import { nanMean, pairwiseMean } from "../../../core/mean.js";
+import { compareCodePoints } from "../../../core/paths.js";
 import { PyFloat } from "../../../core/python.js";
-import { compareCodePoints, formatPythonJson, type PythonJson, parsePythonJson } from "../../../io/python-json.js";
+import { formatPythonJson, type PythonJson, parsePythonJson } from "../../../io/python-json.js";
 
 /** Metric to value, NaN where the metric says nothing. */
 export type Scores = ReadonlyMap<string, number>;

@@ -1,8 +1,9 @@
 import { NnprepError } from "../../../core/errors.js";
+import { compareCodePoints } from "../../../core/paths.js";
 import { RandomState } from "../../../core/random.js";
 import { JsonFields } from "../../../io/json-fields.js";
 import { parseOrderedJson } from "../../../io/ordered-json.js";
-import { compareCodePoints, formatPythonJson } from "../../../io/python-json.js";
+import { formatPythonJson } from "../../../io/python-json.js";
 
 /** Identifiers of the cases that one fold trains with, and of those that it is tested with. */
 export interface Split {

@@ -1,6 +1,6 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
+import { compareCodePoints } from "../../../core/paths.js";
 import type { Shape3 } from "../../../core/volume.js";
-import { compareCodePoints } from "../../../io/python-json.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
 import { type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";

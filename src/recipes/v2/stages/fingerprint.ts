@@ -156,7 +156,7 @@ export async function extractFingerprint(
   }
   const dataset = await readDatasetJson(raw);
   const all = await listTrainingCases(raw, dataset, options);
-  const { name: readerName } = await chooseDatasetReader(raw, dataset, options);
+  const { name: readerName } = await chooseDatasetReader(raw, dataset, all, options.reading);
   const jobs = takePart(all, options.part).map(
     (names): CaseJob<TakeArgument> => ({
       identifier: names.identifier,

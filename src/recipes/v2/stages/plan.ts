@@ -6,14 +6,17 @@ import { parseSplits } from "../documents/splits.js";
 import { DATASET_FILE, FINGERPRINT_FILE, plansFileName, SPLITS_FILE } from "../layout.js";
 import { type PlannedExperiment, type PlanOptions, planExperiment } from "../planners/experiment-planner.js";
 import { DEFAULT_PLANNER, findPlanner } from "../planners/planner-list.js";
-import { type Dataset, readDatasetJson, type StageOptions } from "./dataset.js";
+import type { ReadCaseOptions } from "../readers/reader.js";
+import { type Dataset, listTrainingCases, readDatasetJson, type StageOptions } from "./dataset.js";
 import { loadFingerprint, partsOfFingerprint } from "./fingerprint-files.js";
 import { chooseDatasetReader } from "./read-case.js";
 
 /** How a dataset is planned. */
 export interface PlanDatasetOptions
   extends StageOptions,
-    Pick<PlanOptions, "planner" | "gpuMemoryGb" | "plansName" | "preprocessorName" | "targetSpacingMm"> {}
+    Pick<PlanOptions, "planner" | "gpuMemoryGb" | "plansName" | "preprocessorName" | "targetSpacingMm"> {
+  readonly reading?: ReadCaseOptions | undefined;
+}
 
 export interface PlannedDataset extends PlannedExperiment {
   readonly plans: Plans;
@@ -51,7 +54,8 @@ export async function planDataset(dataset: Dataset, options: PlanDatasetOptions 
   const fingerprint = await loadFingerprint(preprocessed).catch(async (error) => {
     throw (await describeParts(dataset, options)) ?? error;
   });
-  const reader = await chooseDatasetReader(raw, description, options);
+  const cases = await listTrainingCases(raw, description, options);
+  const reader = await chooseDatasetReader(raw, description, cases, options.reading);
   const { planner, gpuMemoryGb, plansName, preprocessorName, targetSpacingMm } = options;
   const path = plansFileName(plansName ?? findPlanner(planner ?? DEFAULT_PLANNER).plansName);
   const file = preprocessed.location(path);

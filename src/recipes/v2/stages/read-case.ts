@@ -7,7 +7,6 @@ import type { ReaderProperties } from "../documents/properties.js";
 import type { TrainingCase } from "../layout.js";
 import type { CaseReader, ReadCaseOptions } from "../readers/reader.js";
 import { chooseReader, readerFor } from "../readers/registry.js";
-import { listTrainingCases, type StageOptions } from "./dataset.js";
 
 /** A training case as its reader gives it, axes of the file. */
 export interface ReadCase {
@@ -36,12 +35,12 @@ export async function scanFileInStore(store: Store, path: string): Promise<ScanF
 export async function chooseDatasetReader(
   raw: Store,
   dataset: DatasetJson,
-  options: Pick<StageOptions, "environment"> & { readonly reading?: ReadCaseOptions | undefined } = {},
+  cases: readonly TrainingCase[],
+  reading?: ReadCaseOptions,
 ): Promise<CaseReader> {
-  const [first] = await listTrainingCases(raw, dataset, options);
-  const path = first?.images[0];
+  const path = cases[0]?.images[0];
   const example = path === undefined ? undefined : await scanFileInStore(raw, path);
-  return chooseReader(dataset, example, options.reading);
+  return chooseReader(dataset, example, reading);
 }
 
 /** Oblique axes are common and no reason to doubt a scan. */

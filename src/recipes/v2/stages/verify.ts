@@ -184,7 +184,7 @@ export async function verifyDataset(
   const present = cases.filter(({ images }) => images.length > 0);
   const readerName = await attempt(
     DATASET_FILE,
-    async () => (await chooseDatasetReader(raw, dataset, options)).name,
+    async () => (await chooseDatasetReader(raw, dataset, cases, options.reading)).name,
     findings,
   );
   const result = { trainingCases: cases.length, testCases: 0 };

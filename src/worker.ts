@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { findJob } from "./recipes/registry.js";
 import { KEPT_SCRATCH_BYTES } from "./recipes/v1/stages/preprocess.js";
-import { FolderStore } from "./runner/folder-store.js";
+import { openStore } from "./runner/open-store.js";
 import type { WorkerCall } from "./runner/process-executor.js";
 import type { Measured } from "./runner/run.js";
 import { init } from "./runtime/instantiate.js";
@@ -36,7 +36,7 @@ async function runJob({ job, argument, folders }: WorkerCall): Promise<Measured<
   await init();
   collectGarbage();
   resetPeakMemory();
-  const stores = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, new FolderStore(folder)]));
+  const stores = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, openStore(folder)]));
   const found = await findJob(job);
   const start = performance.now();
   try {

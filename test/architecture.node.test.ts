@@ -45,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages, and the only place that may know each of them. */
 const PACKAGE_HOME: Readonly<Record<string, RegExp>> = {
+  "@aws-sdk/client-s3": /^src\/runner\/s3-store\.ts$/,
   "fast-png": /^src\/io\/png-image\.ts$/,
   "@assemblyscript/loader": /^src\/runtime\/instantiate\.ts$/,
   workerpool: /^src\/runtime\/pool\.ts$/,

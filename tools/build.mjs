@@ -121,7 +121,7 @@ async function buildProgram() {
     format: "esm",
     target: "node20",
     platform: "node",
-    external: ["@itk-wasm/dicom", "onnxruntime-node"],
+    external: ["@aws-sdk/client-s3", "@itk-wasm/dicom", "onnxruntime-node"],
     // Packages of the older kind ask for Node's modules by `require`.
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',

@@ -1,7 +1,8 @@
 import { NnprepError, plainError } from "../core/errors.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { checkWritable, openStore, removeLeftovers } from "../runner/open-store.js";
 import { type NamedFolders, ProcessExecutor, type StoresOf } from "../runner/process-executor.js";
 import type { CaseEvent, RunOptions as CaseOptions, Executor } from "../runner/run.js";
+import type { Store } from "../runner/store.js";
 import { EventLines } from "./event-lines.js";
 import { FAILED, INTERRUPTED, mayPass, TRY_AGAIN } from "./exit-codes.js";
 import { memoryBudget } from "./memory-limit.js";
@@ -27,7 +28,7 @@ export interface CommandReport {
 /** Workers on named folders, and the folders as stores. */
 export interface Workshop<F> {
   readonly executor: Executor<StoresOf<F>>;
-  readonly store: (name: keyof F & string) => FolderStore;
+  readonly store: (name: keyof F & string) => Store;
   readonly options: CaseOptions;
 }
 
@@ -135,20 +136,20 @@ export class CommandRun {
     if (folders.output !== undefined) this.#outputs.set(folders.output, 1);
     return {
       executor: this.#workers.on(folders),
-      store: (name) => new FolderStore(folders[name] as string),
+      store: (name) => openStore(folders[name] as string),
       options: this.caseOptions(),
     };
   }
 
   /** @throws NnprepError CANNOT_WRITE for folders that cannot be written, before hours of work */
   async checkWritable(...folders: readonly string[]): Promise<void> {
-    for (const folder of folders) await new FolderStore(folder).checkWritable();
+    for (const folder of folders) await checkWritable(openStore(folder));
   }
 
   /** Removes temporary files that earlier runs left in folders that are the program's own, and at the end those of this run. */
   async keepClean(...folders: readonly string[]): Promise<void> {
     for (const folder of folders) {
-      await new FolderStore(folder).removeLeftovers();
+      await removeLeftovers(openStore(folder));
       this.#outputs.set(folder, Number.POSITIVE_INFINITY);
     }
   }
@@ -180,7 +181,7 @@ export class CommandRun {
     await (this.aborted ? this.#workers?.stop() : this.#workers?.close());
     process.off("SIGINT", this.#interrupt);
     process.off("SIGTERM", this.#interrupt);
-    for (const [folder, levels] of this.#outputs) await new FolderStore(folder).removeLeftovers(levels);
+    for (const [folder, levels] of this.#outputs) await removeLeftovers(openStore(folder), levels);
   }
 }
 

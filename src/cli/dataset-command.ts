@@ -13,7 +13,7 @@ export async function runDatasets(
 ): Promise<CommandReport> {
   const outcomes: DatasetOutcome[] = [];
   run.known = { datasets: [] };
-  for (const dataset of resolveDatasets(options, needs)) {
+  for (const dataset of await resolveDatasets(options, needs)) {
     const outcome = await runStages(dataset, stages, run);
     outcomes.push(outcome);
     run.known = { datasets: outcomes.map(plainDatasetOutcome) };

@@ -6,6 +6,7 @@ import { type PlanDatasetOptions, type PlannedDataset, planDataset } from "../re
 import { type PreparedConfiguration, preprocessDataset } from "../recipes/v2/stages/preprocess.js";
 import { verifyDataset } from "../recipes/v2/stages/verify.js";
 import type { Verification } from "../recipes/verify/findings.js";
+import { ListedOnce } from "../runner/listed-once.js";
 import type { Precision } from "../steps/resampler.js";
 import type { CommandRun } from "./command-runner.js";
 import type { LocatedDataset } from "./dataset-places.js";
@@ -88,7 +89,11 @@ async function runInOrder(
     await run.checkWritable(preprocessed);
   }
   const { executor, store, options: caseOptions } = run.open({ raw, preprocessed });
-  const dataset = { name, executor, stores: { raw: store("raw"), preprocessed: store("preprocessed") } };
+  const dataset = {
+    name,
+    executor,
+    stores: { raw: new ListedOnce(store("raw")), preprocessed: store("preprocessed") },
+  };
   const options = {
     ...caseOptions,
     onProgress: bar.show,

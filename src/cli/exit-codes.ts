@@ -34,5 +34,6 @@ export function mayPass(error: unknown): boolean {
   if (!(error instanceof NnprepError)) return error instanceof Error && "code" in error && PASSING.has(error.code);
   const { code, detail } = error;
   if (code === "OUT_OF_MEMORY") return !(typeof detail.memoryBytes === "number" && detail.memoryBytes > totalmem());
+  if (typeof detail.status === "number" && (detail.status >= 500 || detail.status === 429)) return true;
   return code === "WORKER_DIED" || code === "ABORTED" || PASSING.has(detail.reason);
 }

@@ -26,8 +26,14 @@ export function addPlaceOptions(command: Command): Command {
       ),
     )
     .addOption(new Option("-d, --dataset <ids...>", "datasets of nnU-Net v2, by number or name; may be repeated"))
-    .option("--raw <folder>", "folder with the raw data (default: $nnUNet_raw_data_base/nnUNet_raw_data, $nnUNet_raw)")
-    .option("--preprocessed <folder>", "folder for the results (default: $nnUNet_preprocessed)");
+    .option(
+      "--raw <folder>",
+      "folder with the raw data; with -d s3://bucket/prefix or https://..., too (default: $nnUNet_raw_data_base/nnUNet_raw_data, $nnUNet_raw)",
+    )
+    .option(
+      "--preprocessed <folder>",
+      "folder for the results; with -d s3://bucket/prefix, too (default: $nnUNet_preprocessed)",
+    );
   command.addOption(
     new Option(
       "--cropped <folder>",

@@ -12,7 +12,7 @@ import { FolderStore } from "../runner/folder-store.js";
 import { init } from "../runtime/instantiate.js";
 import { formatHtmlReport } from "../view/report.js";
 import type { CommandReport, CommandRun } from "./command-runner.js";
-import { resolveDatasets } from "./dataset-places.js";
+import { requireFolder, resolveDatasets } from "./dataset-places.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { wholeNumber } from "./options.js";
 import { refuseParts } from "./parts-option.js";
@@ -61,10 +61,10 @@ interface OpenedDataset {
   readonly open: () => Promise<ReportSource>;
 }
 
-type OpenDatasets = (options: ReportOptions, run: CommandRun) => OpenedDataset[];
+type OpenDatasets = (options: ReportOptions, run: CommandRun) => OpenedDataset[] | Promise<OpenedDataset[]>;
 
 async function writeReports(run: CommandRun, options: ReportOptions, find: OpenDatasets): Promise<CommandReport> {
-  const found = find(options, run);
+  const found = await find(options, run);
   if (options.output !== undefined && found.length > 1) {
     throw new UsageError("--output takes one dataset; leave it out to get one file for each in the current folder");
   }
@@ -95,11 +95,11 @@ function openTasks(options: ReportOptions, run: CommandRun): OpenedDataset[] {
   }));
 }
 
-function openDatasets(options: ReportOptions, run: CommandRun): OpenedDataset[] {
+async function openDatasets(options: ReportOptions, run: CommandRun): Promise<OpenedDataset[]> {
   const { raw, preprocessed } = options;
-  return resolveDatasets(options, { preprocessed: false }).map(({ name, ...folders }) => ({
+  return (await resolveDatasets(options, { preprocessed: false })).map(({ name, ...folders }) => ({
     name,
-    raw: folders.raw,
+    raw: requireFolder(folders.raw),
     open: () => {
       const { executor, store, options: caseOptions } = run.open(folders);
       const stores = { raw: store("raw"), preprocessed: store("preprocessed") };

@@ -3,6 +3,7 @@ import { type ErrorFacts, NnprepError } from "../core/errors.js";
 import { datasetStatus as taskStatus } from "../recipes/v1/stages/status.js";
 import { datasetStatus } from "../recipes/v2/stages/status.js";
 import { FolderStore } from "../runner/folder-store.js";
+import { openStore } from "../runner/open-store.js";
 import type { StageStatus } from "../runner/status.js";
 import type { CommandReport, CommandRun } from "./command-runner.js";
 import { plansNameOption } from "./dataset-options.js";
@@ -53,8 +54,8 @@ async function* tasksOf(options: StatusCommandOptions): AsyncGenerator<DatasetSt
 
 async function* datasetsOf(options: StatusCommandOptions): AsyncGenerator<DatasetStatus> {
   const { plansName, configurations } = options;
-  for (const { name, raw, preprocessed } of resolveDatasets(options, { preprocessed: true })) {
-    const stores = { raw: new FolderStore(raw), preprocessed: new FolderStore(preprocessed) };
+  for (const { name, raw, preprocessed } of await resolveDatasets(options, { preprocessed: true })) {
+    const stores = { raw: openStore(raw), preprocessed: openStore(preprocessed) };
     const stages = await datasetStatus({ stores }, { plansName, configurations, environment: process.env });
     yield { name, stages, next: nextCommand(stages, `-d ${Number(/\d+/.exec(name)?.[0])}`) };
   }

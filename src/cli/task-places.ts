@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { NnprepError } from "../core/errors.js";
 import { findTask } from "../recipes/v1/layout.js";
-import { datasetOfNumber } from "./dataset-places.js";
+import { datasetOfNumber, requireFolder } from "./dataset-places.js";
 import type { PlaceOptions } from "./generations.js";
 import { addCommandOptions, type CommandOptions, numberList } from "./options.js";
 import { UsageError } from "./usage-error.js";
@@ -45,6 +45,7 @@ export function rawFolder(options: Pick<TaskOptions, "raw">): string {
   if (given === undefined || given === "") {
     throw new UsageError("no folder with raw tasks: give --raw FOLDER or set nnUNet_raw_data_base");
   }
+  requireFolder(given);
   const inner = join(given, "nnUNet_raw_data");
   return resolve(options.raw === undefined || existsSync(inner) ? inner : given);
 }
@@ -74,6 +75,7 @@ export function resolveTasks(options: PlaceOptions, needs: { preprocessed: boole
   if (needs.preprocessed && (preprocessed === undefined || preprocessed === "")) {
     throw new UsageError("no folder for the results: give --preprocessed FOLDER or set nnUNet_preprocessed");
   }
+  requireFolder(preprocessed ?? "");
   const names = existsSync(raw) ? readdirSync(raw) : [];
   return (options.task ?? []).map((number) => {
     const name = findNamed(number, names, raw);

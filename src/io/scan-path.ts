@@ -4,21 +4,25 @@ import { NnprepError } from "../core/errors.js";
 import { readDicomSeries } from "./dicom.js";
 import { geometryWarnings, type ReadScanOptions, readScanFile } from "./formats.js";
 import type { ScanFile, ScanReading } from "./scan-file.js";
+import { reason, retryStale } from "./stale-handle.js";
 import type { FindCompanion } from "./voxel-source.js";
 
 /** Node reads at most 2 GiB at once. */
 const PIECE = 1 << 30;
 
-/** The code of a failed call of the operating system. */
-export function reason(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+/** True when a path leads to nothing. */
+export function isMissing(error: unknown): boolean {
+  return reason(error) === "ENOENT" || reason(error) === "ENOTDIR";
 }
 
 export function failToRead(file: string, error: unknown): never {
-  const missing = reason(error) === "ENOENT" || reason(error) === "ENOTDIR";
+  if (error instanceof RangeError) {
+    throw new NnprepError("OUT_OF_MEMORY", `${file}: no memory for its bytes (${error.message})`, { file });
+  }
+  const stale = reason(error) === "ESTALE" ? "; its server has replaced it again and again while it was read" : "";
   throw new NnprepError(
     "FILE_NOT_FOUND",
-    missing ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})`,
+    isMissing(error) ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})${stale}`,
     { file, reason: reason(error) },
   );
 }
@@ -34,6 +38,34 @@ async function readPieces(handle: FileHandle, begin: number, end: number): Promi
   return result;
 }
 
+/** Size of a file that can be read. @throws NnprepError FILE_NOT_FOUND, also for folders, pipes, sockets and devices */
+async function sizeOfFile(path: string): Promise<number> {
+  const entry = await retryStale(() => stat(path)).catch((error) => failToRead(path, error));
+  if (entry.isDirectory()) failToRead(path, Object.assign(new Error(), { code: "EISDIR" }));
+  if (!entry.isFile()) throw noFile(path);
+  return entry.size;
+}
+
+/** The bytes of `[begin, end)`, cut to the file. What is opened is one file, even if another one gets its name meanwhile. */
+async function readOpened(path: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  const read = async () => {
+    const handle = await open(path);
+    try {
+      const last = Math.min(end, (await handle.stat()).size);
+      return await readPieces(handle, Math.min(begin, last), last);
+    } finally {
+      await handle.close();
+    }
+  };
+  return retryStale(read).catch((error) => failToRead(path, error));
+}
+
+/** The bytes of a file of this machine, by default all. @throws NnprepError FILE_NOT_FOUND, OUT_OF_MEMORY */
+export async function readFileFromPath(path: string, begin = 0, end = Number.POSITIVE_INFINITY): Promise<Uint8Array> {
+  await sizeOfFile(path);
+  return readOpened(path, begin, end);
+}
+
 /**
  * A file of this machine, of any size, opened for each reading. @throws NnprepError FILE_NOT_FOUND
  *
@@ -45,27 +77,12 @@ async function readPieces(handle: FileHandle, begin: number, end: number): Promi
  * ```
  */
 export async function scanFileFromPath(path: string): Promise<ScanFile> {
-  const entry = await stat(path).catch((error) => failToRead(path, error));
-  if (entry.isDirectory()) failToRead(path, Object.assign(new Error(), { code: "EISDIR" }));
-  if (!entry.isFile()) throw noFile(path);
-  const { size } = entry;
-  const read = async (begin = 0, end = size) => {
-    const handle = await open(path).catch((error) => failToRead(path, error));
-    try {
-      const last = Math.min(end, size);
-      return await readPieces(handle, Math.min(begin, last), last);
-    } catch (error) {
-      if (error instanceof RangeError) {
-        throw new NnprepError("OUT_OF_MEMORY", `${path}: no memory for ${size} bytes (${error.message})`, {
-          file: path,
-        });
-      }
-      return failToRead(path, error);
-    } finally {
-      await handle.close();
-    }
+  const size = await sizeOfFile(path);
+  return {
+    name: path,
+    byteLength: size,
+    read: async (begin = 0, end = size) => readOpened(path, begin, Math.min(end, size)),
   };
-  return { name: path, byteLength: size, read };
 }
 
 /** Files beside a header, where it finds the one with its voxels. */

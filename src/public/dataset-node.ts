@@ -5,5 +5,7 @@ export { openTask, type TaskFolders } from "../recipes/v1/stages/open-task.js";
 export { buildDataset, convertFromTask, splitMsdDataset } from "../recipes/v2/stages/convert-dataset.js";
 export { type DatasetFolders, openDataset } from "../recipes/v2/stages/open-dataset.js";
 export { FolderStore } from "../runner/folder-store.js";
+export { openStore } from "../runner/open-store.js";
 export { type NamedFolders, ProcessExecutor, type StoresOf } from "../runner/process-executor.js";
+export { S3Store } from "../runner/s3-store.js";
 export * from "./dataset.js";

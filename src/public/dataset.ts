@@ -10,6 +10,7 @@ export {
   type Verification,
 } from "../recipes/verify/findings.js";
 export { type CaseFile, type CaseVerification, verifyCase } from "../recipes/verify/verify-case.js";
+export { HttpStore, type HttpStoreOptions } from "../runner/http-store.js";
 export { LocalExecutor } from "../runner/local-executor.js";
 export { MemoryStore } from "../runner/memory-store.js";
 export type { CaseEvent, CaseOutcome, Executor, Measured, Progress, RunOptions } from "../runner/run.js";

@@ -4,7 +4,8 @@ import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import { compareCodePoints } from "../core/paths.js";
-import { failToRead, reason, scanFileFromPath } from "../io/scan-path.js";
+import { failToRead, isMissing, readFileFromPath } from "../io/scan-path.js";
+import { reason, retryStale } from "../io/stale-handle.js";
 import type { FileContent, Store } from "./store.js";
 
 /**
@@ -14,6 +15,10 @@ import type { FileContent, Store } from "./store.js";
 const TEMPORARY = /^\..*\.nnprep-([a-zA-Z0-9_]+)-(\d+)-\d+\.tmp$/;
 const MACHINE = hostname().replace(/[^a-zA-Z0-9]/g, "_") || "_";
 let serial = 0;
+
+function temporaryName(name: string): string {
+  return `.${name}.nnprep-${MACHINE}-${process.pid}-${serial++}.tmp`;
+}
 
 /** A process that ended and that nobody waited for, as in containers without an init, still answers to signals. */
 function hasEnded(processId: number): boolean {
@@ -75,21 +80,12 @@ export class FolderStore implements Store {
 
   /** @throws NnprepError FILE_NOT_FOUND */
   async read(path: string): Promise<Uint8Array> {
-    return (await scanFileFromPath(this.location(path))).read();
+    return readFileFromPath(this.location(path));
   }
 
   /** @throws NnprepError FILE_NOT_FOUND */
   async readHead(path: string, byteLength: number): Promise<Uint8Array> {
-    const file = this.location(path);
-    const handle = await open(file).catch((error) => failToRead(file, error));
-    try {
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(byteLength), 0, byteLength, 0);
-      return buffer.subarray(0, bytesRead);
-    } catch (error) {
-      return failToRead(file, error);
-    } finally {
-      await handle.close();
-    }
+    return readFileFromPath(this.location(path), 0, byteLength);
   }
 
   /**
@@ -98,11 +94,12 @@ export class FolderStore implements Store {
    */
   async write(path: string, bytes: FileContent): Promise<void> {
     const file = this.location(path);
-    const temporary = join(dirname(file), `.${basename(file)}.nnprep-${MACHINE}-${process.pid}-${serial++}.tmp`);
+    const temporary = join(dirname(file), temporaryName(basename(file)));
     try {
-      await makeFolder(dirname(file));
+      await retryStale(() => makeFolder(dirname(file)));
       await writeThrough(temporary, bytes);
-      await rename(temporary, file);
+      // The folder is not waited for: a power cut may take the new name back, and the case is made again then.
+      await retryStale(() => rename(temporary, file));
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw new NnprepError(
@@ -115,7 +112,7 @@ export class FolderStore implements Store {
 
   /** Makes the folder and tries to write into it, so that a wrong one is found before hours of work. @throws NnprepError CANNOT_WRITE */
   async checkWritable(): Promise<void> {
-    const probe = `.nnprep-${process.pid}-${serial++}.probe`;
+    const probe = temporaryName("probe");
     await this.write(probe, new Uint8Array());
     await this.remove(probe);
   }
@@ -124,14 +121,24 @@ export class FolderStore implements Store {
     return (await this.byteLength(path)) !== null;
   }
 
+  /** @throws NnprepError FILE_NOT_FOUND if its server or disk does not tell whether it is there */
   async byteLength(path: string): Promise<number | null> {
-    const found = await stat(this.location(path)).catch(() => null);
+    const file = this.location(path);
+    const found = await retryStale(() => stat(file)).catch((error) =>
+      /^(ESTALE|EIO|ETIMEDOUT)$/.test(reason(error)) ? failToRead(file, error) : null,
+    );
     return found?.isFile() === true ? found.size : null;
   }
 
-  /** Names of the files directly in `folder`, in code-point order; none when there is no such folder. */
+  /**
+   * Names of the files directly in `folder`, in code-point order; none when there is no such folder.
+   * @throws NnprepError FILE_NOT_FOUND if it is there and cannot be read: taken for empty, its cases would be none
+   */
   async list(folder = ""): Promise<string[]> {
-    const entries = await readdir(this.location(folder), { withFileTypes: true }).catch(() => []);
+    const path = this.location(folder);
+    const entries = await retryStale(() => readdir(path, { withFileTypes: true })).catch((error) =>
+      isMissing(error) ? [] : failToRead(path, error),
+    );
     const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
     return names.filter((name) => !TEMPORARY.test(name)).sort(compareCodePoints);
   }

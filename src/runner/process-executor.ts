@@ -5,7 +5,7 @@ import type { Job } from "./jobs.js";
 import { type Executor, type Measured, PROGRAM_BYTES } from "./run.js";
 import type { Store } from "./store.js";
 
-/** Folders by the names under which jobs know their stores. */
+/** Folders, or other locations that `openStore` knows, by the names under which jobs know their stores. */
 export type NamedFolders = Readonly<Record<string, string>>;
 
 /** The stores that a worker opens for folders. */

@@ -122,10 +122,11 @@ export function numbersView(prepared: PreparedCase): HTMLElement[] {
   return views;
 }
 
-export function restoredView({ shape, labels, difference, notes }: RestoredLabel): HTMLElement[] {
+/** A segmentation that lies on the scan, and what made it. */
+export function segmentationView(title: string, { shape, labels, difference, notes }: RestoredLabel): HTMLElement[] {
   const views = [
     table(
-      `Segmentation on the scan, ${size(shape)} voxels`,
+      `${title}, ${size(shape)} voxels`,
       ["Label", "Volume"],
       labels.map(({ value, name, ml }) => [labelCell(value, name), millilitres(ml)]),
     ),

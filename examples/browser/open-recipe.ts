@@ -1,15 +1,22 @@
-import { NnprepError } from "nnprep";
+import { NnprepError, type ScanFile, scanFileFromBlob } from "nnprep";
+import { readModelFolder } from "nnprep/inference";
 import { parsePickle } from "nnprep/io";
 import { inverseAxes, permute } from "nnprep/steps";
 import { type PlansV1, plansFromPython, stageSettings } from "nnprep/v1";
 import { type Configuration, type DatasetJson, type Plans, parseDatasetJson, parsePlans } from "nnprep/v2";
 import type { OpenedRecipe, PathFile } from "./protocol.js";
 
-/* What was dropped as plans: v1's plans (.pkl), or v2's plans and dataset.json. */
+/* What was dropped as plans or model: v1's plans (.pkl), v2's plans and dataset.json, or a model folder of v2. */
 
 export type Recipe =
   | { readonly generation: "v1"; readonly plans: PlansV1 }
-  | { readonly generation: "v2"; readonly plans: Plans; readonly dataset: DatasetJson };
+  | {
+      readonly generation: "v2";
+      readonly plans: Plans;
+      readonly dataset: DatasetJson;
+      /** Files of a model folder, or its zip. */
+      readonly model: readonly ScanFile[] | null;
+    };
 
 export interface RecipeReading {
   readonly recipe: Recipe;
@@ -70,7 +77,7 @@ function openV1(name: string, bytes: Uint8Array): RecipeReading {
     const text = planar ? `slices of ${mm(spacing.slice(0, 2))}` : mm(spacing);
     return { value: String(stage), text: `${stage}: ${text} mm` };
   });
-  return { recipe: { generation: "v1", plans }, opened: { generation: "v1", name, choices, notes: [] } };
+  return { recipe: { generation: "v1", plans }, opened: { generation: "v1", name, choices, notes: [], model: null } };
 }
 
 /** The voxels that a configuration makes, in the page's order: x × y × z of the scan. */
@@ -93,7 +100,7 @@ export function describeV2(name: string, plans: Plans, configurations: readonly 
   if (left.length > 0) {
     notes.push(`${left.join(", ")} is left out: it needs the labels of an earlier stage; use the command line.`);
   }
-  return { generation: "v2", name, choices, notes };
+  return { generation: "v2", name, choices, notes, model: null };
 }
 
 function openV2(plansFile: JsonFile, datasetFile: JsonFile): RecipeReading {
@@ -109,7 +116,37 @@ function openV2(plansFile: JsonFile, datasetFile: JsonFile): RecipeReading {
     );
   }
   const opened = describeV2(`${plansFile.name}, ${datasetFile.name}`, plans, configurations);
-  return { recipe: { generation: "v2", plans, dataset }, opened };
+  return { recipe: { generation: "v2", plans, dataset, model: null }, opened };
+}
+
+/** Files that stand in a model's folder, of either generation, and nowhere else. */
+const OF_MODEL = /\.(onnx|pth|zip|model)$|(^|\/)(fold_[^/]+\/|inference\.json$)|\.model\.pkl$/i;
+
+/** What messages call a model: its folder or its archive. */
+function modelName(files: readonly PathFile[]): string {
+  const [first] = files;
+  return first === undefined ? "the model" : (first.path.split("/")[0] as string);
+}
+
+async function openModel(given: readonly PathFile[]): Promise<RecipeReading> {
+  const files = given.map(({ path, file }) => scanFileFromBlob(file, path));
+  const folder = await readModelFolder(files, modelName(given));
+  const { plans, dataset, configuration } = folder;
+  if (configuration.previousStage !== undefined) {
+    throw new NnprepError(
+      "UNSUPPORTED",
+      `${folder.name} is a cascade: it needs the labels of ${configuration.previousStage}, which cannot be given in this page. Predict with the command line (nnprep predict)`,
+      { found: configuration.name, previousStage: configuration.previousStage },
+    );
+  }
+  const opened = describeV2(folder.name, plans, [configuration]);
+  const model = {
+    channels: dataset.channels,
+    folds: folder.folds.map(({ name }) => name),
+    mirrors: folder.mirrorAxes !== null && folder.mirrorAxes.length > 0,
+    hasPostprocessing: folder.postprocessing !== undefined,
+  };
+  return { recipe: { generation: "v2", plans, dataset, model: files }, opened: { ...opened, notes: [], model } };
 }
 
 function incomplete(found: JsonFile): NnprepError {
@@ -140,6 +177,7 @@ function mixed(pickle: string, json: JsonFile): NnprepError {
 
 /** @throws NnprepError that says which file is missing, of another generation, or damaged */
 export async function openRecipe(files: readonly PathFile[]): Promise<RecipeReading> {
+  if (files.some(({ path }) => OF_MODEL.test(path))) return openModel(files);
   const pickles = files.filter(({ path }) => /\.pkl$/i.test(path));
   const documents = await Promise.all(files.filter(({ path }) => /\.json$/i.test(path)).map(readJson));
   const [pickle] = pickles;
@@ -156,7 +194,10 @@ export async function openRecipe(files: readonly PathFile[]): Promise<RecipeRead
   const names = files.map(({ path }) => path).join(", ");
   throw new NnprepError(
     "UNSUPPORTED",
-    `${names}: no plans found; nnU-Net v1's plans (.pkl) or v2's plans.json with dataset.json are expected`,
-    { found: files.map(({ path }) => path), expected: ["nnUNetPlans….pkl", "plans.json and dataset.json"] },
+    `${names}: no plans and no model found; nnU-Net v2's plans.json with dataset.json, a model folder or zip of v2, or v1's plans (.pkl) are expected`,
+    {
+      found: files.map(({ path }) => path),
+      expected: ["plans.json and dataset.json", "model folder or zip", "nnUNetPlans….pkl"],
+    },
   );
 }

@@ -3,7 +3,7 @@ import { formatNifti } from "nnprep/io";
 import { makeCt } from "../phantom.js";
 import { watchDropZones } from "./drop-zones.js";
 import { byId, save } from "./elements.js";
-import { describeScan, numbersView, restoredView } from "./numbers-view.js";
+import { describeScan, numbersView, segmentationView } from "./numbers-view.js";
 import { PictureCard } from "./picture-card.js";
 import { checkView, problemView, type Remedies } from "./problem-view.js";
 import type { Allowance, CaseFiles, OpenedCase, Output, PathFile, PreparedCase, RestoredLabel } from "./protocol.js";
@@ -32,9 +32,12 @@ const loaded = { case: false, plans: false };
 let opened: OpenedCase | undefined;
 let prepared: PreparedCase | undefined;
 let restored: RestoredLabel | undefined;
+let predicted: RestoredLabel | undefined;
 /** plans.json or dataset.json that waits for the other one. */
 let half: readonly PathFile[] = [];
 let busy = false;
+/** The scan's own grey values. */
+const UNCHANGED = { slope: 1, offset: 0 };
 
 const settings = new SettingsForm();
 const pictures = new PictureCard();
@@ -74,12 +77,13 @@ function setBusy(value: boolean): void {
   show("progress-row", value);
   show("cancel", value);
   show("prepare", !value);
-  button("prepare").disabled = !canPrepare();
+  show("predict", !value && settings.readModel() !== null);
+  button("prepare").disabled = button("predict").disabled = !canPrepare();
   button("clear").disabled = given.scan.length === 0 && given.label === null && given.plans.length === 0;
   document.body.toggleAttribute("data-busy", value);
   // The button that had the focus is gone: the other one is in its place.
-  if (value && active === button("prepare")) button("cancel").focus();
-  if (!value && active === button("cancel")) button("prepare").focus();
+  if (value && (active === button("prepare") || active === button("predict"))) button("cancel").focus();
+  if (!value && active === button("cancel")) button(button("predict").hidden ? "prepare" : "predict").focus();
 }
 
 function canPrepare(): boolean {
@@ -118,8 +122,9 @@ function forget(what: "case" | "result"): void {
   }
   prepared = undefined;
   restored = undefined;
+  predicted = undefined;
   pictures.clear(1);
-  for (const id of ["numbers", "save", "restore", "restored"]) show(id, false);
+  for (const id of ["prediction", "numbers", "save", "restore", "restored"]) show(id, false);
   output("segmentation-name").textContent = "";
 }
 
@@ -186,6 +191,25 @@ async function prepare(): Promise<void> {
   });
 }
 
+async function predict(): Promise<void> {
+  await run(async () => {
+    const chosen = settings.readModel();
+    if (chosen === null) return "Choose a model first.";
+    forget("result");
+    await loadAgain();
+    const start = performance.now();
+    const found = await client.ask("predict", chosen);
+    const seconds = Math.round((performance.now() - start) / 1000);
+    predicted = found;
+    byId("prediction-body", HTMLDivElement).replaceChildren(...segmentationView("Label of the scan", found));
+    show("prediction", true);
+    byId("after", HTMLCanvasElement).setAttribute("aria-label", "Three slices of the scan with the predicted label");
+    pictures.setNames(new Map(found.labels.map(({ value, name }) => [value, name])));
+    if (opened !== undefined) await pictures.after(opened.image, found.picture, UNCHANGED, "the predicted label");
+    return `Predicted in ${seconds} s.`;
+  });
+}
+
 /** What can be saved and brought back, which is not the same in both generations. */
 function describeOutputs(generation: "v1" | "v2", hasLabel: boolean): void {
   const isV2 = generation === "v2";
@@ -235,15 +259,16 @@ async function openPlans(chosen: readonly PathFile[]): Promise<void> {
     }
     given.plans = all;
     loaded.plans = true;
-    return "The plans are read.";
+    return given.plans.length > 0 && settings.readModel() !== null ? "The model is read." : "The plans are read.";
   });
 }
 
 /** A scan and the plans for it may be dropped together. */
 async function openScanAndPlans(chosen: readonly PathFile[]): Promise<void> {
-  const isPlans = ({ path }: PathFile) => /\.(pkl|json)$/i.test(path);
-  const plans = chosen.filter(isPlans);
-  const scans = chosen.filter((file) => !isPlans(file));
+  const isPlans = ({ path }: PathFile) => /\.(pkl|json|onnx|pth)$/i.test(path);
+  const isModel = chosen.some(({ path }) => /\.onnx$/i.test(path));
+  const plans = isModel ? chosen : chosen.filter(isPlans);
+  const scans = chosen.filter((file) => !plans.includes(file));
   if (scans.length > 0) {
     Object.assign(given, { scan: scans, allow: [], series: null });
     await open();
@@ -257,7 +282,7 @@ async function restore(file: PathFile | null): Promise<void> {
   await run(async () => {
     show("restored", false);
     restored = await client.ask("restore", file);
-    byId("restored-body", HTMLDivElement).replaceChildren(...restoredView(restored));
+    byId("restored-body", HTMLDivElement).replaceChildren(...segmentationView("Segmentation on the scan", restored));
     show("restored", true);
     if (opened !== undefined) {
       await pictures.before(opened.image, restored.picture, "with the segmentation that came back");
@@ -271,7 +296,9 @@ async function showChannel(channel: number): Promise<void> {
     await loadAgain();
     const { before, after } = await client.ask("channel", channel);
     await pictures.before(before, opened?.label ?? null);
+    if (opened !== undefined) opened = { ...opened, image: before };
     if (after !== null) await pictures.after(after.image, prepared?.label ?? null, after.line);
+    if (predicted !== undefined) await pictures.after(before, predicted.picture, UNCHANGED, "the predicted label");
     return `Channel ${channel}.`;
   });
 }
@@ -304,6 +331,7 @@ byId("form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   if (canPrepare()) void prepare();
 });
+button("predict").addEventListener("click", () => void predict());
 button("cancel").addEventListener("click", () => client.cancel());
 button("phantom").addEventListener("click", () => void makePhantom());
 button("clear").addEventListener("click", () => {
@@ -318,6 +346,9 @@ button("clear").addEventListener("click", () => {
   status.textContent = "Choose a scan to begin.";
 });
 button("restore-own").addEventListener("click", () => void restore(null));
+button("save-prediction").addEventListener("click", () => {
+  if (predicted !== undefined) save(predicted.name, predicted.blob);
+});
 button("save-restored").addEventListener("click", () => {
   if (restored !== undefined) save(restored.name, restored.blob);
 });

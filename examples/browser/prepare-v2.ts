@@ -24,7 +24,8 @@ import type { ReadCase } from "./read-case.js";
 /** Readers that take the voxels as they lie in the file, as the page does. */
 const PLAIN_READERS = ["SimpleITKIO", "NibabelIO"];
 
-function checkReader({ readerName }: Plans): void {
+/** @throws NnprepError UNSUPPORTED */
+export function checkReader({ readerName }: Plans): void {
   if (PLAIN_READERS.includes(readerName)) return;
   throw new NnprepError(
     "UNSUPPORTED",

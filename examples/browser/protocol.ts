@@ -53,6 +53,7 @@ export interface Requests {
   /** Plans of v1, plans and dataset.json of v2, or a model. */
   recipe: { ask: readonly PathFile[]; answer: OpenedRecipe };
   prepare: { ask: Settings; answer: PreparedCase };
+  predict: { ask: PredictSettings; answer: RestoredLabel };
   /** Pictures of another channel, which stays chosen. */
   channel: { ask: number; answer: ChannelPictures };
   output: { ask: Output; answer: NamedBlob };
@@ -109,6 +110,21 @@ export interface OpenedRecipe {
   readonly choices: readonly { readonly value: string; readonly text: string }[];
   /** What the user should know, a sentence each. */
   readonly notes: readonly string[];
+  readonly model: OpenedModel | null;
+}
+
+export interface OpenedModel {
+  readonly channels: readonly string[];
+  readonly folds: readonly string[];
+  /** Whether the trainer allows mirrored predictions. */
+  readonly mirrors: boolean;
+  readonly hasPostprocessing: boolean;
+}
+
+export interface PredictSettings {
+  readonly folds: readonly string[];
+  readonly mirroring: boolean;
+  readonly postprocess: boolean;
 }
 
 export interface ChannelNumbers {
@@ -145,6 +161,7 @@ export interface PreparedCase {
   readonly label: Picture | null;
 }
 
+/** A segmentation on the grid of the scan. */
 export interface RestoredLabel extends NamedBlob {
   readonly shape: Shape3;
   readonly labels: readonly { readonly value: number; readonly name: string; readonly ml: number }[];

@@ -2,7 +2,7 @@ import { NnprepError, type Vec3 } from "nnprep";
 import type { NormalizationScheme } from "nnprep/v1";
 import { byId } from "./elements.js";
 import { describeSize } from "./numbers-view.js";
-import type { OpenedCase, OpenedRecipe, Settings } from "./protocol.js";
+import type { OpenedCase, OpenedRecipe, PredictSettings, Settings } from "./protocol.js";
 
 const input = (id: string) => byId(id, HTMLInputElement);
 const select = (id: string) => byId(id, HTMLSelectElement);
@@ -45,8 +45,27 @@ export class SettingsForm {
     const what = recipe?.generation === "v2" ? "Configuration" : "Stage";
     byId("choice-label", HTMLLabelElement).textContent = what;
     byId("recipe-notes", HTMLParagraphElement).textContent = recipe?.notes.join(" ") ?? "";
+    const model = recipe?.model ?? null;
     byId("choice-row", HTMLParagraphElement).hidden = recipe === undefined;
+    byId("model", HTMLDivElement).hidden = model === null;
+    byId("mirroring-row", HTMLLabelElement).hidden = model?.mirrors !== true;
+    byId("postprocess-row", HTMLLabelElement).hidden = model?.hasPostprocessing !== true;
+    byId("folds-row", HTMLLabelElement).hidden = (model?.folds.length ?? 0) < 2;
+    const folds = (model?.folds ?? []).map((name) => new Option(`fold ${name} alone`, name));
+    select("folds").replaceChildren(new Option(`mean of all ${folds.length}`, ""), ...folds);
     byId("by-hand", HTMLDivElement).hidden = recipe !== undefined;
+  }
+
+  /** How the model is to predict; null without a model. */
+  readModel(): PredictSettings | null {
+    const model = this.#recipe?.model ?? null;
+    if (model === null) return null;
+    const fold = select("folds").value;
+    return {
+      folds: fold === "" ? model.folds : [fold],
+      mirroring: model.mirrors && input("mirroring").checked,
+      postprocess: model.hasPostprocessing && input("postprocess").checked,
+    };
   }
 
   /** @throws NnprepError INVALID_ARGUMENT that names the field */

@@ -47,7 +47,7 @@ export default defineConfig({
       { find: /^nnprep\/(\w+)$/, replacement: built("public/$1.js") },
     ],
   },
-  optimizeDeps: { exclude: ["nnprep"] },
+  optimizeDeps: { exclude: ["nnprep", "onnxruntime-web"] },
   worker: { format: "es" },
   server: { headers: isolation, fs: { allow: ["../.."] } },
   preview: { headers: isolation },

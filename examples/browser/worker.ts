@@ -5,9 +5,10 @@ import { getConfiguration } from "nnprep/v2";
 import { findGreyLine } from "./grey-line.js";
 import { openRecipe, type Recipe } from "./open-recipe.js";
 import { takeLabelPicture, takePicture } from "./picture.js";
+import { predictScan } from "./predict-scan.js";
 import { prepareV1 } from "./prepare-v1.js";
 import { labelNames, prepareV2 } from "./prepare-v2.js";
-import { labelVolumes, type Prepared, Steps } from "./prepared.js";
+import { labelVolumes, type Prepared, type Restored, Steps } from "./prepared.js";
 import type {
   CaseFiles,
   ChannelNumbers,
@@ -19,6 +20,7 @@ import type {
   Output,
   PathFile,
   Picture,
+  PredictSettings,
   PreparedCase,
   Requests,
   RestoredLabel,
@@ -161,11 +163,9 @@ async function output(what: Output): Promise<NamedBlob> {
   return { name: `${done.numbers.name}_prepared${ending}.nii.gz`, blob: new Blob([bytes]) };
 }
 
-async function restore(file: PathFile | null): Promise<RestoredLabel> {
-  const done = needed(prepared, "prepared scan");
+/** A segmentation on the scan for the page, compared with the label that was given. */
+async function describeSegmentation({ segmentation, warnings }: Restored): Promise<RestoredLabel> {
   const { name, label } = needed(read, "scan");
-  tell("Back to the scan", 0);
-  const { segmentation, warnings } = await restoreLabel(file, done, (share) => tell("Back to the scan", 0.9 * share));
   let different = 0;
   if (label !== undefined) {
     for (let i = 0; i < label.data.length; i++) if (label.data[i] !== segmentation.data[i]) different++;
@@ -182,10 +182,24 @@ async function restore(file: PathFile | null): Promise<RestoredLabel> {
   };
 }
 
+async function restore(file: PathFile | null): Promise<RestoredLabel> {
+  const done = needed(prepared, "prepared scan");
+  tell("Back to the scan", 0);
+  return describeSegmentation(await restoreLabel(file, done, (share) => tell("Back to the scan", 0.9 * share)));
+}
+
+async function predictLabel(settings: PredictSettings): Promise<RestoredLabel> {
+  const current = needed(read, "scan");
+  prepared = undefined;
+  const model = recipe?.generation === "v2" ? recipe.model : null;
+  return describeSegmentation(await predictScan(current, needed(model ?? undefined, "model"), settings, tell));
+}
+
 const work: { [K in keyof Requests]: (ask: Requests[K]["ask"]) => Promise<Requests[K]["answer"]> } = {
   open,
   recipe: openPlans,
   prepare,
+  predict: predictLabel,
   channel: showChannel,
   output,
   restore,

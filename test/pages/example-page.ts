@@ -78,7 +78,12 @@ export const status = (page: Page) => page.locator("#status");
 
 export async function waitFor(page: Page, text: string | RegExp): Promise<void> {
   await page.waitForFunction(() => !document.body.hasAttribute("data-busy"));
-  await expect.poll(() => status(page).textContent(), { timeout: 30_000 }).toMatch(text);
+  const found = async () => {
+    const told = (await status(page).textContent()) ?? "";
+    // What went wrong is worth more than that it did.
+    return told.startsWith("That did not work") ? `${told} ${await page.getByRole("alert").textContent()}` : told;
+  };
+  await expect.poll(found, { timeout: 30_000 }).toMatch(text);
 }
 
 /** Presses a button and takes what the browser saves. */

@@ -57,6 +57,7 @@ const OWN_SPELLINGS: Readonly<Record<string, Readonly<Record<string, string>>>> 
   "apply-postprocessing": RESULTS,
   "find-best": RESULTS,
   preprocess: PREPROCESSING,
+  submit: { "-pl": "--planner" },
   status: { "-plans_name": "--plans-name" },
   "plan-and-preprocess": {
     ...FINGERPRINT,

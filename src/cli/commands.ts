@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./status.js")).statusCommand(),
   },
   {
+    name: "submit",
+    description: "the jobs that prepare a dataset on Slurm, in arrays that wait for each other; printed, or submitted",
+    load: async () => (await import("./submit.js")).submitCommand(),
+  },
+  {
     name: "predict",
     description: "scans in, labels out: a trained nnU-Net v2 model as an ONNX file (docs/model-folder.md)",
     load: async () => (await import("./predict.js")).predictCommand(),

@@ -5,7 +5,7 @@ import { RAW_DATA_FOLDER, taskPrefix } from "../recipes/v1/layout.js";
 import { datasetNumber, datasetPrefix, findDataset } from "../recipes/v2/layout.js";
 import { isRemote, locationBelow, openStore } from "../runner/open-store.js";
 import { S3Store } from "../runner/s3-store.js";
-import type { PlaceOptions } from "./generations.js";
+import type { FolderOptions } from "./generations.js";
 import { UsageError } from "./usage-error.js";
 
 /** One dataset of nnU-Net v2 and where it lives. */
@@ -28,7 +28,7 @@ async function datasetsAt(location: string): Promise<readonly string[] | null> {
 }
 
 /** Where the raw datasets are: a folder, or another location that `openStore` knows. */
-function rawDatasetsLocation({ raw }: Pick<PlaceOptions, "raw">): string {
+function rawDatasetsLocation({ raw }: Pick<FolderOptions, "raw">): string {
   const given = raw ?? process.env.nnUNet_raw;
   if (given === undefined || given === "") {
     throw new UsageError("no folder with raw datasets: give --raw FOLDER or set nnUNet_raw");
@@ -37,7 +37,7 @@ function rawDatasetsLocation({ raw }: Pick<PlaceOptions, "raw">): string {
 }
 
 /** The folder that holds the raw datasets, for commands that know folders only. */
-export function rawDatasetsFolder(options: Pick<PlaceOptions, "raw">): string {
+export function rawDatasetsFolder(options: Pick<FolderOptions, "raw">): string {
   return requireFolder(rawDatasetsLocation(options));
 }
 
@@ -54,7 +54,7 @@ export function requireFolder(location: string): string {
  * @param needs what must be known: whether the command writes or reads prepared data
  */
 export async function resolveDatasets(
-  options: PlaceOptions,
+  options: FolderOptions,
   needs: { preprocessed: boolean },
 ): Promise<LocatedDataset[]> {
   const raw = rawDatasetsLocation(options);

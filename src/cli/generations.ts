@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { addCommandOptions, type CommandOptions, numberList } from "./options.js";
+import type { PartOptions } from "./parts-option.js";
 import { UsageError } from "./usage-error.js";
 
 /* Commands that know both generations of nnU-Net: -t names tasks of v1, -d datasets of v2. */
@@ -8,8 +9,8 @@ import { UsageError } from "./usage-error.js";
 export const V1_OPTIONS = "Only with -t, tasks of nnU-Net v1:";
 export const V2_OPTIONS = "Only with -d, datasets of nnU-Net v2:";
 
-/** What every command on tasks and datasets takes. */
-export interface PlaceOptions extends CommandOptions {
+/** Which tasks or datasets, and where they are. */
+export interface FolderOptions {
   readonly task?: number[];
   readonly dataset?: string[];
   readonly raw?: string;
@@ -17,8 +18,11 @@ export interface PlaceOptions extends CommandOptions {
   readonly preprocessed?: string;
 }
 
-/** Adds `-t`, `-d`, the folders and what every command with workers takes. */
-export function addPlaceOptions(command: Command): Command {
+/** What every command that works on tasks and datasets takes. */
+export interface PlaceOptions extends CommandOptions, FolderOptions {}
+
+/** Adds `-t`, `-d` and the folders. */
+export function addFolderOptions(command: Command): Command {
   command
     .addOption(
       new Option("-t, --task <numbers...>", "tasks of nnU-Net v1, by number; may be repeated").argParser(
@@ -34,13 +38,17 @@ export function addPlaceOptions(command: Command): Command {
       "--preprocessed <folder>",
       "folder for the results; with -d s3://bucket/prefix, too (default: $nnUNet_preprocessed)",
     );
-  command.addOption(
+  return command.addOption(
     new Option(
       "--cropped <folder>",
       "folder for the cropped tasks (default: nnUNet_cropped_data beside the raw tasks)",
     ).helpGroup(V1_OPTIONS),
   );
-  return addCommandOptions(command);
+}
+
+/** The same with what every command with workers takes. */
+export function addPlaceOptions(command: Command): Command {
+  return addCommandOptions(addFolderOptions(command));
 }
 
 /** What a command does for each generation; only what is asked for is loaded. */
@@ -49,8 +57,10 @@ export interface ByGeneration {
   readonly datasets: (run: CommandRun) => Promise<CommandReport>;
 }
 
+type GenerationOptions = FolderOptions & Partial<CommandOptions & PartOptions>;
+
 /** Runs a command for the generation that `-t` or `-d` asks for. @throws UsageError for options of the other one */
-export function runForGeneration(command: Command, options: PlaceOptions, work: ByGeneration): Promise<void> {
+export function runForGeneration(command: Command, options: GenerationOptions, work: ByGeneration): Promise<void> {
   const isV2 = (options.dataset?.length ?? 0) > 0;
   if (isV2 === (options.task?.length ?? 0) > 0) {
     const problem = isV2 ? "-t and -d cannot be given together" : "nothing to work on";

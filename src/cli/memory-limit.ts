@@ -7,7 +7,7 @@ const SHARE = 0.8;
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** Reads "8G", "2048M", "1.5 GiB" or a number of bytes. */
-function parseByteCount(text: string): number {
+export function byteCount(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
   const bytes = match === null ? 0 : Number(match[1]) * UNITS[match[2].toUpperCase()];
   if (bytes >= 1) return Math.floor(bytes);
@@ -18,7 +18,7 @@ export function memoryLimitOption(): Option {
   return new Option(
     "--memory-limit <bytes>",
     "memory that the workers may take together, like 8G or 2048M (default: 80 % of what is free)",
-  ).argParser(parseByteCount);
+  ).argParser(byteCount);
 }
 
 function readNumber(file: string, pattern = /^(\d+)$/m): number | null {

@@ -9,11 +9,12 @@ import type { CommandReport, CommandRun } from "./command-runner.js";
 import { plansNameOption } from "./dataset-options.js";
 import { resolveDatasets } from "./dataset-places.js";
 import { mayPass } from "./exit-codes.js";
-import { addPlaceOptions, type PlaceOptions, runForGeneration, V2_OPTIONS } from "./generations.js";
+import { addFolderOptions, type FolderOptions, runForGeneration, V2_OPTIONS } from "./generations.js";
+import { addJsonOptions } from "./options.js";
 import { formatTable } from "./table.js";
 import { resolveTasks } from "./task-places.js";
 
-interface StatusCommandOptions extends PlaceOptions {
+interface StatusCommandOptions extends FolderOptions {
   readonly plansName?: string;
   readonly configurations?: string[];
 }
@@ -32,7 +33,7 @@ export function statusCommand(): Command {
       "\nWhat all parts have noted beside the results is read, not the scans. " +
       "Exit code: 0 all done, 1 something failed and will fail again, 75 run what is missing.",
   );
-  addPlaceOptions(command)
+  addJsonOptions(addFolderOptions(command))
     .addOption(new Option("-c, --configurations <names...>", "(default: those in the plans)").helpGroup(V2_OPTIONS))
     .addOption(plansNameOption());
   return command.action((options: StatusCommandOptions, own: Command) =>

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { NnprepError } from "../core/errors.js";
 import { findTask } from "../recipes/v1/layout.js";
 import { datasetOfNumber, requireFolder } from "./dataset-places.js";
-import type { PlaceOptions } from "./generations.js";
+import type { FolderOptions } from "./generations.js";
 import { addCommandOptions, type CommandOptions, numberList } from "./options.js";
 import { UsageError } from "./usage-error.js";
 
@@ -68,7 +68,7 @@ function findNamed(number: number, names: readonly string[], raw: string): strin
  * Every task asked for, with its folders.
  * @param needs what must exist or be known: the command's own inputs and outputs.
  */
-export function resolveTasks(options: PlaceOptions, needs: { preprocessed: boolean }): LocatedTask[] {
+export function resolveTasks(options: FolderOptions, needs: { preprocessed: boolean }): LocatedTask[] {
   const raw = rawFolder(options);
   const cropped = resolve(options.cropped ?? join(dirname(raw), "nnUNet_cropped_data"));
   const preprocessed = options.preprocessed ?? process.env.nnUNet_preprocessed;

@@ -1,7 +1,8 @@
 // npm run test:cluster [-- --cases 40 --parts 7 --keep]
 //
-// A dataset of nnU-Net v2 through an array of a real Slurm with several nodes on this host. One task is killed in the
-// middle and run again; in the end every byte of data folders and documents has to be that of one run on one machine.
+// A dataset of nnU-Net v2 through the jobs that `nnprep submit slurm` prints, on a real Slurm with several nodes on this
+// host. A worker is killed, whose task has to start again by itself, and a whole task, after which the script runs again;
+// in the end every byte of data folders and documents has to be that of one run on one machine.
 // Needs root and Debian's packages slurmctld, slurmd, slurm-client and munge.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -60,46 +61,36 @@ function slurmCommand(file, ...parameters) {
   return execFileSync(file, parameters, { env: environment, encoding: "utf8" }).trim();
 }
 
-/** Submits tasks of an array. @returns the array's number */
-function submit(command, tasks, ...more) {
-  const line = commandOf(
-    command,
-    at("shared"),
-    "--workers",
-    "1",
-    "--no-progress",
-    "--num-parts",
-    String(PARTS),
-    ...more,
-  );
-  const options = [
-    "--parsable",
-    `--array=${tasks}`,
-    "--mem=400",
-    "--cpus-per-task=1",
-    `--output=${at("log-%A-%a.txt")}`,
-  ];
-  return slurmCommand("sbatch", ...options, "--wrap", line.join(" "));
+/** Submits the chain by the script that is printed. @returns numbers of the jobs by stage */
+function submit() {
+  const [file, ...words] = commandOf("submit", at("shared"), "--num-parts", String(PARTS), "--logs", at("logs"));
+  const script = execFileSync(file, [words[0], words[1], "slurm", ...words.slice(2)], { encoding: "utf8" });
+  writeFileSync(at("prepare.sh"), script);
+  execFileSync("bash", ["-n", at("prepare.sh")]);
+  const said = slurmCommand("bash", at("prepare.sh"));
+  return Object.fromEntries([...said.matchAll(/(fingerprint|plan|preprocess|status) (\d+)/g)].map((m) => m.slice(1)));
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until nothing of an array is left. @returns state by task */
-async function finished(array) {
-  for (let i = 0; i < 600; i++) {
-    if (slurmCommand("squeue", "-h", "-j", array, "-o", "%i") === "") break;
-    await sleep(500);
-  }
-  const lines = slurmCommand("scontrol", "show", "job", array, "--oneliner").split("\n");
-  return new Map(lines.map((line) => [Number(/ArrayTaskId=(\d+)/.exec(line)[1]), /JobState=(\w+)/.exec(line)[1]]));
+/** What Slurm knows of the tasks of a job: state and restarts, by number of the task; a single job is task 0. */
+function tasksOf(job) {
+  const lines = slurmCommand("scontrol", "show", "job", job, "--oneliner").split("\n");
+  return new Map(
+    lines.map((line) => [
+      Number(/ArrayTaskId=(\d+)/.exec(line)?.[1] ?? 0),
+      { state: /JobState=(\w+)/.exec(line)[1], restarts: Number(/Restarts=(\d+)/.exec(line)[1]) },
+    ]),
+  );
 }
 
-/** Runs the array of a stage. @param more options of the command */
-async function runArray(command, more = []) {
-  const states = await finished(submit(command, `0-${PARTS - 1}`, ...more));
-  const failed = [...states].filter(([, state]) => state !== "COMPLETED");
-  if (failed.length > 0) throw new Error(`${command}: ${failed.map((one) => one.join(" ")).join(", ")}; see ${folder}`);
-  say(`${command}: array of ${PARTS} done`);
+/** Waits until nothing of a job is left. */
+async function finished(job) {
+  for (let i = 0; i < 600; i++) {
+    if (slurmCommand("squeue", "-h", "-j", job, "-o", "%i") === "") break;
+    await sleep(500);
+  }
+  return tasksOf(job);
 }
 
 function filesBelow(path) {
@@ -122,34 +113,77 @@ function hashes(path) {
   return result;
 }
 
-/** Preprocesses in an array one of whose tasks is killed as soon as it has written a case, and runs that task again. */
-async function preprocessWithLoss() {
-  const lost = 3;
-  const array = submit("preprocess", `0-${PARTS - 1}`);
-  const own = filesOfPart(lost);
-  const prepared = at("shared", NAME, "nnUNetPlans_2d");
-  const isBegun = () => {
-    const names = readdirOrNone(prepared);
-    return own.some((id) => names.includes(`${id}.pkl`));
-  };
-  for (let i = 0; i < 2400 && !isBegun(); i++) await sleep(50);
-  slurmCommand("scancel", "--signal=KILL", "--full", `${array}_${lost}`);
-  const states = await finished(array);
-  const others = [...states].filter(([task, state]) => task !== lost && state !== "COMPLETED");
+/** Waits until a task has prepared a case, and has others left. */
+async function begun(task) {
+  const own = casesOfPart(task);
+  for (let i = 0; i < 6000; i++) {
+    const names = readdirOrNone(at("shared", NAME, "nnUNetPlans_2d"));
+    if (own.some((id) => names.includes(`${id}.pkl`))) return;
+    await sleep(20);
+  }
+  throw new Error(`task ${task} has not begun; see ${folder}`);
+}
+
+/** Process ids of the workers of a task of preprocess. */
+function workersOf(task) {
+  const text = (pid, name) => readFileSync(`/proc/${pid}/${name}`, "utf8");
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      const isWorker = /^\d+$/.test(pid) && text(pid, "cmdline").includes("worker.js");
+      return isWorker && text(pid, "environ").includes(`SLURM_ARRAY_TASK_ID=${task}\0`);
+    } catch {
+      return false; // ended meanwhile
+    }
+  });
+}
+
+const [WORKER_LOST, TASK_LOST] = [5, 3];
+
+/** The chain, with a worker of one task and the whole of another killed. */
+async function prepareWithLosses() {
+  const jobs = submit();
+  for (const stage of ["fingerprint", "plan"]) {
+    const failed = [...(await finished(jobs[stage]))].filter(([, { state }]) => state !== "COMPLETED");
+    if (failed.length > 0) throw new Error(`${stage} failed: see ${folder}`);
+    say(`${stage} done`);
+  }
+  const losses = [
+    begun(WORKER_LOST).then(() => {
+      const [pid] = workersOf(WORKER_LOST);
+      if (pid === undefined) throw new Error(`task ${WORKER_LOST} has no worker to be killed`);
+      process.kill(Number(pid), "SIGKILL");
+    }),
+    begun(TASK_LOST).then(() => slurmCommand("scancel", "--signal=KILL", "--full", `${jobs.preprocess}_${TASK_LOST}`)),
+  ];
+  await Promise.all(losses);
+  const tasks = await finished(jobs.preprocess);
+  for (const [task, { state, restarts }] of tasks) {
+    if (task === TASK_LOST ? state === "COMPLETED" : state !== "COMPLETED") {
+      throw new Error(`preprocess: task ${task} is ${state}; see ${folder}`);
+    }
+    if (restarts > 0 !== (task === WORKER_LOST)) throw new Error(`task ${task} started again ${restarts} times`);
+  }
+  say(`preprocess: task ${WORKER_LOST} lost a worker and started again by itself, task ${TASK_LOST} was killed`);
+  await finished(jobs.status);
+  const log = readFileSync(at("logs", `status-${NAME}-${jobs.status}.txt`), "utf8");
   const made = readdirOrNone(at("shared", NAME, "nnUNetPlans_3d_fullres"));
-  const left = own.filter((id) => !made.includes(`${id}.pkl`)).length;
-  if (states.get(lost) === "COMPLETED" || left === 0) throw new Error(`task ${lost} was to be killed, but is done`);
-  if (others.length > 0) throw new Error(`other tasks suffered: ${others.map((one) => one.join(" ")).join(", ")}`);
-  say(
-    `preprocess: task ${lost} killed (${states.get(lost)}) with ${left} of its ${own.length} cases left, the others done`,
-  );
-  const again = await finished(submit("preprocess", String(lost)));
-  if (again.get(lost) !== "COMPLETED") throw new Error(`task ${lost}: ${again.get(lost)}; see ${folder}`);
-  say(`preprocess: task ${lost} run again`);
+  const left = casesOfPart(TASK_LOST).filter((id) => !made.includes(`${id}.pkl`));
+  if (left.length === 0) throw new Error(`task ${TASK_LOST} was done before it was killed`);
+  if (!left.every((id) => log.includes(id))) throw new Error(`status does not name what is missing:\n${log}`);
+  say(`status names the ${left.length} cases that are missing`);
+}
+
+/** The same script again does what is left. */
+async function prepareAgain() {
+  const jobs = submit();
+  const { state } = (await finished(jobs.status)).get(0);
+  const log = readFileSync(at("logs", `status-${NAME}-${jobs.status}.txt`), "utf8");
+  if (state !== "COMPLETED" || !log.includes("All is done")) throw new Error(`status: ${state}\n${log}`);
+  say("the script again: all is done");
 }
 
 /** Identifiers of the cases of a part. */
-function filesOfPart(part) {
+function casesOfPart(part) {
   const all = Array.from({ length: CASES }, (_, i) => `case_${String(i).padStart(3, "0")}`);
   return all.filter((_, i) => i % PARTS === part);
 }
@@ -170,10 +204,8 @@ try {
   say(`${CASES} cases on one machine`);
   execFileSync("bash", [slurm, "start", cluster, String(NODES)], { stdio: ["ignore", "ignore", "inherit"] });
   say(`Slurm with ${NODES} nodes: ${slurmCommand("sinfo", "--version")}`);
-  await runArray("extract-fingerprint");
-  runHere("extract-fingerprint", at("shared"));
-  runHere("plan", at("shared"));
-  await preprocessWithLoss();
+  await prepareWithLosses();
+  await prepareAgain();
   const [expected, found] = [hashes(at("alone", NAME)), hashes(at("shared", NAME))];
   const names = new Set([...expected.keys(), ...found.keys()]);
   const different = [...names].filter((name) => expected.get(name) !== found.get(name));

@@ -24,7 +24,7 @@ SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=17817
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=$folder/munge/socket/munge
+AuthInfo=socket=$folder/munge/socket/munge,cred_expire=5
 CredType=cred/munge
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool/%n

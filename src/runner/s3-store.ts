@@ -61,7 +61,7 @@ async function* inParts(content: FileContent, partBytes: number): AsyncGenerator
   let held: Uint8Array[] = [];
   let length = 0;
   const take = () => {
-    const part = held.length === 1 ? (held[0] as Uint8Array) : Buffer.concat(held);
+    const part = held.length === 1 ? held[0] : Buffer.concat(held);
     held = [];
     length = 0;
     return part;
@@ -276,9 +276,10 @@ async function* chain(first: readonly Uint8Array[], rest: AsyncIterable<Uint8Arr
   yield* rest;
 }
 
-/** `AccessDenied, 403: Access Denied`, `ECONNREFUSED` */
+/** `AccessDenied, 403: Access Denied`, `ECONNREFUSED`; of heads, which have no words, the status alone. */
 function wordsOf(error: unknown): string {
   const { name, code, message } = error as ServiceError;
   const status = statusOf(error);
+  if (status !== null && message === "UnknownError") return String(status);
   return `${code ?? name ?? "error"}${status === null ? "" : `, ${status}`}: ${message ?? String(error)}`;
 }

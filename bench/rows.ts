@@ -15,6 +15,8 @@ import { meanRows } from "./pairwise.bench.js";
 import type { Row, Scale } from "./row.js";
 import { percentileRows } from "./select.bench.js";
 import { v2CaseRows } from "./v2-case.bench.js";
+import { v2EvaluateRows } from "./v2-evaluate.bench.js";
+import { v2ExportRows } from "./v2-export.bench.js";
 
 /** Every operation in memory, in the order of the report. */
 export function allRows(scale: Scale): Row[] {
@@ -35,5 +37,7 @@ export function allRows(scale: Scale): Row[] {
     accumulateRows,
     caseRows,
     v2CaseRows,
+    v2ExportRows,
+    v2EvaluateRows,
   ].flatMap((rows) => rows(scale));
 }

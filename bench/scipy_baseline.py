@@ -352,6 +352,67 @@ def export(arrays, parameters):
     return run
 
 
+def v2_export(arrays, parameters):
+    os.environ.update(nnUNet_raw="/nonexistent", nnUNet_preprocessed="/nonexistent", nnUNet_results="/nonexistent")
+    # PyTorch is needed here; acvl_utils is installed.
+    sys.meta_path.insert(0, UnusedPackages((UNUSED | UNUSED_BY_V2) - {"torch"}))
+    import torch
+
+    torch.set_num_threads(1)
+    with silent():
+        from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape as convert
+        from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape as resample
+        from nnunetv2.utilities.label_handling.label_handling import LabelManager
+    shape = tuple(parameters["newShape"])
+    logits = torch.from_numpy(arrays["logits"].view(np.float16))
+    rule = {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None}
+    configuration = types.SimpleNamespace(
+        spacing=list(parameters["spacing"]), resampling_fn_probabilities=functools.partial(resample, **rule)
+    )
+    plans = types.SimpleNamespace(transpose_forward=[0, 1, 2], transpose_backward=[0, 1, 2])
+    names = ["background", *map(str, range(1, parameters["classes"]))]
+    labels = LabelManager({name: i for i, name in enumerate(names)}, None)
+    properties = {
+        "spacing": [1.0, 1.0, 1.0],
+        "shape_before_cropping": shape,
+        "bbox_used_for_cropping": [[0, n] for n in shape],
+        "shape_after_cropping_and_before_resampling": shape,
+    }
+
+    def run():
+        with silent():
+            return {"labels": convert(logits, plans, configuration, labels, properties, num_threads_torch=1)}
+
+    return run
+
+
+def v2_evaluate(arrays, parameters):
+    sys.meta_path.insert(0, UnusedPackages(UNUSED | UNUSED_BY_V2))
+    os.environ.update(nnUNet_raw="/nonexistent", nnUNet_preprocessed="/nonexistent", nnUNet_results="/nonexistent")
+    import tempfile
+
+    import SimpleITK as sitk
+
+    with silent():
+        from nnunetv2.evaluation.evaluate_predictions import compute_metrics
+        from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
+    folder = tempfile.TemporaryDirectory()
+    files = {}
+    for name in ("reference", "prediction"):
+        image = sitk.GetImageFromArray(arrays[name])
+        image.SetSpacing((1.0, 1.0, 2.0))
+        files[name] = f"{folder.name}/{name}.nii.gz"
+        sitk.WriteImage(image, files[name], True)
+
+    def run():
+        assert folder is not None  # It is removed with this function.
+        found = compute_metrics(files["reference"], files["prediction"], SimpleITKIO(), parameters["labels"])["metrics"]
+        counts = [found[label][key] for label in parameters["labels"] for key in ("TP", "FP", "FN", "TN")]
+        return {"counts": np.array(counts, np.float64)}
+
+    return run
+
+
 def accumulate(arrays, parameters):
     precision = np.float16 if parameters["half"] else np.float32
     values, weights = arrays["values"], arrays["weights"]
@@ -382,6 +443,8 @@ OPERATIONS = {
         clip_zscore,
         percentiles,
         export,
+        v2_export,
+        v2_evaluate,
         accumulate,
         case,
         v2_case,

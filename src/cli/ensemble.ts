@@ -12,6 +12,7 @@ import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import {
   addDocumentOptions,
+  copyGivenDocuments,
   type DocumentOptions,
   documentsOf,
   generationOf,
@@ -82,7 +83,11 @@ async function runEnsemble(command: Command, options: EnsembleCommandOptions): P
       "ensemble",
       { ...Object.fromEntries(named), output },
       options,
-      ({ executor, ...run }) => ensembleFolders(executor, stores, documents, { ...run, saveProbabilities }),
+      async ({ executor, ...run }) => {
+        const outcomes = await ensembleFolders(executor, stores, documents, { ...run, saveProbabilities });
+        await copyGivenDocuments(options, stores.output);
+        return outcomes;
+      },
       newerReport(`Results: ${output}`),
     );
     return;

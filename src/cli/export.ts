@@ -8,6 +8,7 @@ import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import {
   addDocumentOptions,
+  copyGivenDocuments,
   type DocumentOptions,
   documentsOf,
   generationOf,
@@ -71,7 +72,11 @@ async function runExport(command: Command, options: ExportCommandOptions): Promi
       "export",
       folders,
       options,
-      ({ executor, ...run }) => exportFolder(executor, stores, documents, configuration, { ...run, saveProbabilities }),
+      async ({ executor, ...run }) => {
+        const outcomes = await exportFolder(executor, stores, documents, configuration, { ...run, saveProbabilities });
+        await copyGivenDocuments(options, stores.output);
+        return outcomes;
+      },
       exportReport(`Segmentations: ${folders.output}`),
     );
     return;

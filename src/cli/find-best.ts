@@ -51,9 +51,6 @@ export function findBestCommand(): Command {
         ONLY_V2,
       ),
     )
-    .addOption(
-      new Option("--no-overwrite", "keep segmentations that earlier runs gathered or ensembled").helpGroup(ONLY_V2),
-    )
     .addOption(new Option("-t, --task <numbers...>", "task numbers").argParser(taskNumbers).helpGroup(ONLY_V1))
     .addOption(
       new Option(
@@ -69,7 +66,9 @@ export function findBestCommand(): Command {
       ),
     )
     .addOption(new Option("--disable-postprocessing", "leave post-processing out").default(false).helpGroup(ONLY_V1))
-    .addOption(new Option("--overwrite", "do again what earlier runs left; v2 always does").helpGroup(ONLY_V1))
+    // Two flags of one value: neither can be of one generation only.
+    .option("--overwrite", "do again what earlier runs left (default of v2)")
+    .option("--no-overwrite", "keep what they left (default of v1; --no_overwrite)")
     .addHelpText(
       "after",
       "\nExample:\n  $ nnprep find-best -t 5 -m 2d 3d_fullres\n  $ nnprep find-best 5 -c 2d 3d_fullres -f 0 1 2 3 4",
@@ -96,11 +95,12 @@ export function findBestCommand(): Command {
             return run.open(paths as { readonly [K in keyof F]: string }).executor;
           },
         };
+        const trainer = onlyTrainer(options);
         const results: TaskChoice[] = [];
         for (const number of options.task ?? []) {
           const task = findTask(number, tasksOf(root), root);
           const { cascadeTrainer, plans, folds, val, disableEnsembling, disablePostprocessing } = options;
-          const names = { trainer: onlyTrainer(options), cascadeTrainer, plans };
+          const names = { trainer, cascadeTrainer, plans };
           const models = modelsOf(options.models, root, task, names);
           const reference = options.ref === undefined ? undefined : resolve(options.ref);
           const settings = {

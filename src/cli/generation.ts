@@ -77,6 +77,18 @@ export function refuseForFolder(command: Command, generation: Generation, folder
   refuseForeignOptions(command, generation, `${folder} ${has} ${PLANS_FILE} ${found}`);
 }
 
+/** Puts the files that stand in for those of a folder beside the results, so that the next command knows what they are. */
+export async function copyGivenDocuments(options: DocumentOptions, output: FolderStore): Promise<void> {
+  const files = [
+    [PLANS_FILE, options.plansJson],
+    [DATASET_FILE, options.datasetJson],
+  ] as const;
+  for (const [name, given] of files) {
+    if (given === undefined || resolve(given) === output.location(name)) continue;
+    await output.write(name, await new FolderStore(dirname(resolve(given))).read(basename(given)));
+  }
+}
+
 /** plans.json and dataset.json of a folder, or those that the options name. @throws NnprepError */
 export async function documentsOf(folder: string, options: DocumentOptions): Promise<ModelDocuments> {
   const read = async <T>(path: string | undefined, parse: (content: Uint8Array, file: string) => T) => {

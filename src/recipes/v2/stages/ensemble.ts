@@ -9,10 +9,10 @@ import { ProbabilityMean } from "../../../steps/ensemble.js";
 import type { Labels } from "../documents/labels.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { checkMembersAgree, labelProbabilities } from "../ensemble.js";
-import { DATASET_FILE, preparedFileNames } from "../layout.js";
+import { preparedFileNames } from "../layout.js";
 import { checkNotEmpty, jobsFor, labelsOf } from "./export.js";
 import { saveSegmentation } from "./label-files.js";
-import { type ModelDocuments, PLANS_FILE } from "./model-files.js";
+import { copyModelDocuments, type ModelDocuments } from "./model-files.js";
 import { listProbabilities, loadCaseProperties, loadProbabilities, saveProbabilities } from "./probability-files.js";
 
 /** The folders of the members, named "member 0", "member 1" ..., and the one for the results, named "output". */
@@ -134,9 +134,6 @@ export async function ensembleFolders(
   const chosen = takePart(identifiers, options.part);
   const jobs = await jobsFor(members[0], chosen, argument, { members: count, saves: false });
   const outcomes = await runCases(executor, ensembleJob, "ensemble", jobs, options);
-  for (const name of [DATASET_FILE, PLANS_FILE]) {
-    const from = members[0];
-    if (await from.exists(name)) await stores.output.write(name, await from.read(name));
-  }
+  await copyModelDocuments(members[0], stores.output);
   return outcomes;
 }

@@ -11,7 +11,7 @@ import { getConfiguration, type Plans } from "../documents/plans.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { type ExportSettings, type ExportWarning, exportProbabilities, exportSegmentation } from "../export.js";
 import { saveSegmentation } from "./label-files.js";
-import type { ModelDocuments } from "./model-files.js";
+import { copyModelDocuments, type ModelDocuments } from "./model-files.js";
 import {
   listProbabilities,
   loadCaseProperties,
@@ -181,6 +181,8 @@ export interface ExportFolderOptions extends RunOptions {
 
 /**
  * Exports the logits of every case of a folder. A case that fails does not stop the others, and leaves no segmentation.
+ * plans.json and dataset.json of the folder are written beside the segmentations, as nnU-Net's own predictions have them.
+ *
  * @param configuration by its name in the plans
  * @throws NnprepError INVALID_DATASET if there is no case, INVALID_ARGUMENT, ABORTED
  */
@@ -197,5 +199,7 @@ export async function exportFolder(
   const saves = options.saveProbabilities === true;
   const argument = (identifier: string): ExportArgument => ({ identifier, model, saveProbabilities: saves });
   const jobs = await jobsFor(stores.input, takePart(identifiers, options.part), argument, { members: 1, saves });
-  return runCases(executor, exportJob, "export", jobs, options);
+  const outcomes = await runCases(executor, exportJob, "export", jobs, options);
+  await copyModelDocuments(stores.input, stores.output);
+  return outcomes;
 }

@@ -42,3 +42,11 @@ export async function readModelDocuments(
     plans: given.plans ?? (await read(PLANS_FILE, parsePlans)),
   };
 }
+
+/** Puts plans.json and dataset.json of a folder, as far as they are there, beside what was made of its predictions. */
+export async function copyModelDocuments(from: Store, to: Store): Promise<void> {
+  for (const name of [DATASET_FILE, PLANS_FILE]) {
+    if (from.location(name) !== to.location(name) && (await from.exists(name)))
+      await to.write(name, await from.read(name));
+  }
+}

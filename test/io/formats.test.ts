@@ -79,6 +79,29 @@ test("MetaImage and NRRD, uncompressed and oblique: identity, NRRD to the last b
   }
 });
 
+test("the header of NRRD is SimpleITK's", async () => {
+  const headerOf = async (data: VoxelArray) => {
+    const text = new TextDecoder("latin1").decode(await writeVolume("a.nrrd", volume(data)));
+    return text.slice(0, text.indexOf("\n\n") + 2);
+  };
+  // As SimpleITK 2.5.7 wrote them.
+  const expected = (type: string, endian: string) => `NRRD0004
+# Complete NRRD file format specification at:
+# http://teem.sourceforge.net/nrrd/format.html
+type: ${type}
+dimension: 3
+space: left-posterior-superior
+sizes: 4 3 2
+space directions: (0,0,-1.5) (-2.0000000010000001,0,0) (0,3,0)
+kinds: domain domain domain
+${endian}encoding: gzip
+space origin: (10.25,-20.100000000000001,0.001)
+
+`;
+  expect(await headerOf(new Uint8Array(24))).toBe(expected("unsigned char", ""));
+  expect(await headerOf(new Int16Array(24))).toBe(expected("short", "endian: little\n"));
+});
+
 test("a format is told by the content before the name", async () => {
   const bytes = await writeVolume("a.mha", volume(Uint8Array.from(numbers)));
   expect((await readVolume("wrong.nii.gz", bytes)).shape).toEqual([2, 3, 4]);

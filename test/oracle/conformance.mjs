@@ -4,13 +4,13 @@
 // same with datasets of v2 and nnU-Net 2.8.1 (alone: --v2). v1 runs beside batchgenerators 0.25.1, v2 beside 0.25.5: their
 // rules for labels differ.
 // A second table compares what is read and written with SimpleITK and nibabel (alone: --formats).
-// A third takes the scans' labels to the network's grid and back with both (alone: --round-trips).
+// A third takes the scans' labels to the network's grid and back with both (alone: --round-trips; of v2 alone: and --v2).
 // SCANS is a folder with the real cases (default ../shared/cases; they are no part of this repository). Needs Python
 // 3.11 or newer: without --python and --python2 virtual environments with test/oracle/requirements.txt and
 // v2_requirements.txt are made once, in .cache/oracle and .cache/oracle2.
 // The reference's results are kept in FOLDER (default .cache/conformance); delete it to run the reference again.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -87,13 +87,29 @@ function roundTrips() {
   run(python, [script, "compare", place]);
 }
 
+/** The same by v2: labels to the network's grid by nnU-Net, logits made of them back by both. */
+function newerRoundTrips() {
+  const python = pythonWithReference(options.python2, "oracle2", "v2_requirements.txt");
+  const place = join(folder, "v2-round-trips");
+  const script = join(oracle, "v2_round_trip.py");
+  if (!existsSync(join(place, "round-trips.json"))) run(python, [script, "prepare", scans, place]);
+  rmSync(join(place, "exported"), { recursive: true, force: true });
+  for (const { name, save } of JSON.parse(readFileSync(join(place, "round-trips.json"), "utf8"))) {
+    const call = ["export", "-i", join(place, "logits", name), "-o", join(place, "exported", name), "-c", "3d_fullres"];
+    const saving = save ? ["--save_probabilities"] : [];
+    run(process.execPath, ["dist/cli/main.js", ...call, ...saving], {}, "ignore");
+  }
+  run(python, [script, "compare", place]);
+}
+
 if (!existsSync(scans)) {
   console.error(`no folder ${scans}: conformance needs real scans, give their folder as the first argument`);
   process.exit(2);
 }
 mkdirSync(folder, { recursive: true });
 if (options.v2) {
-  secondGeneration();
+  if (options["round-trips"]) newerRoundTrips();
+  else secondGeneration();
   process.exit();
 }
 const python = pythonWithReference(options.python, "oracle", "requirements.txt");
@@ -105,6 +121,7 @@ if (options.formats) {
 }
 if (options["round-trips"]) {
   roundTrips();
+  newerRoundTrips();
   process.exit();
 }
 if (!existsSync(join(folder, "raw"))) run(python, [conformance, "build", scans, folder]);
@@ -134,4 +151,5 @@ run(python, [
 run(process.execPath, [join(oracle, "formats.mjs"), scans, python, folder]);
 run(process.execPath, [join(oracle, "dicom-conformance.mjs"), scans, "--python", python]);
 roundTrips();
+newerRoundTrips();
 secondGeneration();

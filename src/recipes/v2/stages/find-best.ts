@@ -17,16 +17,10 @@ import {
   type ModelName,
   packageCommands,
 } from "../find-best.js";
-import {
-  DATASET_FILE,
-  foldFolderName,
-  GROUND_TRUTH_FOLDER,
-  LABELS_FOLDER,
-  plansFileName,
-  VALIDATION_FOLDER,
-} from "../layout.js";
+import { DATASET_FILE, GROUND_TRUTH_FOLDER, LABELS_FOLDER, plansFileName } from "../layout.js";
 import { type EnsembleModel, type EnsembleStores, ensembleJob, memberName } from "./ensemble.js";
 import { pairLabels, saveSummary } from "./evaluate.js";
+import { type FoldFile, filesOfFolds, requireSame, validationFolder } from "./fold-files.js";
 import { listLabels } from "./label-files.js";
 import { type ModelDocuments, PLANS_FILE, readModelDocuments } from "./model-files.js";
 import {
@@ -194,51 +188,6 @@ async function availableModels({ access, settings }: Context) {
   });
 }
 
-interface FoldFile {
-  readonly fold: number;
-  readonly identifier: string;
-}
-
-/**
- * The cases of all folds of a model that have some file, fold by fold.
- * @throws NnprepError INVALID_DATASET for a fold without, or a case in two folds
- */
-async function filesOfFolds(
-  { access, folds }: Context,
-  model: ModelName,
-  list: (store: Store, folder: string) => Promise<string[]>,
-  missing: string,
-): Promise<FoldFile[]> {
-  const store = access.store(folderOf(model));
-  const homes = new Map<string, number>();
-  const found: FoldFile[] = [];
-  for (const fold of folds) {
-    const folder = validationFolder(fold);
-    const identifiers = await list(store, folder);
-    if (identifiers.length === 0) {
-      const where = store.location(folder);
-      throw new NnprepError("INVALID_DATASET", `${where}: ${missing}`, { folder: where, fold });
-    }
-    for (const identifier of identifiers) {
-      const other = homes.get(identifier);
-      if (other !== undefined) {
-        throw new NnprepError(
-          "INVALID_DATASET",
-          `${store.location(folder)}: case ${identifier} was predicted in fold ${other} too; a case belongs to one fold only. Remove one of them`,
-          { case: identifier, folds: [other, fold] },
-        );
-      }
-      homes.set(identifier, fold);
-      found.push({ fold, identifier });
-    }
-  }
-  return found;
-}
-
-function validationFolder(fold: number): string {
-  return joinPath(foldFolderName(fold), VALIDATION_FOLDER);
-}
-
 /** Gathers the predictions of all folds and evaluates them: `accumulate_cv_results`. */
 async function rankModel(context: Context, model: ModelName): Promise<Ranked> {
   const { access, settings, folds } = context;
@@ -247,7 +196,7 @@ async function rankModel(context: Context, model: ModelName): Promise<Ranked> {
   const documents = await readModelDocuments(store);
   const { fileEnding } = documents.dataset;
   const none = `no predictions that end in "${fileEnding}"; train this fold, or name the folds that there are (-f)`;
-  const files = await filesOfFolds(context, model, (from, folder) => listLabels(from, fileEnding, folder), none);
+  const files = await filesOfFolds(store, folds, (from, at) => listLabels(from, fileEnding, at), none);
   const folder = crossValidationFolder(folds);
   const kept = await keptLabels(context, store, folder, fileEnding);
   const missing = files.filter(({ identifier }) => !kept.has(identifier));
@@ -329,7 +278,7 @@ async function rankEnsemble(context: Context, first: ModelName, second: ModelNam
   const none =
     "no .npz files with probabilities. Run the validation again with --val --npz, or leave ensembles out (--disable_ensembling)";
   const [ours, theirs] = (await Promise.all(
-    [first, second].map((one) => filesOfFolds(context, one, listProbabilities, none)),
+    [first, second].map((one) => filesOfFolds(access.store(folderOf(one)), folds, listProbabilities, none)),
   )) as [FoldFile[], FoldFile[]];
   requireSame(ours, theirs, folderOf(second));
   requireSame(theirs, ours, folderOf(first));
@@ -340,17 +289,6 @@ async function rankEnsemble(context: Context, first: ModelName, second: ModelNam
   await copyDocuments(model, output, "");
   const summary = await evaluateFolderOf(context, folder, groundTruth(settings), documents);
   return { name, models: [first, second], folder, documents, foregroundDice: foregroundDice(summary) };
-}
-
-function requireSame(wanted: readonly FoldFile[], found: readonly FoldFile[], where: string): void {
-  const known = new Set(found.map(({ identifier }) => identifier));
-  const missing = wanted.map(({ identifier }) => identifier).filter((identifier) => !known.has(identifier));
-  if (missing.length === 0) return;
-  throw new NnprepError(
-    "INVALID_DATASET",
-    `${where}: no probabilities of ${missing.join(", ")}, which the other member of the ensemble has. Run the validation again with --val --npz`,
-    { folder: where, missing },
-  );
 }
 
 /** A case may be in different folds of the two models, so each pair of folds is a run of its own. */

@@ -32,6 +32,7 @@ interface ReadScans {
   readonly volumes: readonly Volume[];
   readonly names: readonly string[];
   readonly warnings: readonly string[];
+  readonly isDicom: boolean;
 }
 
 /** Endings of files that hold voxels only: their header (.hdr, .mhd, .nhdr) is beside them. */
@@ -67,7 +68,7 @@ async function readScans(
   const slice = await findDicom(files);
   if (headers.length === 0 || slice !== undefined) {
     const { volume, warnings } = await readScan(files, options);
-    return { volumes: [volume], names: [(slice ?? first).name], warnings };
+    return { volumes: [volume], names: [(slice ?? first).name], warnings, isDicom: slice !== undefined };
   }
   const beside = files.filter((file) => !headers.includes(file));
   const readings: ScanReading[] = [];
@@ -79,6 +80,7 @@ async function readScans(
     volumes: readings.map(({ volume }) => volume),
     names: headers.map(({ name }) => name),
     warnings: readings.flatMap(({ warnings }, i) => warnings.map((text) => `${headers[i]?.name}: ${text}`)),
+    isDicom: false,
   };
 }
 
@@ -120,18 +122,23 @@ function caseName(path: string): string {
   );
 }
 
-/** The label with its axes as the scan has them, if their voxels are the same; as it is if not, which is found later. */
+/**
+ * The label with its axes as the scan has them, if their voxels are the same; as it is if not, which is found later.
+ * @param isDicom a label of a DICOM series is in another format, whose header may round otherwise
+ */
 async function readLabel(
   given: PathFile,
   scan: Volume,
   scanName: string,
+  isDicom: boolean,
   options: ReadScanOptions,
 ): Promise<{ label: Volume; warnings: string[] }> {
   const reading = await readScan([scanFile(given)], options);
   const matched = matchGrid(reading.volume, scan);
   const warnings = reading.warnings.map((text) => `${given.path}: ${text}`);
   if (matched?.turned === true) warnings.push(`${given.path}: ${turnedWarning(scanName)}`);
-  return { label: matched?.turned === true ? matched.volume : reading.volume, warnings };
+  const isMatched = matched !== null && (matched.turned || isDicom);
+  return { label: isMatched ? matched.volume : reading.volume, warnings };
 }
 
 /** Reads the files of a case and looks for everything that would go wrong later. */
@@ -146,12 +153,12 @@ export async function readCase(files: CaseFiles, onProgress: (share: number) => 
     },
     nifti: { allow },
   };
-  const { volumes, names, warnings } = await readScans(files, options, onProgress);
+  const { volumes, names, warnings, isDicom } = await readScans(files, options, onProgress);
   const [first, image] = [names[0], volumes[0]];
   if (first === undefined || image === undefined) {
     throw new NnprepError("INVALID_ARGUMENT", "no scan was given; choose a file, with .img its .hdr");
   }
-  const read = files.label === null ? undefined : await readLabel(files.label, image, first, options);
+  const read = files.label === null ? undefined : await readLabel(files.label, image, first, isDicom, options);
   const { findings, axisCodes } = verifyCase(
     volumes.map((volume, i) => ({ file: names[i] as string, volume })),
     files.label === null || read === undefined ? null : { file: files.label.path, volume: read.label },

@@ -24,11 +24,11 @@ export {
   type PredictionCase,
   predictCases,
 } from "../inference/predict-cases.js";
-export type { CaseInput } from "../inference/prepared-case.js";
 export {
   checkPredictionMemory,
   estimatePredictionMemory,
   type PredictionMemory,
 } from "../inference/prediction-memory.js";
+export type { CaseInput } from "../inference/prepared-case.js";
 export { predictLogits, type SlidingWindowSettings } from "../inference/sliding-window.js";
 export { LOGITS_V2, PROBABILITIES_V1, type WindowRules } from "../inference/window-rules.js";

@@ -251,6 +251,11 @@ test("a DICOM series: as files, and as a folder with other things in it", async 
     }
     await waitFor(page, /^Read and checked/);
     expect(await page.textContent("#scan-name")).toContain(size);
+    // The same by the dialog for folders.
+    await page.click("#clear");
+    await page.setInputFiles("#scan-folder", folder);
+    await waitFor(page, /^Read and checked/);
+    expect(await page.textContent("#scan-name")).toContain(size);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -26,6 +26,11 @@ const PASSING: ReadonlySet<unknown> = new Set([
   "ETIMEDOUT",
 ]);
 
+/** Whether a server's answer is one of trouble of its own, or of too many requests. */
+function isPassing(status: unknown): boolean {
+  return typeof status === "number" && (status === 408 || status === 425 || status === 429 || status >= 500);
+}
+
 /**
  * Whether the same command may succeed when it runs again, perhaps elsewhere: a worker that died, memory that others
  * held, a disk or network that did not answer. Wrong files, folders and options stay wrong.
@@ -35,5 +40,5 @@ export function mayPass(error: unknown): boolean {
   const { code, detail } = error;
   if (code === "OUT_OF_MEMORY") return !(typeof detail.memoryBytes === "number" && detail.memoryBytes > totalmem());
   if (typeof detail.status === "number" && (detail.status >= 500 || detail.status === 429)) return true;
-  return code === "WORKER_DIED" || code === "ABORTED" || PASSING.has(detail.reason);
+  return code === "WORKER_DIED" || code === "ABORTED" || PASSING.has(detail.reason) || isPassing(detail.status);
 }

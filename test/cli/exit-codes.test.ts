@@ -13,6 +13,8 @@ test.each([
   ["a folder of somebody else", error("CANNOT_WRITE", { reason: "EACCES" }), false],
   ["a stale handle", error("FILE_NOT_FOUND", { reason: "ESTALE" }), true],
   ["a file that is not there", error("FILE_NOT_FOUND", { reason: "ENOENT" }), false],
+  ["a server in trouble", error("FILE_NOT_FOUND", { status: 503 }), true],
+  ["a file that a server does not have", error("FILE_NOT_FOUND", { status: 404 }), false],
   ["a damaged file", error("CORRUPT_FILE"), false],
   ["an error of the system", Object.assign(new Error(), { code: "EIO" }), true],
   ["a fault of the program", new TypeError("x is undefined"), false],

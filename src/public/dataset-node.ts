@@ -1,4 +1,8 @@
-/** Everything of `dataset`, and datasets in folders with worker processes. */
+/**
+ * Everything of `dataset`, and datasets in folders with worker processes.
+ *
+ * @module nnprep/dataset
+ */
 export type { BuildOptions } from "../recipes/convert/raw-folder.js";
 export { buildTask, splitMsdTask } from "../recipes/v1/stages/convert-task.js";
 export { openTask, type TaskFolders } from "../recipes/v1/stages/open-task.js";

@@ -1,4 +1,8 @@
-/** Networks over volumes: model folders, ONNX, the sliding window. */
+/**
+ * Networks over volumes: model folders, ONNX, the sliding window.
+ *
+ * @module nnprep/inference
+ */
 export { openOnnxNetwork } from "#onnx";
 export { type LoadedModel, type LoadModelOptions, loadModel } from "../inference/load-model.js";
 export { estimateWindowMemory, type WindowMemory } from "../inference/memory.js";

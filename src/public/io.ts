@@ -1,4 +1,8 @@
-/** Files and bytes: NIfTI, MetaImage, NRRD, DICOM, npz, pickle, .b2nd; runs in Node and in the browser. */
+/**
+ * Files and bytes: NIfTI, MetaImage, NRRD, DICOM, npz, pickle, .b2nd; runs in Node and in the browser.
+ *
+ * @module nnprep/io
+ */
 export { axisCodesOf } from "../core/geometry.js";
 export { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
 export { type ReadB2ndOptions, readB2nd } from "../io/blosc2/read.js";

@@ -1,4 +1,8 @@
-/** What is done with volumes, whatever the generation of nnU-Net: resampling, cropping, components, metrics, distances. */
+/**
+ * What is done with volumes, whatever the generation of nnU-Net: resampling, cropping, components, metrics, distances.
+ *
+ * @module nnprep/steps
+ */
 export { inverseAxes, permute, transpose } from "../core/axes.js";
 export { resizeCubicFast } from "../kernels/cubic/fast.js";
 export { resizeCubic } from "../kernels/cubic/resize.js";

@@ -1,5 +1,8 @@
-/** nnU-Net v2's recipe on volumes, bytes and stores; runs in Node and in the browser. `openDataset` is in `nnprep/dataset`. */
-
+/**
+ * nnU-Net v2's recipe on volumes, bytes and stores; runs in Node and in the browser. `openDataset` is in `nnprep/dataset`.
+ *
+ * @module nnprep/v2
+ */
 export { readerProperties } from "../inference/predict.js";
 export { type NextStageLabels, predictNextStage } from "../recipes/v2/cascade.js";
 export type { Configuration } from "../recipes/v2/documents/configuration.js";

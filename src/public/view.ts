@@ -1,4 +1,8 @@
-/** Pictures, surfaces and reports of volumes and labels. */
+/**
+ * Pictures, surfaces and reports of volumes and labels.
+ *
+ * @module nnprep/view
+ */
 export { formatPng } from "../io/png.js";
 export { labelColor } from "../view/label-colors.js";
 export { type LabelCoordinates, labelCoordinates, type MeasuredLabel, measureLabels } from "../view/label-list.js";

@@ -20,8 +20,7 @@ interface Masks {
  * that is not in the object or lies outside the volume; distances run between centres of voxels. The same distances as
  * MedPy 0.5.2 (connectivity 1) and so as nnU-Net 1.7.1.
  *
- * @param prediction 0 or 1, C order
- * @param reference the same
+ * @param masks 0 or 1, C order
  * @param spacingMm slowest axis first
  * @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT if one is empty
  */

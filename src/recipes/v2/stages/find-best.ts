@@ -39,13 +39,12 @@ export interface ResultsAccess {
   executor<F extends Readonly<Record<string, string>>>(folders: F): Executor<{ readonly [K in keyof F]: Store }>;
 }
 
-/** Which models are compared, and by which folds. */
+/** Which models are compared, and by which folds (0 to 4 by default). */
 export interface FindBestSettings {
   /** `Dataset001_NAME`. */
   readonly dataset: string;
   /** Models to choose from, in their order. */
   readonly models: readonly ModelName[];
-  /** Default 0 to 4. */
   readonly folds?: readonly number[] | undefined;
   /** The dataset's folder in nnUNet_preprocessed: plans by name, and gt_segmentations. */
   readonly preprocessed: string;

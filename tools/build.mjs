@@ -52,7 +52,8 @@ function run(manifest, name, ...parameters) {
 function prune() {
   for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
     const source = /^(.*)\.(js|d\.ts)$/.exec(file.replaceAll("\\", "/"))?.[1];
-    if (source === undefined || /^(program\/.*|standalone|view\/surface-viewer\.min)$/.test(source)) continue;
+    if (source === undefined || /^(program\/.*|standalone|kernels\.wasm|view\/surface-viewer\.min)$/.test(source))
+      continue;
     if (!existsSync(join(root, "src", `${source}.ts`))) rmSync(join(dist, file));
   }
 }
@@ -145,7 +146,14 @@ const steps = {
   kernels: {
     from: ["assembly", "asconfig.json"],
     to: "kernels.wasm",
-    make: () => run(require.resolve("assemblyscript/package.json"), "asc", "assembly/index.ts", "--target", "release"),
+    make: () => {
+      run(require.resolve("assemblyscript/package.json"), "asc", "assembly/index.ts", "--target", "release");
+      writeFileSync(
+        join(dist, "kernels.wasm.d.ts"),
+        "/** Where a bundler puts the file (webpack 5: asset/resource, esbuild: file). Vite: nnprep/kernels.wasm?url. */\n" +
+          "declare const url: string;\nexport default url;\n",
+      );
+    },
   },
   modules: {
     from: ["src", "tsconfig.json"],
@@ -181,6 +189,17 @@ const steps = {
         platform: "browser",
         logLevel: "warning",
       }),
+  },
+  // See the module itself. The compiler writes it empty whenever it compiles it anew.
+  "kernels as text": {
+    from: ["src/runtime/kernels-text.ts", "assembly", "asconfig.json"],
+    to: "runtime/kernels-text.js",
+    isDone: () => !/""/.test(readFileSync(join(dist, "runtime/kernels-text.js"), "utf8")),
+    make: () => {
+      const file = join(dist, "runtime/kernels-text.js");
+      const text = readFileSync(join(dist, "kernels.wasm")).toString("base64");
+      writeFileSync(file, readFileSync(file, "utf8").replace(/ = ".*";/, ` = "${text}";`));
+    },
   },
   viewer: {
     from: ["viewer", "src/view"],

@@ -1,14 +1,10 @@
-<<<<<<< HEAD
-/** nnU-Net v1's recipe on volumes, bytes and stores; runs in Node and in the browser. `openTask` is in `nnprep/dataset`. */
-export { type LoadedModelV1, loadModelV1 } from "../inference/load-model.js";
-export { type ModelFolderV1, readModelFolderV1 } from "../inference/model-folder-v1.js";
-=======
 /**
  * nnU-Net v1's recipe on volumes, bytes and stores; runs in Node and in the browser. `openTask` is in `nnprep/dataset`.
  *
  * @module nnprep/v1
  */
->>>>>>> 6d6ea4b (npm run docs: guides, reference of the public names and the page to try as one static site (539 pages, every link followed, 10 s of processor time); looked at in Chromium at 1366 and 400 px, light and dark)
+export { type LoadedModelV1, loadModelV1 } from "../inference/load-model.js";
+export { type ModelFolderV1, readModelFolderV1 } from "../inference/model-folder-v1.js";
 export { type NextStageGrid, predictNextStage, resampleToNextStage } from "../recipes/v1/cascade.js";
 export {
   type CaseVolumes,

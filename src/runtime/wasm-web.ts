@@ -1,15 +1,28 @@
 import { NnprepError } from "../core/errors.js";
 
-/** Bytes of the kernels, fetched from beside this module. Bundlers see the `new URL` and ship the file. */
+const MAGIC = [0x00, 0x61, 0x73, 0x6d];
+
+/** The file, or undefined where there is none; some development servers give a page of their own instead. */
+async function fetchKernels(url: URL): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const response = await fetch(url).catch(() => undefined);
+  if (response?.ok !== true) return undefined;
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return MAGIC.every((byte, i) => bytes[i] === byte) ? bytes : undefined;
+}
+
+/**
+ * Bytes of the kernels, fetched from beside this module: bundlers that see the `new URL` ship the file. Others (esbuild,
+ * Vite's development server, which bundles packages beforehand) lose it, but have the module with the same bytes as text.
+ */
 export async function loadKernelBytes(): Promise<Uint8Array<ArrayBuffer>> {
   const url = new URL("../kernels.wasm", import.meta.url);
-  const response = await fetch(url);
-  if (!response.ok) {
-    throw new NnprepError(
-      "FILE_NOT_FOUND",
-      `kernels.wasm could not be fetched from ${url} (HTTP ${response.status}); serve the file from there or call init({ wasm }) with its bytes`,
-      { url: String(url), status: response.status },
-    );
-  }
-  return new Uint8Array(await response.arrayBuffer());
+  const bytes = await fetchKernels(url);
+  if (bytes !== undefined) return bytes;
+  const text = await import("./kernels-text.js").then(({ KERNELS_BASE64 }) => KERNELS_BASE64).catch(() => "");
+  if (text !== "") return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  throw new NnprepError(
+    "FILE_NOT_FOUND",
+    `kernels.wasm could not be fetched from ${url}; serve the file from there or call init({ wasm }) with its bytes`,
+    { url: String(url) },
+  );
 }

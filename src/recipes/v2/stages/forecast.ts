@@ -39,7 +39,7 @@ async function peekCases(
   const found: { identifier: string; facts: StoredScanFacts }[] = [];
   for (const { identifier, images } of cases) {
     try {
-      found.push({ identifier, facts: await peekScan(raw, images[0] as string) });
+      found.push({ identifier, facts: await peekScan(raw, images[0]) });
     } catch (error) {
       if (!(error instanceof NnprepError)) throw error;
     }

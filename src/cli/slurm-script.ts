@@ -89,7 +89,10 @@ export function formatSlurmScript(chain: SlurmChain): string {
   ];
   return `${[
     "#!/usr/bin/env bash",
-    ...[`${dataset} in ${parts} parts on Slurm, one array after the other.`, ...notes].map((note) => `# ${note}`),
+    ...[
+      `${dataset} in ${parts === 1 ? "one part" : `${parts} parts`} on Slurm, one array after the other.`,
+      ...notes,
+    ].map((note) => `# ${note}`),
     "set -euo pipefail",
     `logs=${shellWord(chain.logs)}`,
     'mkdir -p "$logs"',

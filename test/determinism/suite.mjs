@@ -4,13 +4,13 @@
  */
 import { readB2nd } from "../../dist/io/blosc2/read.js";
 import { readNpz } from "../../dist/io/npz.js";
+import { fillHoles } from "../../dist/kernels/components/fill-holes.js";
+import { labelComponents } from "../../dist/kernels/components/label.js";
 import { resizeCubicFast } from "../../dist/kernels/cubic/fast.js";
 import { resizeCubic } from "../../dist/kernels/cubic/resize.js";
 import { resizeCubicSlices } from "../../dist/kernels/cubic/slices.js";
 import { distancesToFeatures, surfaceVoxels } from "../../dist/kernels/distance.js";
-import { fillHoles } from "../../dist/kernels/components/fill-holes.js";
 import { narrowToHalves } from "../../dist/kernels/half.js";
-import { labelComponents } from "../../dist/kernels/components/label.js";
 import { resizeLinear } from "../../dist/kernels/linear.js";
 import { resizeLabels } from "../../dist/kernels/linear-labels.js";
 import { meanAndStd } from "../../dist/kernels/moments.js";

@@ -23,6 +23,8 @@ function isIdentity(indices: Int32Array, n: number): boolean {
  * `skimage.transform.resize(x, newShape, 0, mode="edge", anti_aliasing=False)` and, where only one axis changes, to
  * `scipy.ndimage.map_coordinates(x, scale * (k + 0.5) - 0.5, order=0, mode="nearest")`.
  *
+ * A float -0 stays -0; there it becomes 0.
+ *
  * @param data voxels of `shape`, C order
  */
 export function resizeNearest<T extends Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Float32Array>(

@@ -12,8 +12,13 @@ export interface WindowMemory {
   readonly patchBytes: number;
   /** Planes on their way to whoever reads them: one per fold, and three that the reader holds. */
   readonly planeBytes: number;
+  /** Planes that have been read and that the engine has not collected yet. */
+  readonly garbageBytes: number;
   readonly totalBytes: number;
 }
+
+/** Bytes of dropped arrays after which V8 collects them. */
+const COLLECTED_AFTER = 64 * 2 ** 20;
 
 /**
  * Known before the first window runs; `predictLogits` holds no more than this at any time.
@@ -38,5 +43,7 @@ export function estimateWindowMemory(
   // The Gaussian map is made in float64 beside the float32 weights, while nothing else of this exists.
   const patchBytes = 4 * voxels * Math.max(channels + 1 + versions * classes, 3) + 4 * size[1] * size[2];
   const planeBytes = (folds + 3) * shape[1] * shape[2] * classes * perValue;
-  return { sumBytes, imageBytes, patchBytes, planeBytes, totalBytes: sumBytes + imageBytes + patchBytes + planeBytes };
+  const garbageBytes = Math.min(folds * voxelCount(shape) * classes * perValue, COLLECTED_AFTER);
+  const totalBytes = sumBytes + imageBytes + patchBytes + planeBytes + garbageBytes;
+  return { sumBytes, imageBytes, patchBytes, planeBytes, garbageBytes, totalBytes };
 }

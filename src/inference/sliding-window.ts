@@ -126,7 +126,10 @@ export function predictLogits(
   // Folds take turns between windows, never within one, so what a window needs exists once.
   const share = async () => {
     await init();
-    shared ??= { ...windowWeights(layout, settings, rules), buffers: windowBuffers(run) };
+    shared ??= allocate("a patch and its logits", () => ({
+      ...windowWeights(layout, settings, rules),
+      buffers: windowBuffers(run),
+    }));
     return shared;
   };
   const folds = networks.map((network) => planesOf(network, run, layout, share, finished));
@@ -237,6 +240,26 @@ function windowWeights(layout: WindowLayout, settings: SlidingWindowSettings, ru
   return { weights, versions: new Float32Array(size[1] * size[2]).fill(versions) };
 }
 
+function emptyPlanes(height: number, length: number, precision: WindowRules["precision"]): FloatValues[] {
+  const empty = () => (precision === "float16" ? new Uint16Array(length) : new Float32Array(length));
+  return allocate("the sums over windows", () => Array.from({ length: height }, empty));
+}
+
+/** @throws NnprepError OUT_OF_MEMORY where the engine refuses an array */
+function allocate<T>(what: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const reason = error.message;
+    throw new NnprepError(
+      "OUT_OF_MEMORY",
+      `${what} do not fit into memory (${reason}). Use fewer folds, a machine with more memory, or a model of a coarser grid or with a smaller patch`,
+      { reason },
+    );
+  }
+}
+
 /** The finished planes of one network, `(classes, a1, a2)` each, in ascending order. */
 async function* planesOf(
   network: Network,
@@ -251,10 +274,9 @@ async function* planesOf(
   const { size, padded, before, starts } = layout;
   const [height, rows, columns] = size;
   const perPlane = padded[1] * padded[2];
-  const empty = (length: number) => (precision === "float16" ? new Uint16Array(length) : new Float32Array(length));
   // Plane p of the padded grid is at p modulo the height of a window: the planes of one window never meet.
-  const sums = Array.from({ length: height }, () => empty(classes * perPlane));
-  const counts = Array.from({ length: height }, () => empty(perPlane));
+  const sums = emptyPlanes(height, classes * perPlane, precision);
+  const counts = emptyPlanes(height, perPlane, precision);
   const predict = windowPredictor(network, run, buffers);
   const place = (head: number, a: number) => `head ${head} of the prediction, plane ${a - before[0]},`;
   for (const [index, a0] of starts[0].entries()) {
@@ -266,21 +288,21 @@ async function* planesOf(
           const at = (a0 + i) % height;
           const weight = weights.subarray(i * rows * columns, (i + 1) * rows * columns);
           const from = i * rows * columns;
-          const infinite = accumulatePlane(sums[at] as FloatValues, logits, from, voxelCount(size), weight, plane);
+          const infinite = accumulatePlane(sums[at], logits, from, voxelCount(size), weight, plane);
           if (infinite >= 0) {
             const start = infinite * voxelCount(size) + from;
             const found = logits.subarray(start, start + rows * columns);
             throw notFinite(place(infinite, a0 + i), found);
           }
-          accumulatePlane(counts[at] as FloatValues, weight, 0, 0, versions, plane);
+          accumulatePlane(counts[at], weight, 0, 0, versions, plane);
         }
         finished();
       }
     }
     const next = starts[0][index + 1] ?? padded[0];
     for (let a = a0; a < next; a++) {
-      const sum = sums[a % height] as FloatValues;
-      const count = counts[a % height] as FloatValues;
+      const sum = sums[a % height];
+      const count = counts[a % height];
       const source = a - before[0];
       if (source >= 0 && source < image.shape[0]) {
         const infinite = dividePlane(sum, count, sum);

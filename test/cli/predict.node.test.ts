@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { zipSync } from "fflate";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { IDENTITY_GEOMETRY, type Shape3 } from "../../src/core/volume.js";
 import { parseNifti } from "../../src/io/nifti.js";
@@ -9,7 +10,7 @@ import { formatPostprocessing } from "../../src/recipes/v2/documents/postprocess
 import models from "../golden/networks/models.json";
 import { decode } from "../golden.js";
 import { complete } from "../inference/example-model.js";
-import { runCli } from "./run-cli.js";
+import { runCli, startCli } from "./run-cli.js";
 
 // Every run starts a process.
 vi.setConfig({ testTimeout: 60_000 });
@@ -18,11 +19,17 @@ let root: string;
 const at = (...parts: string[]) => join(root, ...parts);
 
 /** The network gives 1, 2 and 3 times channel 0: label 2 where it is positive, else 0. */
-function writeModel(folder: string): void {
-  for (const [path, bytes] of Object.entries(complete())) {
+function modelFiles(network: keyof typeof models): Record<string, Uint8Array> {
+  const onnx = decode<Uint8Array>(models[network]);
+  const entries = Object.entries(complete()).map(([path, bytes]) => [path, path.endsWith(".onnx") ? onnx : bytes]);
+  return Object.fromEntries(entries);
+}
+
+function writeModel(folder: string, network: keyof typeof models = "three axes"): void {
+  for (const [path, bytes] of Object.entries(modelFiles(network))) {
     const file = at(folder, path.replace("m/", ""));
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, path.endsWith(".onnx") ? decode<Uint8Array>(models["three axes"]) : bytes);
+    writeFileSync(file, bytes);
   }
 }
 
@@ -140,4 +147,63 @@ test("images of another format are told", async () => {
   const { code, stderr } = await runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model")]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/files that end in .nrrd found; images that end in .nii.gz/);
+});
+
+test("an operator that the runtime lacks is named, with the backend that may have it", async () => {
+  await writeCase("a");
+  writeModel("model", "unknown operator");
+  const { code, stderr } = await runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model")]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/fold_0.model.onnx: the runtime lacks the model's operator Frobnicate.*onnxruntime-web/);
+  expect(readdirSync(root)).not.toContain("out");
+});
+
+test("a patch that is larger than the memory is told for each case, with the numbers", async () => {
+  await writeCase("a");
+  await writeCase("b");
+  const line = ["predict", "-i", at("in"), "-o", at("out"), "-m", at("model"), "--json", "--memory-limit", "1K"];
+  const large = await runCli(line);
+  expect(large.code).not.toBe(0);
+  const error = { code: "OUT_OF_MEMORY" };
+  expect(JSON.parse(large.stdout).cases).toMatchObject([
+    { identifier: "a", state: "failed", error },
+    { identifier: "b", state: "failed", error },
+  ]);
+  expect(large.stdout).toMatch(/sums over windows of 4 x 6 x 8 voxels/);
+  expect(readdirSync(at("out")).filter((name) => name.endsWith(".nii.gz"))).toEqual([]);
+});
+
+test("Ctrl-C in the middle leaves nothing half written, and the run goes on later", async () => {
+  await writeCase("a");
+  const shape: Shape3 = [60, 60, 60];
+  const data = new Int16Array(60 ** 3).fill(1);
+  const bytes = await formatNifti({ data, shape, geometry: GEOMETRY }, { gzip: true });
+  for (const c of [0, 1]) writeFileSync(at("in", `b_000${c}.nii.gz`), bytes);
+  const line = ["predict", "-i", at("in"), "-o", at("out"), "-m", at("model"), "--json", "--continue_prediction"];
+  const { child, done } = startCli(line);
+  // The first case is done: the second one, of thousands of windows, is under way.
+  await vi.waitUntil(() => existsSync(at("out", "a.nii.gz")), { timeout: 30_000, interval: 20 });
+  child.kill("SIGINT");
+  expect((await done).code).toBe(130);
+  expect(readdirSync(at("out")).sort()).toEqual([
+    "a.nii.gz",
+    "dataset.json",
+    "plans.json",
+    "predict_from_raw_data_args.json",
+  ]);
+  for (const c of [0, 1]) rmSync(at("in", `b_000${c}.nii.gz`));
+  await writeCase("b");
+  const again = await runCli(line);
+  expect(JSON.parse(again.stdout).cases).toMatchObject([
+    { identifier: "a", state: "skipped" },
+    { identifier: "b", state: "done" },
+  ]);
+});
+
+test("a model in a zip archive", async () => {
+  await writeCase("a");
+  writeFileSync(at("model.zip"), zipSync(modelFiles("three axes")));
+  const { code } = await runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model.zip")]);
+  expect(code).toBe(0);
+  expect(await labelsOf(at("out", "a.nii.gz"))).toEqual(EXPECTED);
 });

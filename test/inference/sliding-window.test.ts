@@ -223,6 +223,13 @@ describe("stream", () => {
     expect((error as NnprepError).detail.nan).toBe(Number.isNaN(wrong));
   });
 
+  test("a patch that is larger than memory is told, with what it needs", async () => {
+    const run = async () => new Float32Array(0);
+    const huge = { patch: [4, 2 ** 17, 2 ** 17], classes: 4, gaussian: false };
+    const stream = predictLogits([{ run }], image([4, 4, 4]), huge);
+    await expect(gatherProbabilities(stream)).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+  });
+
   test("what does not fit is named", async () => {
     const run = async () => new Float32Array(3);
     const open = (network: Partial<Network>, more = {}) => {

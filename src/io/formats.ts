@@ -146,6 +146,11 @@ function formatByName({ name }: ScanFile): VolumeFormat | undefined {
   return FORMATS.find((format) => format.endings.some((ending) => lower.endsWith(ending)));
 }
 
+/** Whether content or name tell a format that can be read; damaged files count by their names. */
+export async function isScanFile(file: ScanFile): Promise<boolean> {
+  return ((await formatByContent(file)) ?? formatByName(file)) !== undefined;
+}
+
 async function formatOf(file: ScanFile): Promise<VolumeFormat> {
   const found = (await formatByContent(file)) ?? formatByName(file);
   if (found !== undefined) return found;

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -168,6 +177,26 @@ test("--to-task by a pattern: DICOM and NRRD become a task that is verified", as
   const again = await json(call);
   expect(again.code).toBe(1);
   expect(again.document.error.message).toMatch(/Task510_Pattern.*remove/);
+});
+
+test("a pattern that ends with {id} takes scans of any name, and no note that lies beside them", async () => {
+  for (const id of ["p1", "p2"]) {
+    await put(`noted/scans/${id}.nrrd`, first);
+    renameSync(at(`noted/scans/${id}.nrrd`), at(`noted/scans/${id}`));
+    await put(`noted/labels/${id}.nrrd`, place(label));
+    renameSync(at(`noted/labels/${id}.nrrd`), at(`noted/labels/${id}`));
+  }
+  for (const folder of ["noted/scans", "noted/labels"]) writeFileSync(at(folder, "MANIFEST.md"), "# What lies here\n");
+  const description = {
+    modality: { 0: "T1" },
+    labels: { 0: "background", 1: "a", 2: "b" },
+    training: { images: ["noted/scans/{id}"], label: "noted/labels/{id}" },
+  };
+  writeFileSync(at("notes.json"), JSON.stringify(description));
+  const call = ["convert", "--to-task", "Task511_Notes", "--description", at("notes.json"), "--raw", at("raw")];
+  const { code, document } = await json([...call, "--workers", "1"]);
+  expect(code).toBe(0);
+  expect(document.tasks[0].verify).toMatchObject({ trainingCases: 2, findings: [] });
 });
 
 test("Ctrl-C while the finished task is checked says that it is complete, and what checks it", async () => {

@@ -1,9 +1,9 @@
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { NnprepError } from "../../core/errors.js";
 import { joinPath } from "../../core/paths.js";
 import type { Volume, VoxelArray } from "../../core/volume.js";
-import { type ReadScanOptions, writeVolume } from "../../io/formats.js";
+import { isScanFile, type ReadScanOptions, writeVolume } from "../../io/formats.js";
 import { isGzip } from "../../io/gzip.js";
 import { readScanPath, scanFileFromPath } from "../../io/scan-path.js";
 import { FolderStore } from "../../runner/folder-store.js";
@@ -209,7 +209,15 @@ function quoted(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-/** What `{id}` stands for in the paths that are there, sorted; hidden files and folders are left out. */
+/** Whether a path that a pattern ends with may be a case: a folder, or a file that is no list or note beside the scans. */
+async function mayBeScan(path: string): Promise<boolean> {
+  return (await stat(path)).isDirectory() || isScanFile(await scanFileFromPath(path));
+}
+
+/**
+ * What `{id}` stands for in the paths that are there, sorted; hidden files and folders are left out, and where the pattern
+ * ends with `{id}` what is no scan.
+ */
 async function identifiers(pattern: string, base: string): Promise<string[]> {
   const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
   const at = parts.findIndex((part) => part.includes(PLACE));
@@ -222,6 +230,11 @@ async function identifiers(pattern: string, base: string): Promise<string[]> {
       file: folder,
     });
   });
-  const ids = names.filter((name) => !name.startsWith(".")).flatMap((name) => expression.exec(name)?.[1] ?? []);
+  const ids: string[] = [];
+  for (const name of names.filter((name) => !name.startsWith("."))) {
+    const id = expression.exec(name)?.[1];
+    if (id === undefined) continue;
+    if (at < parts.length - 1 || after.at(-1) !== "" || (await mayBeScan(resolve(folder, name)))) ids.push(id);
+  }
   return [...new Set(ids)].sort();
 }

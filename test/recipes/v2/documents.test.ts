@@ -40,6 +40,20 @@ function dict(value: unknown) {
   return parseJsonDict(JSON.stringify(value));
 }
 
+test.each([
+  ["9007199254740993", 'labels: "x" is 9007199254740993; expected a whole number up to 2^53'],
+  ["[1, 9007199254740993]", 'labels: "x" is 9007199254740993; expected a whole number up to 2^53'],
+  ['{"a": 1}', 'labels: "x" is an object of 1 entries; expected a whole number'],
+])("a label that is %s is named", (label, expected) => {
+  expect(message(() => readLabels(parseJsonDict(`{"background": 0, "x": ${label}}`), undefined))).toContain(expected);
+});
+
+test("a label may have any name", () => {
+  expect(readLabels(parseJsonDict('{"background": 0, "__proto__": 1, "constructor": 2}'), undefined).all).toEqual([
+    0, 1, 2,
+  ]);
+});
+
 describe("JSON in Python's way", () => {
   test("text survives the way through", () => {
     expect(formatPythonJson(parseOrderedJson(pythonText.text), { indent: 4 })).toBe(pythonText.text);

@@ -1,5 +1,5 @@
 import { NnprepError } from "../../../core/errors.js";
-import { jsonNumber } from "../../../io/json-fields.js";
+import { describeJson, jsonNumber } from "../../../io/json-fields.js";
 import type { JsonDict } from "../../../io/ordered-json.js";
 import type { PythonJson } from "../../../io/python-json.js";
 
@@ -36,7 +36,7 @@ function invalid(message: string, detail: Record<string, unknown>): NnprepError 
 function toLabel(value: PythonJson, name: string): number {
   const number = typeof value === "string" && /^\s*[-+]?\d+\s*$/.test(value) ? Number(value) : jsonNumber(value);
   if (number !== undefined && Number.isSafeInteger(number)) return number;
-  throw invalid(`labels: "${name}" is ${JSON.stringify(value)}; expected a whole number or a list of them`, {
+  throw invalid(`labels: "${name}" is ${describeJson(value)}; expected a whole number up to 2^53 or a list of them`, {
     found: name,
   });
 }
@@ -69,7 +69,7 @@ function checkBackground(labels: JsonDict): void {
     throw invalid(`labels: no "${BACKGROUND}" found; expected "${BACKGROUND}": 0${hint}`, { expected: BACKGROUND });
   }
   if (Array.isArray(background) || toLabel(background, BACKGROUND) !== 0) {
-    throw invalid(`labels: "${BACKGROUND}" is ${JSON.stringify(background)}; expected 0`, { expected: 0 });
+    throw invalid(`labels: "${BACKGROUND}" is ${describeJson(background)}; expected 0`, { expected: 0 });
   }
 }
 

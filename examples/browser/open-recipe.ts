@@ -1,22 +1,20 @@
 import { NnprepError, type ScanFile, scanFileFromBlob } from "nnprep";
-import { readModelFolder } from "nnprep/inference";
+import { readAnyModelFolder } from "nnprep/inference";
 import { parsePickle } from "nnprep/io";
 import { inverseAxes, permute } from "nnprep/steps";
 import { type PlansV1, plansFromPython, stageSettings } from "nnprep/v1";
 import { type Configuration, type DatasetJson, type Plans, parseDatasetJson, parsePlans } from "nnprep/v2";
 import type { OpenedRecipe, PathFile } from "./protocol.js";
 
-/* What was dropped as plans or model: v1's plans (.pkl), v2's plans and dataset.json, or a model folder of v2. */
+/* What was dropped as plans or model: v1's plans (.pkl), v2's plans and dataset.json, or a model folder of either. */
 
-export type Recipe =
+export type Recipe = (
   | { readonly generation: "v1"; readonly plans: PlansV1 }
-  | {
-      readonly generation: "v2";
-      readonly plans: Plans;
-      readonly dataset: DatasetJson;
-      /** Files of a model folder, or its zip. */
-      readonly model: readonly ScanFile[] | null;
-    };
+  | { readonly generation: "v2"; readonly plans: Plans; readonly dataset: DatasetJson }
+) & {
+  /** Files of a model folder, or its zip. */
+  readonly model: readonly ScanFile[] | null;
+};
 
 export interface RecipeReading {
   readonly recipe: Recipe;
@@ -69,15 +67,20 @@ async function readJson(given: PathFile): Promise<JsonFile> {
   };
 }
 
-function openV1(name: string, bytes: Uint8Array): RecipeReading {
-  const plans = naming(name, () => plansFromPython(parsePickle(bytes)));
-  const choices = Array.from({ length: plans.num_stages }, (_, stage) => {
+function describeV1(name: string, plans: PlansV1, stages: readonly number[]): OpenedRecipe {
+  const choices = stages.map((stage) => {
     const { targetSpacingMm, planar } = stageSettings(plans, stage);
     const spacing = [...targetSpacingMm].reverse();
     const text = planar ? `slices of ${mm(spacing.slice(0, 2))}` : mm(spacing);
     return { value: String(stage), text: `${stage}: ${text} mm` };
   });
-  return { recipe: { generation: "v1", plans }, opened: { generation: "v1", name, choices, notes: [], model: null } };
+  return { generation: "v1", name, choices, notes: [], model: null };
+}
+
+function openV1(name: string, bytes: Uint8Array): RecipeReading {
+  const plans = naming(name, () => plansFromPython(parsePickle(bytes)));
+  const stages = Array.from({ length: plans.num_stages }, (_, stage) => stage);
+  return { recipe: { generation: "v1", plans, model: null }, opened: describeV1(name, plans, stages) };
 }
 
 /** The voxels that a configuration makes, in the page's order: x × y × z of the scan. */
@@ -90,7 +93,7 @@ function describeConfiguration({ transposeForward: axes }: Plans, { name, spacin
 /** nnU-Net's usual configuration, for the form to begin with. */
 const USUAL = "3d_fullres";
 
-export function describeV2(name: string, plans: Plans, configurations: readonly Configuration[]): OpenedRecipe {
+function describeV2(name: string, plans: Plans, configurations: readonly Configuration[]): OpenedRecipe {
   // A cascade's second stage needs the labels of the first, which nobody can give here.
   const alone = configurations.filter(({ previousStage }) => previousStage === undefined);
   const choices = alone.map((one) => ({ value: one.name, text: describeConfiguration(plans, one) }));
@@ -130,23 +133,29 @@ function modelName(files: readonly PathFile[]): string {
 
 async function openModel(given: readonly PathFile[]): Promise<RecipeReading> {
   const files = given.map(({ path, file }) => scanFileFromBlob(file, path));
-  const folder = await readModelFolder(files, modelName(given));
-  const { plans, dataset, configuration } = folder;
-  if (configuration.previousStage !== undefined) {
+  const folder = await readAnyModelFolder(files, modelName(given));
+  const { name, previousStage } = folder;
+  if (previousStage !== undefined) {
     throw new NnprepError(
       "UNSUPPORTED",
-      `${folder.name} is a cascade: it needs the labels of ${configuration.previousStage}, which cannot be given in this page. Predict with the command line (nnprep predict)`,
-      { found: configuration.name, previousStage: configuration.previousStage },
+      `${name} is a cascade: it needs the labels of ${previousStage}, which cannot be given in this page. Predict with the command line (nnprep predict)`,
+      { found: name, previousStage },
     );
   }
-  const opened = describeV2(folder.name, plans, [configuration]);
   const model = {
-    channels: dataset.channels,
-    folds: folder.folds.map(({ name }) => name),
+    channels: folder.channelNames,
+    folds: folder.folds.map((fold) => fold.name),
     mirrors: folder.mirrorAxes !== null && folder.mirrorAxes.length > 0,
     hasPostprocessing: folder.postprocessing !== undefined,
   };
-  return { recipe: { generation: "v2", plans, dataset, model: files }, opened: { ...opened, notes: [], model } };
+  if (folder.generation === "v1") {
+    const { plans, stage } = folder;
+    const opened = { ...describeV1(name, plans, [stage]), model };
+    return { recipe: { generation: "v1", plans, model: files }, opened };
+  }
+  const { plans, dataset, configuration } = folder;
+  const opened = { ...describeV2(name, plans, [configuration]), notes: [], model };
+  return { recipe: { generation: "v2", plans, dataset, model: files }, opened };
 }
 
 function incomplete(found: JsonFile): NnprepError {

@@ -369,4 +369,4 @@ byId("theme", HTMLSelectElement).addEventListener("change", ({ target }) => {
 });
 byId("threads", HTMLLIElement).textContent = crossOriginIsolated
   ? `${Math.min(8, navigator.hardwareConcurrency)} threads`
-  : "One thread: the page is not isolated";
+  : "One thread (not isolated)";

@@ -1,6 +1,11 @@
-import { loadModel, NnprepError, predict, type ScanFile, type Volume } from "nnprep";
-import { checkPredictionMemory, estimatePredictionMemory, readModelFolder } from "nnprep/inference";
-import { applyPostprocessing, parsePostprocessing } from "nnprep/v2";
+import { NnprepError, predict, type ScanFile, type Volume } from "nnprep";
+import {
+  checkPredictionMemory,
+  estimatePredictionMemory,
+  loadAnyModel,
+  readAnyModelFolder,
+  readPostprocessing,
+} from "nnprep/inference";
 import { checkReader } from "./prepare-v2.js";
 import type { Restored } from "./prepared.js";
 import type { PredictSettings } from "./protocol.js";
@@ -32,10 +37,10 @@ export async function predictScan(
   tell: (step: string, share: number) => void,
 ): Promise<Restored> {
   const name = files[0]?.name.split("/")[0] ?? "model";
-  const folder = await readModelFolder(files, name, { folds });
-  checkReader(folder.plans);
+  const folder = await readAnyModelFolder(files, name, { folds });
+  checkReader(folder);
   const { shape, geometry } = images[0] as Volume;
-  const { channels } = folder.dataset;
+  const { channelNames: channels } = folder;
   if (images.length !== channels.length) {
     throw new NnprepError(
       "SHAPE_MISMATCH",
@@ -43,22 +48,26 @@ export async function predictScan(
       { found: images.length, expected: [...channels] },
     );
   }
-  const estimate = estimatePredictionMemory(folder, { shape, spacingMm: geometry.spacingMm }, { mirroring });
-  checkPredictionMemory(folder, estimate, tabLimit());
+  const memoryLimitBytes = tabLimit();
+  if (folder.generation === "v2") {
+    const estimate = estimatePredictionMemory(folder, { shape, spacingMm: geometry.spacingMm }, { mirroring });
+    checkPredictionMemory(folder, estimate, memoryLimitBytes);
+  }
   tell("Open the network", 0);
-  const model = await loadModel(files, name, { folds });
+  const model = await loadAnyModel(files, name, { folds });
   try {
     tell("Prepare the scan", 0.02);
     const { segmentation, warnings } = await predict(model, images, {
       mirroring,
+      memoryLimitBytes,
       onProgress: ({ done, total, secondsLeft }) => {
         const left = secondsLeft === null ? "" : `, about ${describeTime(secondsLeft)} left`;
         tell(`Predict: window ${done} of ${total}${left}`, 0.05 + (0.9 * done) / total);
       },
     });
-    if (postprocess && model.postprocessing !== undefined) {
-      const steps = parsePostprocessing(await model.postprocessing.read());
-      applyPostprocessing(segmentation.data, segmentation.shape, steps);
+    if (postprocess) {
+      const apply = await readPostprocessing(model);
+      apply(segmentation.data, segmentation.shape, segmentation.geometry.spacingMm);
     }
     return { segmentation, warnings };
   } finally {

@@ -25,7 +25,7 @@ import type { ReadCase } from "./read-case.js";
 const PLAIN_READERS = ["SimpleITKIO", "NibabelIO"];
 
 /** @throws NnprepError UNSUPPORTED */
-export function checkReader({ readerName }: Plans): void {
+export function checkReader({ readerName }: { readonly readerName: string }): void {
   if (PLAIN_READERS.includes(readerName)) return;
   throw new NnprepError(
     "UNSUPPORTED",

@@ -191,8 +191,8 @@ async function restore(file: PathFile | null): Promise<RestoredLabel> {
 async function predictLabel(settings: PredictSettings): Promise<RestoredLabel> {
   const current = needed(read, "scan");
   prepared = undefined;
-  const model = recipe?.generation === "v2" ? recipe.model : null;
-  return describeSegmentation(await predictScan(current, needed(model ?? undefined, "model"), settings, tell));
+  const model = needed(recipe?.model ?? undefined, "model");
+  return describeSegmentation(await predictScan(current, model, settings, tell));
 }
 
 const work: { [K in keyof Requests]: (ask: Requests[K]["ask"]) => Promise<Requests[K]["answer"]> } = {

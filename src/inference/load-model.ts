@@ -63,14 +63,23 @@ export async function loadModelV1(
   return openNetworks(await readModelFolderV1(source, name, options), options);
 }
 
+/** Reads a model folder of either generation, by the files that are there. @throws NnprepError as `readModelFolder` */
+export async function readAnyModelFolder(
+  source: readonly ScanFile[],
+  name: string,
+  options: ModelFolderOptions = {},
+): Promise<ModelFolder | ModelFolderV1> {
+  const { generation } = await findModelFiles(source, name);
+  return generation === "v1" ? readModelFolderV1(source, name, options) : readModelFolder(source, name, options);
+}
+
 /** The same for a model of either generation, by the files that are there. @throws NnprepError as `loadModel` */
 export async function loadAnyModel(
   source: readonly ScanFile[],
   name: string,
   options: LoadModelOptions = {},
 ): Promise<LoadedModel | LoadedModelV1> {
-  const { generation } = await findModelFiles(source, name);
-  return generation === "v1" ? loadModelV1(source, name, options) : loadModel(source, name, options);
+  return openNetworks(await readAnyModelFolder(source, name, options), options);
 }
 
 async function openNetworks<M extends TrainedModel>(model: M, options: LoadModelOptions): Promise<M & OpenNetworks> {

@@ -4,13 +4,20 @@
  * @module nnprep/inference
  */
 export { openOnnxNetwork } from "#onnx";
-export { type LoadedModel, type LoadModelOptions, loadModel } from "../inference/load-model.js";
+export {
+  type LoadedModel,
+  type LoadModelOptions,
+  loadAnyModel,
+  loadModel,
+  readAnyModelFolder,
+} from "../inference/load-model.js";
 export { estimateWindowMemory, type WindowMemory } from "../inference/memory.js";
 export { type ModelFold, type ModelFolderOptions, modelFilesFromBlobs } from "../inference/model-files.js";
 export { type ModelFolder, readModelFolder, type TrainedModel } from "../inference/model-folder.js";
 export type { Network, NetworkPatch } from "../inference/network.js";
 export type { OnnxOptions } from "../inference/onnx.js";
 export type { NetworkInput } from "../inference/patches.js";
+export { readPostprocessing } from "../inference/postprocessing.js";
 export {
   type CasePrediction,
   type Prediction,

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { zipSync } from "fflate";
 import { loadModel, predict, scanFileFromBytes, type Volume } from "nnprep";
-import { readVolume } from "nnprep/io";
+import { formatPickle, parsePickle, readVolume } from "nnprep/io";
+import { loadModelV1, type PlansV1, plansFromPython, plansToPython } from "nnprep/v1";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import models from "../golden/networks/models.json" with { type: "json" };
+import goldenPickles from "../golden/pickle/nnunet.json" with { type: "json" };
 import { decode } from "../golden.js";
 import { dataset, inference, plans, text } from "../inference/example-model.js";
 import {
@@ -120,6 +122,53 @@ test("a model folder as zip and a scan: the label that Node predicts, without is
   await page.close();
 });
 
+test("a model of nnU-Net v1", async () => {
+  const { page } = await openPage(example, example.plain, SMALL);
+  const pickle = goldenPickles.find(({ name }) => name === "plans")?.base64 ?? "";
+  const plansV1 = plansFromPython(parsePickle(Uint8Array.from(Buffer.from(pickle, "base64"))));
+  const [stage] = plansV1.plans_per_stage;
+  const changed: PlansV1 = {
+    ...plansV1,
+    num_stages: 1,
+    num_classes: 2,
+    all_classes: [1, 2],
+    normalization_schemes: new Map([
+      [0, "noNorm"],
+      [1, "noNorm"],
+    ]),
+    transpose_forward: [0, 1, 2],
+    plans_per_stage: [{ ...stage, patch_size: [4, 6, 8], current_spacing: [2, 1.5, 1.25] }],
+  };
+  const files = {
+    "old/plans.pkl": formatPickle(plansToPython(changed)),
+    "old/inference.json": text({
+      ...inference,
+      generation: "v1",
+      stage: 0,
+      trainer: "nnUNetTrainerV2",
+      activation: "softmax",
+      regions_class_order: null,
+    }),
+    "old/fold_0/model.onnx": network,
+  };
+  const { volumes, files: scans } = await scanFiles();
+  await drop(page, "scan", scans);
+  await waitFor(page, /^Read and checked/);
+  await drop(page, "plans", [{ name: "old.zip", bytes: zipSync(files) }]);
+  await waitFor(page, "The model is read.");
+  expect(await page.textContent("#plans-name")).toBe("old: nnU-Net v1");
+  expect(await page.textContent("#choice")).toBe("0: 1.25 × 1.5 × 2 mm");
+  await page.click("#predict");
+  await waitFor(page, /^Predicted in/);
+  const source = Object.entries(files).map(([name, bytes]) => scanFileFromBytes(name, bytes));
+  const model = await loadModelV1(source, "old", { threads: 1 });
+  const { segmentation } = await predict(model, volumes);
+  await model.dispose();
+  const { data } = await savedLabel(page);
+  expect(Buffer.from(data as Uint8Array).equals(Buffer.from(segmentation.data))).toBe(true);
+  await page.close();
+});
+
 test("a model folder from the dialog, with threads and without mirroring", async () => {
   const { page, complaints } = await openPage(example, example.isolated, SMALL);
   const { volumes, files } = await scanFiles();
@@ -155,7 +204,10 @@ test("what cannot be predicted is refused before it starts, in words; a predicti
   };
   const { "tiny/fold_0/model.onnx": _, "tiny/fold_1/model.onnx": __, ...documents } = modelFiles();
   await refuse([zipped({ ...documents, "tiny/fold_0/checkpoint_final.pth": text(0) })], /fold_0\/model\.onnx missing/);
-  await refuse([zipped({ "old/plans.pkl": text(0), "old/fold_0/model_final_checkpoint.model": text(0) })], /v1/);
+  await refuse(
+    [zipped({ "old/plans.pkl": text(0), "old/fold_0/model_final_checkpoint.model": text(0) })],
+    /inference\.json.*missing/,
+  );
   const { files } = await scanFiles();
   await drop(page, "scan", files);
   await waitFor(page, /^Read and checked/);

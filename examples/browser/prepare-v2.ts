@@ -47,9 +47,14 @@ function checkLabel({ label, files }: ReadCase, { labels }: DatasetJson): void {
   );
 }
 
-/** Names of single labels; regions have none of their own. */
-export function labelNames({ labelNames: names }: DatasetJson): Map<number, string> {
-  return new Map([...names].flatMap(([name, value]) => (typeof value === "number" ? [[value, name]] : [])));
+/** Names of label values: of labels, or of the regions that are written as them. */
+export function labelNames({ labelNames: names, labels }: DatasetJson): Map<number, string> {
+  const { regions, regionsClassOrder } = labels;
+  if (regions === null || regionsClassOrder === null) {
+    return new Map([...names].flatMap(([name, value]) => (typeof value === "number" ? [[value, name]] : [])));
+  }
+  const ofRegions = [...names.keys()].filter((name) => name !== "background" && name !== "ignore");
+  return new Map(regionsClassOrder.map((value, i) => [value, ofRegions[i] ?? ""]));
 }
 
 function spacingOf({ spacingMm }: Configuration, ofCase: Vec3): Vec3 {

@@ -17,8 +17,9 @@ export interface WindowMemory {
   readonly totalBytes: number;
 }
 
-/** Bytes of dropped arrays after which V8 collects them. */
+/** Bytes of dropped arrays after which V8 begins to collect them, and planes that come meanwhile, as measured. */
 const COLLECTED_AFTER = 64 * 2 ** 20;
+const PLANES_MEANWHILE = 16;
 
 /**
  * Known before the first window runs; `predictLogits` holds no more than this at any time.
@@ -43,7 +44,8 @@ export function estimateWindowMemory(
   // The Gaussian map is made in float64 beside the float32 weights, while nothing else of this exists.
   const patchBytes = 4 * voxels * Math.max(channels + 1 + versions * classes, 3) + 4 * size[1] * size[2];
   const planeBytes = (folds + 3) * shape[1] * shape[2] * classes * perValue;
-  const garbageBytes = Math.min(folds * voxelCount(shape) * classes * perValue, COLLECTED_AFTER);
+  const plane = folds * shape[1] * shape[2] * classes * perValue;
+  const garbageBytes = Math.min(shape[0] * plane, COLLECTED_AFTER + PLANES_MEANWHILE * plane);
   const totalBytes = sumBytes + imageBytes + patchBytes + planeBytes + garbageBytes;
   return { sumBytes, imageBytes, patchBytes, planeBytes, garbageBytes, totalBytes };
 }

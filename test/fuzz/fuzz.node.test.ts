@@ -9,7 +9,7 @@ interface Seed {
   readonly files: Uint8Array[];
 }
 
-test.each(["nifti", "metaimage", "nrrd", "dicom", "pictures"])(
+test.each(["nifti", "metaimage", "nrrd", "dicom", "pictures", "documents"])(
   "2000 damaged %s files end in an error that names the file or series, or in a sound volume",
   async (format) => {
     const seeds: Seed[] = (await makeSeeds())[format];

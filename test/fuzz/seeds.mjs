@@ -4,7 +4,10 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { zipSync } from "fflate";
+import { inFile } from "../../dist/core/errors.js";
 import { readScan, scanFileFromBytes, writeVolume } from "../../dist/node.js";
+import { formatPickle, NdArray, PyDict, parsePickle, readNpz, writeNpz } from "../../dist/public/io.js";
+import { parseDatasetJson, parsePlans, parseSplits } from "../../dist/public/v2.js";
 
 const volume = {
   data: Int16Array.from({ length: 4 * 5 * 6 }, (_, i) => ((i * 7919) % 4001) - 2000),
@@ -63,7 +66,37 @@ export async function makeSeeds() {
       seed(["series.zip", [zipped]]),
     ],
     pictures: pictures(),
+    documents: await documents(),
   };
+}
+
+/** Archives of arrays, pickles, and the JSON that nnU-Net writes. */
+async function documents() {
+  const json = (value) => new TextEncoder().encode(JSON.stringify(value));
+  const dataset = {
+    channel_names: { 0: "CT", 1: "MR" },
+    labels: { background: 0, liver: [1, 2], tumour: 2, ignore: 3 },
+    regions_class_order: [1, 2],
+    numTraining: 10,
+    file_ending: ".nii.gz",
+  };
+  const values = new NdArray(
+    Float32Array.from({ length: 24 }, (_, i) => i / 7),
+    [2, 3, 4],
+  );
+  const properties = new PyDict([
+    ["spacing", [1.5, 2, 0.1]],
+    ["class_locations", new PyDict([[1, [[1, 2, 3]]]])],
+    ["name", "case"],
+  ]);
+  const entries = [
+    ["case.npz", await writeNpz({ data: values, seg: values }, { compression: "fast" }), readNpz],
+    ["case.pkl", formatPickle(properties), parsePickle],
+    ["dataset.json", json(dataset), parseDatasetJson],
+    ["nnUNetPlans.json", readFileSync(new URL("../golden/v2-documents/old-plans.json", import.meta.url)), parsePlans],
+    ["splits_final.json", json([{ train: ["a", "b"], val: ["c"] }]), parseSplits],
+  ];
+  return entries.map(([name, bytes, parse]) => ({ name, files: [new Uint8Array(bytes)], parse }));
 }
 
 /** PNG, BMP and TIFF files of every kind, as Python's libraries write them. */
@@ -91,6 +124,8 @@ async function readPicture({ name, files, reader }) {
 export function readSeed(seed) {
   const { name, files } = seed;
   if (seed.reader !== undefined) return readPicture(seed);
+  // A document is no volume: what it says is not judged, only how its reading ends.
+  if (seed.parse !== undefined) return inFile(name, async () => seed.parse(files[0])).then(() => ({ volume }));
   const other = (i) => (name.endsWith(".dcm") ? `${i}.dcm` : "d.raw");
   const inputs = files.map((bytes, i) => scanFileFromBytes(i === 0 ? name : other(i), bytes));
   return readScan(inputs);

@@ -146,10 +146,13 @@ export class CommandRun {
     for (const folder of folders) await checkWritable(openStore(folder));
   }
 
-  /** Removes temporary files that earlier runs left in folders that are the program's own, and at the end those of this run. */
+  /**
+   * Removes temporary files that earlier runs left in folders that are the program's own, and at the end those of this run.
+   * A part looks for both at its end: a part is small, and the folders are those of all cases.
+   */
   async keepClean(...folders: readonly string[]): Promise<void> {
     for (const folder of folders) {
-      await removeLeftovers(openStore(folder));
+      if (this.caseOptions().part === undefined) await removeLeftovers(openStore(folder));
       this.#outputs.set(folder, Number.POSITIVE_INFINITY);
     }
   }

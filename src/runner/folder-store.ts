@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, opendir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
@@ -152,8 +152,9 @@ export class FolderStore implements Store {
    * below. What other machines left stays: nobody here knows whether they still write it.
    */
   async removeLeftovers(levels = Number.POSITIVE_INFINITY): Promise<void> {
-    const entries = await readdir(this.folder, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
+    // One by one: a folder of thousands of cases is seldom to be held whole, and never for a few names.
+    const entries = await opendir(this.folder, { bufferSize: 1024 }).catch(() => []);
+    for await (const entry of entries) {
       const path = join(this.folder, entry.name);
       if (entry.isDirectory() && levels > 0) await new FolderStore(path).removeLeftovers(levels - 1);
       const [, machine, writer] = TEMPORARY.exec(entry.name) ?? [];

@@ -37,6 +37,11 @@ export function refusePart(part: Part | undefined, what: string): void {
   );
 }
 
+/** True for the one part that does what is done once for all cases, and where there are no parts. */
+export function isFirstPart(part: Part | undefined): boolean {
+  return part === undefined || part.index === 0;
+}
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where a scheduler tells a task which part it is: names of the variables. */

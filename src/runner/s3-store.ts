@@ -25,6 +25,8 @@ async function openClient(location: string): Promise<{ readonly sdk: Sdk; readon
       { package: "@aws-sdk/client-s3" },
     );
   });
+  // Advice on later versions of Node, for whoever chooses the package's version; stderr may be read by machines.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_DEFAULT_REGION } = process.env;
   const isOwnServer = (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL ?? "") !== "";
   // The client knows AWS_REGION and its configuration files; other servers mostly do not care, but it insists.

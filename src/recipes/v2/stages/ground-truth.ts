@@ -1,11 +1,11 @@
-import { type Part, takePart } from "../../../runner/parts.js";
+import { isFirstPart, type Part, takePart } from "../../../runner/parts.js";
 import { digestFiles } from "../../../runner/record.js";
 import type { Store } from "../../../runner/store.js";
 import { GROUND_TRUTH_FOLDER, type TrainingCase } from "../layout.js";
 
 /**
  * Copies the labels to gt_segmentations, as preprocessing of nnU-Net 2.8.1 does in the end; those that are there already
- * and equal stay, those of cases that are gone are removed. With `part` only the labels of that part are copied.
+ * and equal stay, those of cases that are gone are removed. With `part` only the labels of that part are copied, and the first one removes.
  */
 export async function copyGroundTruth(
   { raw, preprocessed }: { readonly raw: Store; readonly preprocessed: Store },
@@ -14,7 +14,7 @@ export async function copyGroundTruth(
   part?: Part,
 ): Promise<void> {
   const wanted = new Map(cases.map(({ identifier, label }) => [`${identifier}${fileEnding}`, label]));
-  for (const name of await preprocessed.list(GROUND_TRUTH_FOLDER)) {
+  for (const name of isFirstPart(part) ? await preprocessed.list(GROUND_TRUTH_FOLDER) : []) {
     if (!wanted.has(name)) await preprocessed.remove(`${GROUND_TRUTH_FOLDER}/${name}`);
   }
   for (const [name, label] of takePart([...wanted], part)) {

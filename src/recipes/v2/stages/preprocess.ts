@@ -4,7 +4,7 @@ import type { Shape3, Vec3 } from "../../../core/volume.js";
 import type { NpzCompression } from "../../../io/npz.js";
 import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
-import { takePart } from "../../../runner/parts.js";
+import { isFirstPart, takePart } from "../../../runner/parts.js";
 import { digestFiles, findResult, RECORDS, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
@@ -205,7 +205,8 @@ export async function preprocessDataset(
   for (const name of chosenConfigurations(plans, options.configurations)) {
     const { dataIdentifier: folder, patchSize } = getConfiguration(plans, name);
     const settings = preprocessSettings(plans, name, dataset.labels);
-    const removed = await removeStrangers(preprocessed, folder, all, format);
+    // It takes a look at the files of all cases, which is not to be paid for by every part.
+    const removed = isFirstPart(options.part) ? await removeStrangers(preprocessed, folder, all, format) : [];
     const { readerName } = plans;
     const caseOptions = { labelRule, nanPolicy, precision };
     const common = { readerName, settings, patchSize, folder, format, compression, reading, overwrite };

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { readB2nd } from "../../../../src/io/blosc2/read.js";
 import { readNpz } from "../../../../src/io/npz.js";
 import { parsePickle } from "../../../../src/io/pickle.js";
@@ -8,6 +8,9 @@ import { extractFingerprint } from "../../../../src/recipes/v2/stages/fingerprin
 import { planDataset } from "../../../../src/recipes/v2/stages/plan.js";
 import { preprocessDataset } from "../../../../src/recipes/v2/stages/preprocess.js";
 import { contents, datasetJson, IDENTIFIERS, openTinyDataset, text } from "./tiny-dataset.js";
+
+// The intensities of a dataset are 100 million draws, whatever its size.
+vi.setConfig({ testTimeout: 60_000 });
 
 const FULLRES = "nnUNetPlans_3d_fullres";
 const FOLDERS = ["", "nnUNetPlans_2d", FULLRES, "gt_segmentations"];
@@ -90,6 +93,10 @@ test("cases that are gone, and files that training would stumble over, leave the
   await raw.remove("imagesTr/ct_2_0000.nii.gz");
   await raw.remove("labelsTr/ct_2.nii.gz");
   await preprocessed.write(`${FULLRES}/.DS_Store`, text("x"));
+  // The first part alone looks at the files of all cases.
+  const [, second] = await preprocessDataset(dataset, { part: { index: 1, count: 2 } });
+  expect(second?.removed).toEqual([]);
+  expect(await preprocessed.list("gt_segmentations")).toEqual(["ct_1.nii.gz", "ct_2.nii.gz", "ct_3.nii.gz"]);
   const [, full] = await preprocessDataset(dataset);
   expect(full?.removed).toEqual(
     [".DS_Store", "ct_2.b2nd", "ct_2.pkl", "ct_2_seg.b2nd"].map((name) => `${FULLRES}/${name}`),

@@ -73,6 +73,7 @@ export async function makeSeeds() {
 /** Archives of arrays, pickles, and the JSON that nnU-Net writes. */
 async function documents() {
   const json = (value) => new TextEncoder().encode(JSON.stringify(value));
+  const golden = readFileSync(new URL("../golden/v2-documents/old-plans.json", import.meta.url), "utf8");
   const dataset = {
     channel_names: { 0: "CT", 1: "MR" },
     labels: { background: 0, liver: [1, 2], tumour: 2, ignore: 3 },
@@ -93,7 +94,7 @@ async function documents() {
     ["case.npz", await writeNpz({ data: values, seg: values }, { compression: "fast" }), readNpz],
     ["case.pkl", formatPickle(properties), parsePickle],
     ["dataset.json", json(dataset), parseDatasetJson],
-    ["nnUNetPlans.json", readFileSync(new URL("../golden/v2-documents/old-plans.json", import.meta.url)), parsePlans],
+    ["nnUNetPlans.json", json(JSON.parse(golden).plans), parsePlans],
     ["splits_final.json", json([{ train: ["a", "b"], val: ["c"] }]), parseSplits],
   ];
   return entries.map(([name, bytes, parse]) => ({ name, files: [new Uint8Array(bytes)], parse }));

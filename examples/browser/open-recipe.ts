@@ -203,7 +203,7 @@ export async function openRecipe(files: readonly PathFile[]): Promise<RecipeRead
   const names = files.map(({ path }) => path).join(", ");
   throw new NnprepError(
     "UNSUPPORTED",
-    `${names}: no plans and no model found; nnU-Net v2's plans.json with dataset.json, a model folder or zip of v2, or v1's plans (.pkl) are expected`,
+    `${names}: no plans and no model found; nnU-Net v2's plans.json with dataset.json, a model folder or its zip, or v1's plans (.pkl) are expected`,
     {
       found: files.map(({ path }) => path),
       expected: ["plans.json and dataset.json", "model folder or zip", "nnUNetPlans….pkl"],

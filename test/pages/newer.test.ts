@@ -238,7 +238,7 @@ describe("nnU-Net v2 in the page", () => {
     };
     await refused([plans, one], /nnUNetPlans\.json normalises 2 channels, but dataset\.json has 1 \(CT\)/);
     await refused([{ ...plans, bytes: plans.bytes.subarray(0, 300) }, dataset], /nnUNetPlans\.json/);
-    await refused([{ name: "notes.txt", bytes: text("x") }], /notes\.txt: no plans found/);
+    await refused([{ name: "notes.txt", bytes: text("x") }], /notes\.txt: no plans and no model found/);
 
     const { scans, label } = await twoChannels();
     await drop(page, "scan", scans.slice(0, 1));

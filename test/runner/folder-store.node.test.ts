@@ -77,7 +77,7 @@ test("leftovers of processes that are gone are removed, those of running ones an
 });
 
 test.runIf(process.platform === "linux")("a process that ended and was not waited for is gone", async () => {
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"]);
+  const parent = spawn("sh", ["-c", "sleep 1 & echo $!; exec sleep 60"]);
   try {
     const ended = Number(String(await new Promise((resolve) => parent.stdout.once("data", resolve))));
     const state = () => readFileSync(`/proc/${ended}/stat`, "latin1").split(" ")[2];

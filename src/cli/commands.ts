@@ -17,7 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "convert",
-    description: "convert a scan or label to NIfTI, MetaImage or NRRD, or build a raw task out of such files",
+    description: "convert a scan or label to NIfTI, MetaImage or NRRD, or build a raw dataset or task",
     load: async () => (await import("./convert.js")).convertCommand(),
   },
   {
@@ -32,12 +32,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "verify",
-    description: "check a raw task: files, geometry, labels, values; reports everything that is wrong in one pass",
+    description:
+      "check a raw dataset or task: files, geometry, labels, values; reports everything that is wrong in one pass",
     load: async () => (await import("./verify.js")).verifyCommand(),
   },
   {
     name: "crop",
-    description: "crop every training case to its non-zero part",
+    description: "crop every training case of a task of nnU-Net v1 to its non-zero part",
     load: async () => (await import("./crop.js")).cropCommand(),
   },
   {
@@ -72,7 +73,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "predict",
-    description: "scans in, labels out: a trained nnU-Net v2 model as an ONNX file (docs/model-folder.md)",
+    description: "scans in, labels out: a trained nnU-Net (v2 or v1) as an ONNX file (docs/model-folder.md)",
     load: async () => (await import("./predict.js")).predictCommand(),
   },
   {
@@ -118,7 +119,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "report",
-    description: "one HTML file about a task: dataset, check, plan, slices before and after, predictions, surfaces",
+    description:
+      "one HTML file about a dataset or task: raw data, check, plan, slices before and after, predictions, surfaces",
     load: async () => (await import("./report.js")).reportCommand(),
   },
 ];

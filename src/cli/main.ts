@@ -20,12 +20,14 @@ function findEntry(argv: readonly string[]): CommandEntry | undefined {
 /** The program with the command that is asked for; with the names of all when there is none, for help and suggestions. */
 async function buildProgram(argv: readonly string[]): Promise<Command> {
   const program = new Command("nnprep")
-    .description("nnU-Net's data preparation: raw scans in, folders to train from out")
+    .description("nnU-Net without Python: raw scans to what it trains from, and a trained network's labels on scans")
     .version(version())
     .addHelpText(
       "after",
-      "\nExample:\n  $ nnprep plan-and-preprocess -t 1 --verify-dataset-integrity\n" +
-        "\nFolders are taken from nnUNet_raw_data_base and nnUNet_preprocessed unless given.\n" +
+      "\nExamples:\n  $ nnprep plan-and-preprocess -d 1 --verify-dataset-integrity\n" +
+        "  $ nnprep predict -i scans -o labels -m model\n" +
+        "\n-d is a dataset of nnU-Net v2, -t a task of v1. Folders are taken from nnUNet_raw, nnUNet_preprocessed and\n" +
+        "nnUNet_results (v2) or nnUNet_raw_data_base, nnUNet_preprocessed and RESULTS_FOLDER (v1) unless given.\n" +
         "Exit code: 0 done, 1 something failed, 75 something failed that may work when it is run again, 2 wrong usage,\n" +
         "130 interrupted.",
     )

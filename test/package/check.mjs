@@ -116,6 +116,10 @@ function runInNode() {
   return hash;
 }
 
+/** What tells that an example is for Node: its modules, and the names that only Node's entries have. */
+const NODE_ONLY =
+  /from "node:|\b(readScanPath|scanFileFromPath|scanFilesInFolder|FolderStore|openDataset|openTask|openStore)\b/;
+
 /** Writes the examples of the README and the guides as files; the names of those that need Node, and of the others. */
 function writeExamples() {
   const examples = { node: [], anywhere: [] };
@@ -127,7 +131,7 @@ function writeExamples() {
   for (const [index, [, code]] of [...blocks].entries()) {
     const name = `example-${index + 1}.ts`;
     writeFileSync(join(folder, name), code);
-    examples[/from "node:/.test(code) ? "node" : "anywhere"].push(name);
+    examples[NODE_ONLY.test(code) ? "node" : "anywhere"].push(name);
   }
   return examples;
 }

@@ -5,6 +5,7 @@
  */
 export { type LoadedModelV1, loadModelV1 } from "../inference/load-model.js";
 export { type ModelFolderV1, readModelFolderV1 } from "../inference/model-folder-v1.js";
+export type { EnsembleStores } from "../recipes/ensemble-members.js";
 export { type NextStageGrid, predictNextStage, resampleToNextStage } from "../recipes/v1/cascade.js";
 export {
   type CaseVolumes,
@@ -124,7 +125,6 @@ export {
   type EnsembleDatasetOptions,
   type EnsembledCase,
   type EnsembleSettings,
-  type EnsembleStores,
   ensembleDataset,
 } from "../recipes/v1/stages/ensemble.js";
 export {

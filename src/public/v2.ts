@@ -4,6 +4,7 @@
  * @module nnprep/v2
  */
 export { readerProperties } from "../inference/predict.js";
+export type { EnsembleStores } from "../recipes/ensemble-members.js";
 export { type NextStageLabels, predictNextStage } from "../recipes/v2/cascade.js";
 export type { Configuration } from "../recipes/v2/documents/configuration.js";
 export { type DatasetJson, parseDatasetJson } from "../recipes/v2/documents/dataset-json.js";
@@ -77,7 +78,6 @@ export type { Dataset, DatasetStores } from "../recipes/v2/stages/dataset.js";
 export {
   type EnsembleModel,
   type EnsembleOptions,
-  type EnsembleStores,
   ensembleFolders,
 } from "../recipes/v2/stages/ensemble.js";
 export {

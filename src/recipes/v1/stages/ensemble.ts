@@ -1,4 +1,4 @@
-import { inFile, NnprepError } from "../../../core/errors.js";
+import { inFile } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import type { Shape3 } from "../../../core/volume.js";
 import { narrowToHalves } from "../../../kernels/half.js";
@@ -8,6 +8,7 @@ import { type CaseOutcome, type Executor, runCases } from "../../../runner/run.j
 import type { Store } from "../../../runner/store.js";
 import { ProbabilityMean } from "../../../steps/ensemble.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
+import { type EnsembleStores, membersOf } from "../../ensemble-members.js";
 import type { Postprocessing } from "../documents/postprocessing.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { checkMembersAgree } from "../ensemble.js";
@@ -29,9 +30,6 @@ import {
   splitClasses,
 } from "./probability-files.js";
 import type { StageOptions } from "./task.js";
-
-/** The folders of the members, named "member 0", "member 1" ..., and the one for the results, named "output". */
-export type EnsembleStores = Readonly<Record<string, Store>> & { readonly output: Store };
 
 /** What an ensemble is written as. */
 export interface EnsembleSettings extends Omit<ExportSettings, "saveProbabilities"> {
@@ -59,26 +57,16 @@ export interface EnsembledCase {
 
 interface EnsembleArgument {
   readonly identifier: string;
-  readonly members: number;
   readonly settings: EnsembleSettings;
 }
 
 /** nnU-Net's folder for the segmentations of an ensemble before post-processing. */
 const NOT_POSTPROCESSED = "not_postprocessed";
 
-/** Name of the store of one member. */
-export function memberName(member: number): string {
-  return `member ${member}`;
-}
-
-function membersOf(stores: EnsembleStores, count: number): Store[] {
-  return Array.from({ length: count }, (_, member) => stores[memberName(member)]);
-}
-
 /** The job of a worker: mean of the members of one case, one of them in memory at a time. */
 async function ensembleOneCase(stores: EnsembleStores, argument: EnsembleArgument): Promise<EnsembledCase> {
   const { identifier, settings } = argument;
-  const members = membersOf(stores, argument.members);
+  const members = membersOf(stores);
   const properties = await agreedProperties(members, identifier);
   const mean = new ProbabilityMean("members");
   for (const store of members) {
@@ -148,13 +136,8 @@ export async function ensembleDataset(
   stores: EnsembleStores,
   options: EnsembleDatasetOptions = {},
 ): Promise<CaseOutcome<EnsembledCase>[]> {
-  const count = Object.keys(stores).length - 1;
-  if (count < 2) {
-    throw new NnprepError("INVALID_ARGUMENT", `an ensemble needs at least two folders, ${count} given`, {
-      found: count,
-    });
-  }
-  const members = membersOf(stores, count);
+  const members = membersOf(stores);
+  const count = members.length;
   const lists = await Promise.all(members.map((store) => listProbabilities(store)));
   const identifiers = [...new Set(lists.flat())].sort();
   checkNotEmpty(identifiers, members.map((store) => store.location("")).join(", "));
@@ -163,7 +146,7 @@ export async function ensembleDataset(
     export: options.export,
     postprocessing: options.postprocessing,
   };
-  const argument = (identifier: string): EnsembleArgument => ({ identifier, members: count, settings });
+  const argument = (identifier: string): EnsembleArgument => ({ identifier, settings });
   const chosen = takePart(identifiers, options.part);
   const jobs = await jobsFor(members[0], chosen, argument, { members: count, saves: false });
   return runCases(executor, ensembleJob, "ensemble", jobs, options);

@@ -8,6 +8,7 @@ import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
+import { estimatedJobs, labelsOf } from "../../estimated-jobs.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { type ExportOptions, type ExportWarning, exportProbabilities, exportSegmentation } from "../export.js";
 import {
@@ -92,12 +93,6 @@ export async function writeExport(
   };
 }
 
-function labelsOf(data: Uint8Array): number[] {
-  const found = new Uint8Array(256);
-  for (let i = 0; i < data.length; i++) found[data[i]] = 1;
-  return Array.from(found.keys()).filter((label) => found[label] === 1);
-}
-
 async function writeProbabilities(
   output: Store,
   identifier: string,
@@ -152,19 +147,13 @@ async function estimate(input: Store, identifier: string, { members, saves }: Me
 }
 
 /** One job per case, with the memory that it will need. */
-export async function jobsFor<A>(
+export function jobsFor<A>(
   input: Store,
   identifiers: readonly string[],
   argument: (identifier: string) => A,
   plan: MemoryPlan,
 ): Promise<CaseJob<A>[]> {
-  const jobs: CaseJob<A>[] = [];
-  for (const identifier of identifiers) {
-    const memoryBytes = await estimate(input, identifier, plan);
-    const job = { identifier, argument: argument(identifier) };
-    jobs.push(memoryBytes === undefined ? job : { ...job, memoryBytes });
-  }
-  return jobs;
+  return estimatedJobs(identifiers, argument, (identifier) => estimate(input, identifier, plan));
 }
 
 /** @throws NnprepError INVALID_DATASET */

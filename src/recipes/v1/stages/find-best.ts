@@ -3,6 +3,7 @@ import { joinPath } from "../../../core/paths.js";
 import { refusePart } from "../../../runner/parts.js";
 import type { Executor, RunOptions } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
+import { memberName } from "../../ensemble-members.js";
 import { missingFile, type PredictionFiles, pairPredictions } from "../../prediction-files.js";
 import { requireAll } from "../../require-all.js";
 import {
@@ -31,7 +32,7 @@ import {
   gatherFolds,
   VALIDATION_RAW,
 } from "./cross-validation.js";
-import { ensembleDataset, memberName } from "./ensemble.js";
+import { ensembleDataset } from "./ensemble.js";
 import {
   decidePostprocessing,
   loadPostprocessing,

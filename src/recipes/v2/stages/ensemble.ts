@@ -1,4 +1,4 @@
-import { inFile, NnprepError } from "../../../core/errors.js";
+import { inFile } from "../../../core/errors.js";
 import { compareCodePoints } from "../../../core/paths.js";
 import type { Shape3 } from "../../../core/volume.js";
 import { defineJob } from "../../../runner/jobs.js";
@@ -6,17 +6,16 @@ import { takePart } from "../../../runner/parts.js";
 import { type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { ProbabilityMean } from "../../../steps/ensemble.js";
+import { type EnsembleStores, membersOf } from "../../ensemble-members.js";
+import { labelsOf } from "../../estimated-jobs.js";
 import type { Labels } from "../documents/labels.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { checkMembersAgree, labelProbabilities } from "../ensemble.js";
 import { preparedFileNames } from "../layout.js";
-import { checkNotEmpty, jobsFor, labelsOf } from "./export.js";
+import { checkNotEmpty, jobsFor } from "./export.js";
 import { saveSegmentation } from "./label-files.js";
 import { copyModelDocuments, type ModelDocuments } from "./model-files.js";
 import { listProbabilities, loadCaseProperties, loadProbabilities, saveProbabilities } from "./probability-files.js";
-
-/** The folders of the members, named "member 0", "member 1" ..., and the one for the results, named "output". */
-export type EnsembleStores = Readonly<Record<string, Store>> & { readonly output: Store };
 
 /** What became of a case. */
 export interface EnsembledCase {
@@ -36,24 +35,14 @@ export interface EnsembleModel {
 
 interface EnsembleArgument {
   readonly identifier: string;
-  readonly members: number;
   readonly model: EnsembleModel;
   readonly saveProbabilities: boolean;
-}
-
-/** Name of the store of one member. */
-export function memberName(member: number): string {
-  return `member ${member}`;
-}
-
-function membersOf(stores: EnsembleStores, count: number): Store[] {
-  return Array.from({ length: count }, (_, member) => stores[memberName(member)]);
 }
 
 /** The job of a worker: mean of the members of one case, one of them in memory at a time. */
 async function ensembleOneCase(stores: EnsembleStores, argument: EnsembleArgument): Promise<EnsembledCase> {
   const { identifier, model } = argument;
-  const members = membersOf(stores, argument.members);
+  const members = membersOf(stores);
   const properties = await agreedProperties(members, identifier);
   const mean = new ProbabilityMean("float32");
   for (const store of members) {
@@ -109,13 +98,8 @@ export async function ensembleFolders(
   { dataset, plans }: ModelDocuments,
   options: EnsembleOptions = {},
 ): Promise<CaseOutcome<EnsembledCase>[]> {
-  const count = Object.keys(stores).length - 1;
-  if (count < 2) {
-    throw new NnprepError("INVALID_ARGUMENT", `an ensemble needs at least two folders, ${count} given`, {
-      found: count,
-    });
-  }
-  const members = membersOf(stores, count);
+  const members = membersOf(stores);
+  const count = members.length;
   const lists = await Promise.all(members.map((store) => listProbabilities(store)));
   const identifiers = [...new Set(lists.flat())].sort(compareCodePoints);
   checkNotEmpty(identifiers, members.map((store) => store.location("")).join(", "), "probabilities");
@@ -127,7 +111,6 @@ export async function ensembleFolders(
   };
   const argument = (identifier: string): EnsembleArgument => ({
     identifier,
-    members: count,
     model,
     saveProbabilities: saves,
   });

@@ -5,6 +5,7 @@ import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
+import { estimatedJobs, labelsOf } from "../../estimated-jobs.js";
 import type { Configuration } from "../documents/configuration.js";
 import type { Labels } from "../documents/labels.js";
 import { getConfiguration, type Plans } from "../documents/plans.js";
@@ -109,13 +110,6 @@ export async function writeExport(
   };
 }
 
-/** Labels that occur, ascending. */
-export function labelsOf(data: Uint8Array | Uint16Array): number[] {
-  const found = new Uint8Array(1 << 16);
-  for (let i = 0; i < data.length; i++) found[data[i]] = 1;
-  return Array.from(found.keys()).filter((label) => found[label] === 1);
-}
-
 /** What decides about the memory of a job beside its files. */
 export interface MemoryPlan {
   /** Members of an ensemble; 1 otherwise. */
@@ -149,19 +143,13 @@ async function estimate(input: Store, identifier: string, { members, saves }: Me
 }
 
 /** One job per case, with the memory that it will need. */
-export async function jobsFor<A>(
+export function jobsFor<A>(
   input: Store,
   identifiers: readonly string[],
   argument: (identifier: string) => A,
   plan: MemoryPlan,
 ): Promise<CaseJob<A>[]> {
-  const jobs: CaseJob<A>[] = [];
-  for (const identifier of identifiers) {
-    const memoryBytes = await estimate(input, identifier, plan);
-    const job = { identifier, argument: argument(identifier) };
-    jobs.push(memoryBytes === undefined ? job : { ...job, memoryBytes });
-  }
-  return jobs;
+  return estimatedJobs(identifiers, argument, (identifier) => estimate(input, identifier, plan));
 }
 
 /** @throws NnprepError INVALID_DATASET */

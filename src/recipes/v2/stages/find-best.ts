@@ -3,6 +3,7 @@ import { joinPath } from "../../../core/paths.js";
 import { refusePart } from "../../../runner/parts.js";
 import { type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
+import { type EnsembleStores, memberName } from "../../ensemble-members.js";
 import { requireAll } from "../../require-all.js";
 import { parsePlans } from "../documents/plans.js";
 import { foregroundDice, type Summary } from "../documents/summary.js";
@@ -18,7 +19,7 @@ import {
   packageCommands,
 } from "../find-best.js";
 import { DATASET_FILE, GROUND_TRUTH_FOLDER, LABELS_FOLDER, plansFileName } from "../layout.js";
-import { type EnsembleModel, type EnsembleStores, ensembleJob, memberName } from "./ensemble.js";
+import { type EnsembleModel, ensembleJob } from "./ensemble.js";
 import { pairLabels, saveSummary } from "./evaluate.js";
 import { type FoldFile, filesOfFolds, requireSame, validationFolder } from "./fold-files.js";
 import { listLabels } from "./label-files.js";
@@ -317,7 +318,7 @@ async function mergeCases(
     const folders = { ...Object.fromEntries(members.map((path, i) => [memberName(i), path])), output };
     const jobs = cases.map((one) => ({
       identifier: one.identifier,
-      argument: { identifier: one.identifier, members: 2, model, saveProbabilities: false },
+      argument: { identifier: one.identifier, model, saveProbabilities: false },
     }));
     const outcomes = await withExecutor(access, folders, (executor) =>
       runCases(executor as Executor<EnsembleStores>, ensembleJob, "ensemble", jobs, options),

@@ -193,7 +193,7 @@ test("a pattern that ends with {id} takes scans of any name, and no note that li
     training: { images: ["noted/scans/{id}"], label: "noted/labels/{id}" },
   };
   writeFileSync(at("notes.json"), JSON.stringify(description));
-  const call = ["convert", "--to-task", "Task511_Notes", "--description", at("notes.json"), "--raw", at("raw")];
+  const call = ["convert", "--to-task", "Task519_Notes", "--description", at("notes.json"), "--raw", at("raw")];
   const { code, document } = await json([...call, "--workers", "1"]);
   expect(code).toBe(0);
   expect(document.tasks[0].verify).toMatchObject({ trainingCases: 2, findings: [] });

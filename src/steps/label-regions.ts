@@ -20,15 +20,14 @@ export class LabelCoding {
     const bytes = this.#bytes;
     if (bytes === null) return values as Uint8Array;
     const result = new Uint8Array(values.length);
-    let last = 0;
-    let byte = 0;
-    for (let i = 0; i < values.length; i++) {
+    const n = values.length;
+    // Labels come in runs, and most of them are 0, which the result holds already.
+    for (let i = 0, end = 0; i < n; i = end) {
       const value = values[i];
-      if (value !== last) {
-        last = value;
-        byte = bytes.get(value) ?? this.#add(bytes, value);
-      }
-      result[i] = byte;
+      end = i + 1;
+      while (end < n && values[end] === value) end++;
+      const byte = bytes.get(value) ?? this.#add(bytes, value);
+      if (byte !== 0) result.fill(byte, i, end);
     }
     return result;
   }

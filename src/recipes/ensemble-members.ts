@@ -19,3 +19,36 @@ export function membersOf(stores: EnsembleStores): Store[] {
   }
   return Array.from({ length: count }, (_, member) => stores[memberName(member)]);
 }
+
+/** What a case's file says of it, and the file's name. */
+export interface NamedProperties<P> {
+  readonly name: string;
+  readonly properties: P;
+}
+
+/**
+ * Throws GEOMETRY_MISMATCH unless all members have the same values under `keys`.
+ * @param demand the end of the sentence that says what members must have in common
+ * @param mayDiffer values that differ and still fit
+ */
+export function checkSameProperties<P extends object>(
+  members: readonly NamedProperties<P>[],
+  keys: readonly (keyof P & string)[],
+  demand: string,
+  mayDiffer: (key: keyof P, first: P, other: P) => boolean = () => false,
+): void {
+  const [first, ...others] = members;
+  if (first === undefined) return;
+  for (const key of keys) {
+    const expected = JSON.stringify(first.properties[key] ?? null);
+    for (const other of others) {
+      const found = JSON.stringify(other.properties[key] ?? null);
+      if (found === expected || mayDiffer(key, first.properties, other.properties)) continue;
+      throw new NnprepError(
+        "GEOMETRY_MISMATCH",
+        `${other.name}: "${key}" is ${found}, but ${first.name} has ${expected}; members of an ensemble must ${demand}`,
+        { file: other.name, reference: first.name, key, found, expected },
+      );
+    }
+  }
+}

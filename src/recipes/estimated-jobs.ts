@@ -18,10 +18,3 @@ export async function estimatedJobs<A>(
   }
   return jobs;
 }
-
-/** Labels that occur, ascending. */
-export function labelsOf(data: Uint8Array | Uint16Array): number[] {
-  const found = new Uint8Array(1 << 16);
-  for (let i = 0; i < data.length; i++) found[data[i]] = 1;
-  return Array.from(found.keys()).filter((label) => found[label] === 1);
-}

@@ -1,4 +1,4 @@
-import { NnprepError } from "../../core/errors.js";
+import { checkSameProperties, type NamedProperties } from "../ensemble-members.js";
 import type { ExportProperties } from "./export.js";
 
 /** What members of an ensemble must have in common: everything that decides where a voxel lies and what it is called. */
@@ -17,21 +17,6 @@ const SHARED = [
  * Throws GEOMETRY_MISMATCH unless the members' properties are of one scan and one choice of regions. nnU-Net 1.7.1
  * compares the regions only and takes everything else from the first member.
  */
-export function checkMembersAgree(
-  members: readonly { readonly name: string; readonly properties: ExportProperties }[],
-): void {
-  const [first, ...others] = members;
-  if (first === undefined) return;
-  for (const key of SHARED) {
-    const expected = JSON.stringify(first.properties[key] ?? null);
-    for (const other of others) {
-      const found = JSON.stringify(other.properties[key] ?? null);
-      if (found === expected) continue;
-      throw new NnprepError(
-        "GEOMETRY_MISMATCH",
-        `${other.name}: "${key}" is ${found}, but ${first.name} has ${expected}; members of an ensemble must come from the same scan and have the same classes`,
-        { file: other.name, reference: first.name, key, found, expected },
-      );
-    }
-  }
+export function checkMembersAgree(members: readonly NamedProperties<ExportProperties>[]): void {
+  checkSameProperties(members, SHARED, "come from the same scan and have the same classes");
 }

@@ -3,6 +3,7 @@ import type { Shape3 } from "../../core/volume.js";
 import { ProbabilityMean } from "../../steps/ensemble.js";
 import type { ProbabilityArray } from "../../steps/probabilities.js";
 import { restoreLabels } from "../../steps/restore.js";
+import { checkSameProperties, type NamedProperties } from "../ensemble-members.js";
 import type { Labels } from "./documents/labels.js";
 import type { CaseProperties } from "./documents/properties.js";
 import { decisionRule } from "./export.js";
@@ -18,25 +19,11 @@ const SHARED = [
 /**
  * Throws GEOMETRY_MISMATCH unless the members' properties are of one scan. nnU-Net 2.8.1 takes those of the first member.
  */
-export function checkMembersAgree(
-  members: readonly { readonly name: string; readonly properties: CaseProperties }[],
-): void {
-  const [first, ...others] = members;
-  if (first === undefined) return;
-  for (const key of SHARED) {
-    const expected = JSON.stringify(first.properties[key] ?? null);
-    for (const other of others) {
-      const found = JSON.stringify(other.properties[key] ?? null);
-      // Members of one scan may be of plans with other axes, whose shapes are turned.
-      if (found === expected || (key === "shapeBeforeCropping" && isTurned(first.properties, other.properties)))
-        continue;
-      throw new NnprepError(
-        "GEOMETRY_MISMATCH",
-        `${other.name}: "${key}" is ${found}, but ${first.name} has ${expected}; members of an ensemble must come from the same scan`,
-        { file: other.name, reference: first.name, key, found, expected },
-      );
-    }
-  }
+export function checkMembersAgree(members: readonly NamedProperties<CaseProperties>[]): void {
+  // Members of one scan may be of plans with other axes, whose shapes are turned.
+  const mayDiffer = (key: keyof CaseProperties, first: CaseProperties, other: CaseProperties) =>
+    key === "shapeBeforeCropping" && isTurned(first, other);
+  checkSameProperties(members, SHARED, "come from the same scan", mayDiffer);
 }
 
 function isTurned(a: CaseProperties, b: CaseProperties): boolean {

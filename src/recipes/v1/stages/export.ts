@@ -1,6 +1,5 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
-import type { Shape3 } from "../../../core/volume.js";
 import { formatNifti } from "../../../io/nifti.js";
 import { narrowToHalves } from "../../../kernels/half.js";
 import { defineJob } from "../../../runner/jobs.js";
@@ -8,7 +7,8 @@ import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
-import { estimatedJobs, labelsOf } from "../../estimated-jobs.js";
+import { estimatedJobs } from "../../estimated-jobs.js";
+import { type ExportedCaseOf, labelsOf } from "../../exported-case.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { type ExportOptions, type ExportWarning, exportProbabilities, exportSegmentation } from "../export.js";
 import {
@@ -41,17 +41,8 @@ export interface ExportSettings
 /** How a folder of probabilities is exported. */
 export interface ExportDatasetOptions extends StageOptions, ExportSettings {}
 
-/** What became of a case. */
-export interface ExportedCase {
-  readonly classes: number;
-  /** Voxels per axis of the probabilities, and of the scan. */
-  readonly shapeBefore: Shape3;
-  readonly shapeAfter: Shape3;
-  readonly precision: "float32" | "float16";
-  /** Labels that occur, ascending. */
-  readonly labels: readonly number[];
-  readonly warnings: readonly ExportWarning[];
-}
+/** What became of a case and its probabilities. */
+export type ExportedCase = ExportedCaseOf<ExportWarning>;
 
 interface ExportArgument {
   readonly identifier: string;

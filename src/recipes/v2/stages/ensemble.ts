@@ -7,7 +7,7 @@ import { type CaseOutcome, type Executor, type RunOptions, runCases } from "../.
 import type { Store } from "../../../runner/store.js";
 import { ProbabilityMean } from "../../../steps/ensemble.js";
 import { type EnsembleStores, membersOf } from "../../ensemble-members.js";
-import { labelsOf } from "../../estimated-jobs.js";
+import { labelsOf } from "../../exported-case.js";
 import type { Labels } from "../documents/labels.js";
 import type { CaseProperties } from "../documents/properties.js";
 import { checkMembersAgree, labelProbabilities } from "../ensemble.js";

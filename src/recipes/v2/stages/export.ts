@@ -5,7 +5,8 @@ import { takePart } from "../../../runner/parts.js";
 import { type CaseJob, type CaseOutcome, type Executor, type RunOptions, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import type { ProbabilityArray } from "../../../steps/probabilities.js";
-import { estimatedJobs, labelsOf } from "../../estimated-jobs.js";
+import { estimatedJobs } from "../../estimated-jobs.js";
+import { type ExportedCaseOf, labelsOf } from "../../exported-case.js";
 import type { Configuration } from "../documents/configuration.js";
 import type { Labels } from "../documents/labels.js";
 import { getConfiguration, type Plans } from "../documents/plans.js";
@@ -39,17 +40,8 @@ export interface ExportModel extends ExportSettings {
   readonly readerName: string;
 }
 
-/** What became of a case. */
-export interface ExportedCase {
-  readonly classes: number;
-  /** Voxels per axis of the logits, and of the scan. */
-  readonly shapeBefore: Shape3;
-  readonly shapeAfter: Shape3;
-  readonly precision: "float32" | "float16";
-  /** Labels that occur, ascending. */
-  readonly labels: readonly number[];
-  readonly warnings: readonly ExportWarning[];
-}
+/** What became of a case and its logits. */
+export type ExportedCase = ExportedCaseOf<ExportWarning>;
 
 interface ExportArgument {
   readonly identifier: string;

@@ -16,6 +16,7 @@ export * from "./distance";
 export * from "./draws";
 export { addFloats, divideFloats, narrowToHalves, widenHalves } from "./half";
 export * from "./label-pairs";
+export * from "./label-runs";
 export * from "./linear";
 export * from "./linear-labels";
 export * from "./mesh/halve-labels";

@@ -29,6 +29,18 @@ function markEqual(a: usize, b: usize, c: usize, d: usize, count: i32, marks: us
   }
 }
 
+/** The first index from `from` on where a row does not hold `value`, or where it is not marked. */
+function endOfUniform(row: usize, marks: usize, value: i32, from: i32, count: i32): i32 {
+  const wanted = i16x8.splat(<i16>value);
+  for (; from < count; from += 8) {
+    const offset = (<usize>from) << 1;
+    const uniform = v128.and(i16x8.eq(v128.load(row + offset), wanted), v128.load(marks + offset));
+    const others = ~i16x8.bitmask(uniform) & 255;
+    if (others !== 0) return min(from + <i32>ctz(others), count);
+  }
+  return count;
+}
+
 function label(row: usize, index: usize): i32 {
   return load<i16>(row + (index << 1));
 }
@@ -122,6 +134,11 @@ export function resampleLabels(structure: usize): void {
       const first = label(a, low);
       if (load<i16>(marks + (low << 1)) & load<i16>(marks + (high << 1)) & i32(label(a, high) == first)) {
         store<i16>(output, <i16>first);
+        const end = endOfUniform(a, marks, first, <i32>high + 1, columns);
+        for (; k + 1 < m && load<i32>(columnTable + <usize>(k + 1) * ENTRY, 20) < end; k++) {
+          output += 2;
+          store<i16>(output, <i16>first);
+        }
       } else {
         const v0 = load<f64>(column, 0);
         const v1 = load<f64>(column, 8);

@@ -1,6 +1,7 @@
 import { NnprepError } from "../core/errors.js";
 import { RandomState } from "../core/random.js";
 import { checkLength, type Shape3 } from "../core/volume.js";
+import { runStarts } from "../kernels/label-runs.js";
 
 /** Voxels of a class that are kept at least, if it has so many. */
 const SAMPLES_PER_CLASS = 10000;
@@ -47,7 +48,6 @@ interface Runs {
   readonly before: Int32Array;
 }
 
-/** One pass counts, one collects. */
 function collectRuns(label: Int16Array, classes: readonly number[]): Runs[] {
   // Indexed by the label's low 16 bits. The last slot takes the voxels of no class.
   const none = classes.length;
@@ -62,34 +62,26 @@ function collectRuns(label: Int16Array, classes: readonly number[]): Runs[] {
     }
     slot[value & 0xffff] = i;
   });
+  const all = runStarts(label);
   const counts = new Int32Array(classes.length + 1);
-  const n = label.length;
-  for (let i = 0; i < n; i = endOfRun(label, i)) counts[slot[label[i] & 0xffff]]++;
+  for (const start of all) counts[slot[label[start] & 0xffff]]++;
   const runs = classes.map((_, s) => ({
     voxels: 0,
     starts: new Int32Array(counts[s]),
     before: new Int32Array(counts[s]),
   }));
   const filled = new Int32Array(classes.length);
-  for (let i = 0, end = 0; i < n; i = end) {
-    end = endOfRun(label, i);
-    const s = slot[label[i] & 0xffff];
+  for (let i = 0; i < all.length; i++) {
+    const start = all[i];
+    const s = slot[label[start] & 0xffff];
     if (s === none) continue;
     const found = runs[s];
     const at = filled[s]++;
-    found.starts[at] = i;
+    found.starts[at] = start;
     found.before[at] = found.voxels;
-    found.voxels += end - i;
+    found.voxels += (all[i + 1] ?? label.length) - start;
   }
   return runs;
-}
-
-/** Index after the last voxel that has the label of voxel `i` and of all between. */
-function endOfRun(label: Int16Array, i: number): number {
-  const value = label[i];
-  let end = i + 1;
-  while (end < label.length && label[end] === value) end++;
-  return end;
 }
 
 /** Positions of the voxels with these numbers, counted through all `lists` one after the other. */

@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Shape3 } from "../../src/core/volume.js";
+import { init } from "../../src/runtime/instantiate.js";
 import { sampleClassLocations } from "../../src/steps/class-locations.js";
 import { sha256OfInt32 } from "../hash.js";
+
+beforeAll(() => init());
 
 interface Golden {
   shape: [number, number, number];

@@ -5,6 +5,7 @@ export * from "./class-probabilities";
 export * from "./clean";
 export * from "./components/fill-holes";
 export * from "./components/label";
+export * from "./copy-rows";
 export * from "./cubic/envelope";
 export * from "./cubic/exact-coefficients";
 export * from "./cubic/extent";

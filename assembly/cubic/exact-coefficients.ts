@@ -14,14 +14,41 @@ export function padRow(input: usize, count: i32, left: i32, right: i32, output: 
     store<f64>(output, first);
     output += 8;
   }
-  for (let i = 0; i < count; i++) {
+  let i = 0;
+  for (; i + 4 <= count; i += 4, input += 16, output += 32) {
+    v128.store(output, f64x2.promote_low_f32x4(v128.load64_zero(input)));
+    v128.store(output, f64x2.promote_low_f32x4(v128.load64_zero(input, 8)), 16);
+  }
+  for (; i < count; i++) {
     store<f64>(output, <f64>load<f32>(input));
     input += 4;
     output += 8;
   }
-  for (let i = 0; i < right; i++) {
+  for (i = 0; i < right; i++) {
     store<f64>(output, last);
     output += 8;
+  }
+}
+
+/**
+ * `padRow` of the same row of `depth` slices `sliceBytes` apart, of which the window holds `slices`: the first of them
+ * stands for `before` more, the last for those that are missing behind it.
+ */
+export function padLines(
+  input: usize,
+  sliceBytes: i32,
+  slices: i32,
+  before: i32,
+  depth: i32,
+  count: i32,
+  left: i32,
+  right: i32,
+  output: usize,
+): void {
+  const rowBytes = (<usize>(left + count + right)) << 3;
+  for (let i = 0; i < depth; i++, output += rowBytes) {
+    const slice = min(max(i - before, 0), slices - 1);
+    padRow(input + <usize>slice * <usize>sliceBytes, count, left, right, output);
   }
 }
 

@@ -19,6 +19,37 @@ export interface Scaling {
 }
 
 /**
+ * A scaling of voxels that are on their way into a kernel, so that no scaled copy of a volume is made: bit by bit what
+ * `clipAndScale` gives.
+ */
+export class ScalingOnTheWay {
+  readonly #low: number;
+  readonly #high: number;
+  readonly #mean: number;
+  readonly #sd: number;
+
+  constructor(scaling: Scaling) {
+    const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY, mean, sd } = scaling;
+    this.#low = Math.fround(low);
+    this.#high = Math.fround(high);
+    // A bound that is NaN makes everything NaN.
+    this.#mean = Number.isNaN(low) || Number.isNaN(high) ? Number.NaN : Math.fround(mean);
+    this.#sd = Math.fround(sd);
+  }
+
+  /** Scales `count` float32 in the window, up to 28 bytes behind them too. */
+  inWindow(address: number, count: number): void {
+    kernels<NormalizeExports>().exports.clipAndScale(address, count, this.#low, this.#high, this.#mean, this.#sd);
+  }
+
+  /** Scales one voxel that is finite. */
+  of(value: number): number {
+    const clipped = Math.min(Math.max(value, this.#low), this.#high);
+    return Math.fround(Math.fround(clipped - this.#mean) / this.#sd);
+  }
+}
+
+/**
  * `(clip(x, low, high) - mean) / sd`, each operation rounded to float32: bit by bit what NumPy 2 computes for a float32
  * array and Python floats or float32 scalars. NaN stays NaN, a bound that is NaN makes everything NaN, and `sd` 0 gives
  * infinities and NaN.
@@ -43,8 +74,7 @@ export function clipAndScale(
       });
     }
   }
-  const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY, sd } = scaling;
-  const mean = Number.isNaN(low) || Number.isNaN(high) ? Number.NaN : scaling.mean;
+  const scaled = new ScalingOnTheWay(scaling);
   const { exports, window } = kernels<NormalizeExports>();
   const [tile, labels, originals] = window.reserve(4 * TILE, 2 * TILE, 4 * TILE);
   const view = window.f32(tile, TILE);
@@ -54,7 +84,7 @@ export function clipAndScale(
   forEachTile(values.length, (start, length) => {
     view.set(values.subarray(start, start + length));
     if (label !== null && outside === "keep") originalView.set(view);
-    exports.clipAndScale(tile, length, low, high, mean, sd);
+    scaled.inWindow(tile, length);
     if (label !== null) {
       labelView.set(label.subarray(start, start + length));
       if (outside === "zero") exports.clearUnlabelled(tile, labels, length);

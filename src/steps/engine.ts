@@ -3,6 +3,7 @@ import { checkLength, type Shape3, voxelCount } from "../core/volume.js";
 import { BLOCK, type Extent, joinExtents } from "../kernels/cubic/extent.js";
 import type { CubicJob } from "../kernels/cubic/job.js";
 import { type BetweenPasses, bandsOfTiles, blockOfBand, planCubic } from "../kernels/cubic/tiles.js";
+import { clipAndScale, type Scaling } from "../kernels/normalize.js";
 import { init } from "../runtime/instantiate.js";
 import type { PageWorker } from "../runtime/worker-messages.js";
 import { EngineThreads } from "./engine-threads.js";
@@ -141,11 +142,14 @@ class ThreadEngine implements Engine {
     newShape: Shape3,
     output: Float32Array = new Float32Array(voxelCount(newShape)),
     within: Int16Array | null = null,
+    scaling: Scaling | null = null,
   ): Promise<Float32Array> {
     checkLength("input", data, shape);
     checkLength("output", output, newShape);
     if (within !== null) checkLength("label", within, newShape);
-    const job: CubicJob = { data, shape, newShape, planar: false, within };
+    // Threads get voxels that are scaled already.
+    const scaled = scaling === null ? data : clipAndScale(data, scaling);
+    const job: CubicJob = { data: scaled, scaling: null, shape, newShape, planar: false, within };
     await this.#inTurn(() =>
       this.sharing === "shared"
         ? this.#resizeShared(job, output)
@@ -165,7 +169,7 @@ class ThreadEngine implements Engine {
       label = this.#shared<Int16Array>(3, within.length * 2, Int16Array, within.length);
       label.set(within);
     }
-    const job: CubicJob = { data: source, shape, newShape, planar: false, within: label };
+    const job: CubicJob = { data: source, scaling: null, shape, newShape, planar: false, within: label };
     const whole: BetweenPasses = { tiles, samples: shape[0], store };
     const parts = await this.#threads.share(slabsOf(shape[0]), (slab, thread) =>
       this.#threads.run<Extent>(thread, "planes", { job, slab, block: whole } satisfies PlanesCall),

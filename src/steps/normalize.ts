@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import { meanAndStd, minAndMax, type Selection, voxelsWhere } from "../kernels/moments.js";
-import { clipAndScale } from "../kernels/normalize.js";
+import { clipAndScale, type Scaling } from "../kernels/normalize.js";
 import { meanAndStdFloat32, type SummationOrder } from "../kernels/pairwise.js";
 import { withScratch } from "../runtime/scratch.js";
 
@@ -59,10 +59,27 @@ export function normalizeChannel(
   { scaling, outside }: ChannelNormalization,
   { destination = new Float32Array(channel.length), summation = "reference", order }: NormalizeOptions = {},
 ): Float32Array {
-  if (scaling.kind === "none") {
+  const numbers = scalingOf(channel, label, { scaling, outside }, { summation, order });
+  if (numbers === null) {
     if (destination !== channel) destination.set(channel);
     return destination;
   }
+  return outside === "scaled"
+    ? clipAndScale(channel, numbers, null, destination)
+    : clipAndScale(channel, numbers, label, destination, outside);
+}
+
+/**
+ * The numbers by which `normalizeChannel` moves and scales; null where nothing is done.
+ * @throws NnprepError INVALID_ARGUMENT if the rule asks for a label and there is none; SHAPE_MISMATCH
+ */
+export function scalingOf(
+  channel: Float32Array,
+  label: Int16Array | null,
+  { scaling, outside }: ChannelNormalization,
+  { summation = "reference", order }: Pick<NormalizeOptions, "summation" | "order"> = {},
+): Scaling | null {
+  if (scaling.kind === "none") return null;
   const counting = scaling.kind === "moments" ? scaling.counting : "all";
   if (label === null && (outside !== "scaled" || counting === "masked")) {
     throw new NnprepError(
@@ -71,10 +88,7 @@ export function normalizeChannel(
     );
   }
   const { clip, subtract, divide } = numbersOf(channel, label, scaling, summation, order);
-  const numbers = { ...clip, mean: subtract, sd: divide };
-  return outside === "scaled"
-    ? clipAndScale(channel, numbers, null, destination)
-    : clipAndScale(channel, numbers, label, destination, outside);
+  return { ...clip, mean: subtract, sd: divide };
 }
 
 function numbersOf(

@@ -5,6 +5,7 @@ import { type Axes3, formatShape, type Shape3, sameShape, type Vec3 } from "../c
 import { resizeLinear } from "../kernels/linear.js";
 import { type LabelRule, resizeLabels } from "../kernels/linear-labels.js";
 import { resizeNearest } from "../kernels/nearest.js";
+import { clipAndScale, type Scaling } from "../kernels/normalize.js";
 import { type CubicResampler, exactResampler } from "./resampler.js";
 
 /** Spline order in all axes, or within slices: nearest, linear, cubic. */
@@ -90,11 +91,15 @@ export interface ImageResampling {
    * sparing them makes scans with a background of exact zeros several times faster.
    */
   readonly within?: Int16Array | null;
+  /** What becomes of the voxels first: as `clipAndScale`, on their way into the resampling where that is cubic. */
+  readonly scaling?: Scaling | null;
+  /** `data` may be overwritten. */
+  readonly inPlace?: boolean;
 }
 
 /**
  * Resamples one channel as nnU-Net's `resample_data_or_seg` does, equal to it in every float32 bit unless the resampler
- * is another. An unchanged shape returns `data` itself.
+ * is another. An unchanged shape returns `data` itself, if nothing is scaled.
  *
  * @param data voxels of `shape`, C order
  * @param axis the axis from `separateAxis`: its slices are resampled in plane with `order`, then it takes the nearest
@@ -105,11 +110,18 @@ export async function resampleImage(
   newShape: Shape3,
   axis: number | null,
   order: ImageOrder,
-  { resampler = exactResampler, within = null }: ImageResampling = {},
+  { resampler = exactResampler, within = null, scaling = null, inPlace = false }: ImageResampling = {},
 ): Promise<Float32Array> {
-  if (sameShape(shape, newShape)) return data;
+  const same = sameShape(shape, newShape);
+  if (order === 3 && axis === null && !same) {
+    return resampler.resizeCubic(data, shape, newShape, undefined, within, scaling);
+  }
+  if (scaling !== null) {
+    const scaled = clipAndScale(data, scaling, null, inPlace ? data : undefined);
+    return resampleImage(scaled, shape, newShape, axis, order, { resampler });
+  }
+  if (same) return data;
   if (axis === null) {
-    if (order === 3) return resampler.resizeCubic(data, shape, newShape, undefined, within);
     return order === 1 ? resizeLinear(data, shape, newShape) : resizeNearest(data, shape, newShape);
   }
   const { turned, from, to, back } = turn(data, shape, newShape, axis);

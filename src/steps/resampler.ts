@@ -2,6 +2,7 @@ import type { Shape3 } from "../core/volume.js";
 import { resizeCubicFast } from "../kernels/cubic/fast.js";
 import { resizeCubic } from "../kernels/cubic/resize.js";
 import { resizeCubicSlices } from "../kernels/cubic/slices.js";
+import { clipAndScale, type Scaling } from "../kernels/normalize.js";
 
 /** Who does the cubic resampling, by far the most work of a case: the caller's thread, or those of an engine. */
 export interface CubicResampler {
@@ -12,6 +13,7 @@ export interface CubicResampler {
     newShape: Shape3,
     output?: Float32Array,
     within?: Int16Array | null,
+    scaling?: Scaling | null,
   ): Promise<Float32Array>;
   /** As `resizeCubicSlices`. */
   resizeCubicSlices(
@@ -24,13 +26,15 @@ export interface CubicResampler {
 
 /** The reference's bits, on the caller's thread. */
 export const exactResampler: CubicResampler = {
-  resizeCubic: async (data, shape, newShape, output, within) => resizeCubic(data, shape, newShape, output, within),
+  resizeCubic: async (data, shape, newShape, output, within, scaling) =>
+    resizeCubic(data, shape, newShape, output, within, scaling),
   resizeCubicSlices: async (data, shape, newPlane, output) => resizeCubicSlices(data, shape, newPlane, output),
 };
 
 /** float32 arithmetic on the caller's thread: not bit-equal, errors below 4e-7 of the range of what is resampled. */
 export const fastResampler: CubicResampler = {
-  resizeCubic: async (data, shape, newShape, output) => resizeCubicFast(data, shape, newShape, output),
+  resizeCubic: async (data, shape, newShape, output, _within, scaling) =>
+    resizeCubicFast(scaling ? clipAndScale(data, scaling) : data, shape, newShape, output),
   resizeCubicSlices: async (data, [n0, n1, n2], [m1, m2], output = new Float32Array(n0 * m1 * m2)) => {
     for (let i = 0; i < n0; i++) {
       const slice = data.subarray(i * n1 * n2, (i + 1) * n1 * n2);

@@ -69,7 +69,14 @@ export class TransferredCubic {
     const [, n1, n2] = shape;
     const values = this.#buffers.float32((to - from) * n1 * n2);
     values.set(data.subarray(from * n1 * n2, to * n1 * n2));
-    const job: CubicJob = { data: values, shape: [to - from, n1, n2], newShape, planar: false, within: null };
+    const job: CubicJob = {
+      data: values,
+      scaling: null,
+      shape: [to - from, n1, n2],
+      newShape,
+      planar: false,
+      within: null,
+    };
     const { parts, memory } = this.#takeParts(thread);
     const threads = this.#threads.count;
     const call: SlabCall = { volume: this.#volume, slab, job, bands, thread, threads, parts };
@@ -80,7 +87,7 @@ export class TransferredCubic {
   }
 
   async #resizeFirstAxis(job: CubicJob, bands: readonly Band[], extent: Extent, output: Float32Array): Promise<void> {
-    const { data, shape, newShape } = job;
+    const { shape, newShape } = job;
     const [m0, m1, m2] = newShape;
     const width = padToLanes(m2);
     const range = { low: extent.low, high: extent.high };
@@ -92,7 +99,7 @@ export class TransferredCubic {
       let answer = await this.#runBand(thread, band, pass, room, levels);
       if (answer.levelsNeeded) {
         const pending = { from: 0, to: m1 * width, width };
-        levels ??= InfluenceLevels.find(data, shape, largestOfRange(extent), newShape, null, pending);
+        levels ??= InfluenceLevels.find(job, largestOfRange(extent), null, pending);
         answer = await this.#runBand(thread, band, pass, answer.output, levels);
       }
       placeBand(answer.output, rows, newShape, output);

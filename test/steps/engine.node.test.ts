@@ -70,6 +70,13 @@ describe.each([
     const wrong = (await engine).resizeCubic(data, shape, newShape, undefined, new Int16Array(3));
     await expect(wrong).rejects.toMatchObject({ code: "SHAPE_MISMATCH" });
   });
+  test("scales voxels before it", async () => {
+    const scaling = { low: -3, high: 250, mean: 1.5, sd: 12.3 };
+    const found = await (await engine).resizeCubic(data, shape, newShape, undefined, null, scaling);
+    const r = Math.fround;
+    const scaled = data.map((x) => r(r(Math.min(Math.max(x, -3), 250) - 1.5) / r(12.3)));
+    expect(countDifferences(found, resizeCubic(scaled, shape, newShape))).toBe(0);
+  });
   test("a voxel that is not finite makes the result NaN", async () => {
     const broken = data.slice();
     broken[1234] = Number.NaN;

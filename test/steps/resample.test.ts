@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { NnprepError } from "../../src/core/errors.js";
 import type { Shape3, Vec3 } from "../../src/core/volume.js";
+import { clipAndScale } from "../../src/kernels/normalize.js";
 import { init } from "../../src/runtime/instantiate.js";
 import { resampledShape, resampleImage, resampleLabel, separateAxis } from "../../src/steps/resample.js";
+import { fastResampler } from "../../src/steps/resampler.js";
 import patients from "../golden/resample/patients.json";
 import { countDifferences, decode, type GoldenArray } from "../golden.js";
 
@@ -26,6 +28,26 @@ describe.each(patients)("$original -> $target mm, force $force", (golden) => {
 test("an unchanged shape returns the input untouched", async () => {
   const data = new Float32Array(8);
   expect(await resampleImage(data, [2, 2, 2], [2, 2, 2], null, 3)).toBe(data);
+});
+
+test.each([
+  [[9, 12, 11], null, 3],
+  [[9, 12, 11], null, 1],
+  [[9, 12, 11], 0, 3],
+  [[6, 8, 14], null, 3],
+] as const)("voxels are scaled first, to shape %j with axis %j and order %i", async (newShape, axis, order) => {
+  const shape: Shape3 = [6, 8, 14];
+  const data = Float32Array.from({ length: 6 * 8 * 14 }, (_, i) => ((i * 7919) % 1013) - 500);
+  const scaling = { low: -300, high: 200, mean: 12.5, sd: 77.7 };
+  const expected = await resampleImage(clipAndScale(data, scaling), shape, newShape, axis, order);
+  const before = data.slice();
+  expect(countDifferences(await resampleImage(data, shape, newShape, axis, order, { scaling }), expected)).toBe(0);
+  expect(countDifferences(data, before)).toBe(0);
+  const options = { scaling, inPlace: true, resampler: fastResampler };
+  const fast = await resampleImage(clipAndScale(data, scaling), shape, newShape, axis, order, {
+    resampler: fastResampler,
+  });
+  expect(countDifferences(await resampleImage(data, shape, newShape, axis, order, options), fast)).toBe(0);
 });
 
 test("shapes round half to even", () => {

@@ -1,6 +1,6 @@
-import type { Shape3 } from "../../core/volume.js";
 import { DECAY_OVER, FARTHEST } from "./error-bound.js";
-import { BLOCK, blockCount } from "./extent.js";
+import { BLOCK, type Extent, largestOfRange } from "./extent.js";
+import type { CubicJob } from "./job.js";
 
 /** Distance that is looked at first; most voxels need no more. */
 const FIRST_LOOK = 4;
@@ -18,46 +18,67 @@ export interface DecisiveSource {
  * outside the volume repeat its edge, which lies under the taps then too.
  *
  * @param first first tap on each axis, as `cubicTaps` has it
- * @param largest largest magnitude of the volume
- * @param spans its `nonzeroSpans`
  */
 export function decisiveSource(
-  data: Float32Array,
-  shape: Shape3,
+  job: Pick<CubicJob, "data" | "scaling" | "shape">,
   first: readonly [number, number, number],
-  largest: number,
-  spans: Int32Array,
+  extent: Extent,
 ): DecisiveSource {
+  const largest = largestOfRange(extent);
   for (let reach = FIRST_LOOK; ; reach = Math.min(2 * reach, FARTHEST)) {
-    const found = largestWithin(data, shape, first, reach, spans);
+    const found = largestWithin(job, first, reach, extent);
     if (reach === FARTHEST || largest * DECAY_OVER[reach + 1] <= found.magnitude) return found;
   }
 }
 
+/** Distance of [from, to) from the four taps at `first`. */
+function distanceOf(from: number, to: number, first: number): number {
+  return Math.max(0, first - to + 1, from - first - 3);
+}
+
+/** Blocks [from, to) of an axis of n samples that lie within `reach` of the taps at `first`. */
+function blocksWithin(first: number, reach: number, n: number): [number, number] {
+  const last = Math.min(n - 1, first + 3 + reach);
+  return [Math.floor(Math.max(0, first - reach) / BLOCK), Math.floor(last / BLOCK) + 1];
+}
+
 function largestWithin(
-  data: Float32Array,
-  [n0, n1, n2]: Shape3,
+  { data, scaling, shape: [n0, n1, n2] }: Pick<CubicJob, "data" | "scaling" | "shape">,
   [f0, f1, f2]: readonly [number, number, number],
   reach: number,
-  spans: Int32Array,
+  { blocks, magnitudes }: Extent,
 ): DecisiveSource {
-  const away = (i: number, first: number) => Math.max(0, first - i, i - first - 3);
-  const blocks1 = blockCount(n1);
   let magnitude = 0;
   let distance = 0;
-  for (let i0 = Math.max(0, f0 - reach); i0 < Math.min(n0, f0 + 4 + reach); i0++) {
-    const left0 = reach - away(i0, f0);
-    for (let i1 = Math.max(0, f1 - left0); i1 < Math.min(n1, f1 + 4 + left0); i1++) {
-      const left1 = left0 - away(i1, f1);
-      const row = (i0 * n1 + i1) * n2;
-      const span = 2 * (Math.floor(i0 / BLOCK) * blocks1 + Math.floor(i1 / BLOCK));
-      const end = Math.min(n2, f2 + 4 + left1, spans[span + 1]);
-      for (let i2 = Math.max(0, f2 - left1, spans[span]); i2 < end; i2++) {
-        const d = reach - left1 + away(i2, f2);
-        const reached = Math.abs(data[row + i2]) * DECAY_OVER[d];
-        if (reached <= magnitude) continue;
-        magnitude = reached;
-        distance = d;
+  const visitBlock = (b0: number, b1: number, b2: number): void => {
+    for (let i0 = b0 * BLOCK; i0 < Math.min(n0, (b0 + 1) * BLOCK); i0++) {
+      const d0 = distanceOf(i0, i0 + 1, f0);
+      for (let i1 = b1 * BLOCK; i1 < Math.min(n1, (b1 + 1) * BLOCK); i1++) {
+        const d1 = d0 + distanceOf(i1, i1 + 1, f1);
+        const row = (i0 * n1 + i1) * n2;
+        for (let i2 = b2 * BLOCK; i2 < Math.min(n2, (b2 + 1) * BLOCK); i2++) {
+          const d = d1 + distanceOf(i2, i2 + 1, f2);
+          if (d > reach) continue;
+          const voxel = scaling === null ? data[row + i2] : scaling.of(data[row + i2]);
+          const reached = Math.abs(voxel) * DECAY_OVER[d];
+          if (reached <= magnitude) continue;
+          magnitude = reached;
+          distance = d;
+        }
+      }
+    }
+  };
+  const ranges = [blocksWithin(f0, reach, n0), blocksWithin(f1, reach, n1), blocksWithin(f2, reach, n2)] as const;
+  for (let b0 = ranges[0][0]; b0 < ranges[0][1]; b0++) {
+    const d0 = distanceOf(b0 * BLOCK, (b0 + 1) * BLOCK, f0);
+    for (let b1 = ranges[1][0]; b1 < ranges[1][1]; b1++) {
+      const d1 = d0 + distanceOf(b1 * BLOCK, (b1 + 1) * BLOCK, f1);
+      if (d1 > reach) continue;
+      const row = (b0 * blocks[1] + b1) * blocks[2];
+      for (let b2 = ranges[2][0]; b2 < ranges[2][1]; b2++) {
+        const d = d1 + distanceOf(b2 * BLOCK, (b2 + 1) * BLOCK, f2);
+        // Blocks that cannot have a larger one are not looked into.
+        if (d <= reach && magnitudes[row + b2] * DECAY_OVER[d] > magnitude) visitBlock(b0, b1, b2);
       }
     }
   }

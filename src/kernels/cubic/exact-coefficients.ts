@@ -1,10 +1,22 @@
 import { kernels } from "../../runtime/instantiate.js";
 import { BLOCK, blockCount } from "./extent.js";
-import type { CubicJob } from "./job.js";
+import { type CubicJob, loadVoxels } from "./job.js";
 import { type CubicTaps, PADDING } from "./taps.js";
 
 interface ExactExports {
   padRow(input: number, count: number, left: number, right: number, output: number): void;
+  padLines(
+    input: number,
+    sliceBytes: number,
+    slices: number,
+    before: number,
+    depth: number,
+    count: number,
+    left: number,
+    right: number,
+    output: number,
+  ): void;
+  copyRows(from: number, fromStride: number, to: number, toStride: number, length: number, rows: number): void;
   filterLines(line: number, count: number, lanes: number, fromEdge: number, zn: number): void;
   filterRow(line: number, count: number, fromEdge: number, zn: number): void;
   sumTaps3(
@@ -32,6 +44,9 @@ interface ExactExports {
 }
 
 const Z = -0.2679491924311227;
+
+/** Source rows that are looked at together. */
+const SLAB_BYTES = 4 << 20;
 
 /** Half-open range of a padded line. */
 interface Span {
@@ -97,10 +112,11 @@ export class ExactCoefficients {
     const planes = planar ? 1 : box.last[0] - box.first[0] + 4;
     const width = Math.ceil((span2.to - span2.from) / 2) * 2;
     const height = span1.to - span1.from;
+    const rowsAtOnce = Math.max(1, Math.floor(SLAB_BYTES / ((span0.to - span0.from) * n2 * 4)));
     const { exports, window } = kernels<ExactExports>();
     const [strip, samples, volume, weights0, weights1, weights2, firstTaps, chosen, sums] = window.reserve(
       (span0.to - span0.from) * width * 8,
-      n2 * 4,
+      Math.min(rowsAtOnce, height) * Math.min(span0.to - span0.from, n0) * n2 * 4,
       planes * height * width * 8,
       newShape[0] * 32,
       newShape[1] * 32,
@@ -113,7 +129,7 @@ export class ExactCoefficients {
     window.f64(weights1, newShape[1] * 4).set(taps[1].weights);
     window.f64(weights2, newShape[2] * 4).set(taps[2].weights);
     window.i32(firstTaps, newShape[2]).set(taps[2].first.map((first) => first + PADDING - span2.from));
-    filterFirstAxis(job, box, planes, [span1, span2], width, spans, { strip, samples, volume });
+    filterFirstAxis(job, box, planes, [span1, span2], width, spans, { strip, samples, rowsAtOnce, volume });
     const rowBytes = width * 8;
     const planeBytes = height * rowBytes;
     for (let plane = 0; plane < planes; plane++) {
@@ -209,55 +225,74 @@ function filterFirstAxis(
   [span1, span2]: readonly [Span, Span],
   width: number,
   spans: Int32Array,
-  { strip, samples, volume }: { strip: number; samples: number; volume: number },
+  { strip, samples, rowsAtOnce, volume }: { strip: number; samples: number; rowsAtOnce: number; volume: number },
 ): void {
-  const { data, shape, planar } = job;
+  const { shape, planar } = job;
   const [n0, n1, n2] = shape;
   const { exports, window } = kernels<ExactExports>();
-  const inside = (padded: number, n: number) => Math.min(Math.max(padded - PADDING, 0), n - 1);
   const height = span1.to - span1.from;
   const rowBytes = width * 8;
-  const bytes = window.u8(0, window.byteLength);
-  bytes.fill(0, volume, volume + planes * height * rowBytes);
-  const sample = window.f32(samples, n2);
-  const deepest = spanAround(box.first[0], box.last[0], n0, box.reach);
-  const lines = window.f64(strip, planar ? 0 : (deepest.to - deepest.from) * width);
+  window.u8(volume, planes * height * rowBytes).fill(0);
+  const deepest = planar ? { from: 0, to: 1 } : spanAround(box.first[0], box.last[0], n0, box.reach);
+  const slab: Slab = { slices: insideOf(deepest, n0), rows: [0, 0] };
   for (let row = 0; row < height; row++) {
     const tap = span1.from + row - PADDING;
     const away = Math.max(0, box.first[1] - tap, tap - box.last[1] - 3);
     const reach = Math.max(planar ? box.reach : 4, box.reach - away);
     const part = spanAround(box.first[2], box.last[2], n2, reach);
-    const span0 = planar ? { from: 0, to: 1 } : spanAround(box.first[0], box.last[0], n0, reach);
+    const span0 = planar ? deepest : spanAround(box.first[0], box.last[0], n0, reach);
+    const slices = insideOf(span0, n0);
     const i1 = inside(span1.from + row, n1);
     // Columns of zeros have zeros for coefficients.
-    const [nonzeroFrom, nonzeroTo] = joinSpans(spans, inside(span0.from, n0), inside(span0.to - 1, n0), i1, n1);
+    const [nonzeroFrom, nonzeroTo] = joinSpans(spans, slices[0], slices[1] - 1, i1, n1);
     const from2 = Math.max(inside(part.from, n2), nonzeroFrom);
     const count2 = Math.min(inside(part.to - 1, n2) + 1, nonzeroTo) - from2;
     if (count2 <= 0) continue;
+    if (i1 >= slab.rows[1]) {
+      slab.rows = [i1, Math.min(i1 + rowsAtOnce, inside(span1.to - 1, n1) + 1)];
+      loadSlab(job, slab, samples);
+    }
     const left = from2 === 0 ? Math.max(PADDING - part.from, 0) : 0;
     const right = from2 + count2 === n2 ? Math.max(part.to - PADDING - n2, 0) : 0;
     const valid = left + count2 + right;
-    const lanes = Math.ceil(valid / 2) * 2;
     const to = volume + row * rowBytes + (from2 + PADDING - left - span2.from) * 8;
-    const source = i1 * n2 + from2;
+    const sliceBytes = (slab.rows[1] - slab.rows[0]) * n2 * 4;
+    const source = samples + (slices[0] - slab.slices[0]) * sliceBytes + ((i1 - slab.rows[0]) * n2 + from2) * 4;
     if (planar) {
-      sample.set(data.subarray(source, source + count2));
-      exports.padRow(samples, count2, left, right, to);
+      exports.padRow(source, count2, left, right, to);
       continue;
     }
+    const lanes = Math.ceil(valid / 2) * 2;
     const depth = span0.to - span0.from;
-    for (let i = 0, at = 0; i < depth; i++, at += lanes) {
-      const start = inside(span0.from + i, n0) * n1 * n2 + source;
-      const first = data[start];
-      const last = data[start + count2 - 1];
-      for (let c = 0; c < left; c++) lines[at + c] = first;
-      for (let c = 0; c < count2; c++) lines[at + left + c] = data[start + c];
-      for (let c = left + count2; c < lanes; c++) lines[at + c] = last;
-    }
+    const before = Math.max(0, PADDING - span0.from);
+    const added = lanes - left - count2;
+    exports.padLines(source, sliceBytes, slices[1] - slices[0], before, depth, count2, left, added, strip);
     exports.filterLines(strip, depth, lanes, span0.from === 0 ? 1 : 0, endPower(span0, n0));
-    for (let plane = 0; plane < planes; plane++) {
-      const from = strip + (box.first[0] + PADDING - span0.from + plane) * lanes * 8;
-      bytes.copyWithin(to + plane * height * rowBytes, from, from + valid * 8);
-    }
+    const from = strip + (box.first[0] + PADDING - span0.from) * lanes * 8;
+    exports.copyRows(from, lanes * 8, to, height * rowBytes, valid * 8, planes);
   }
+}
+
+/** Rows of source slices that lie in the window: half-open ranges. */
+interface Slab {
+  readonly slices: readonly [number, number];
+  rows: readonly [number, number];
+}
+
+function loadSlab(job: CubicJob, { slices, rows }: Slab, address: number): void {
+  const [, n1, n2] = job.shape;
+  const count = (rows[1] - rows[0]) * n2;
+  for (let i0 = slices[0], at = address; i0 < slices[1]; i0++, at += count * 4) {
+    loadVoxels(job, (i0 * n1 + rows[0]) * n2, count, at);
+  }
+}
+
+/** The sample that stands at a place of a padded line of n. */
+function inside(padded: number, n: number): number {
+  return Math.min(Math.max(padded - PADDING, 0), n - 1);
+}
+
+/** Samples of a line of n that stand in a span of the padded line: half-open range. */
+function insideOf({ from, to }: Span, n: number): [number, number] {
+  return [inside(from, n), inside(to - 1, n) + 1];
 }

@@ -1,6 +1,7 @@
 import type { Shape3 } from "../../core/volume.js";
 import { kernels } from "../../runtime/instantiate.js";
 import { LEVELS_PER_BIT } from "./error-bound.js";
+import { type CubicJob, loadVoxels } from "./job.js";
 import { padToLanes } from "./lanes.js";
 import { nearestSample } from "./taps.js";
 import type { Lanes } from "./uncertain-voxels.js";
@@ -90,13 +91,12 @@ export class InfluenceLevels {
    * they are kept: a tile reads its own before it is written. With no output they have memory of their own.
    */
   static find(
-    data: Float32Array,
-    shape: Shape3,
+    job: Pick<CubicJob, "data" | "scaling" | "shape" | "newShape">,
     largest: number,
-    newShape: Shape3,
     output: Float32Array | null,
     pending: Lanes,
   ): InfluenceLevels {
+    const { shape, newShape } = job;
     const [m0, m1, m2] = newShape;
     const length = wordCount(shape[0]) * m1 * m2;
     const words =
@@ -104,7 +104,7 @@ export class InfluenceLevels {
         ? new Int32Array(output.buffer, output.byteOffset, length)
         : new Int32Array(length);
     const levels = new InfluenceLevels(words, shape[0], newShape);
-    levels.#gather(data, shape, largest, pending);
+    levels.#gather(job, largest, pending);
     levels.#spreadBack(pending);
     return levels;
   }
@@ -127,12 +127,12 @@ export class InfluenceLevels {
     return [Math.min(Math.max(from - k1 * width, 0), m2), Math.min(Math.max(to - k1 * width, 0), m2)];
   }
 
-  #gather(data: Float32Array, [n0, n1, n2]: Shape3, largest: number, pending: Lanes): void {
+  #gather(job: Pick<CubicJob, "data" | "scaling" | "shape">, largest: number, pending: Lanes): void {
+    const [n0, n1, n2] = job.shape;
     const { exports, window } = kernels<LevelExports>();
     const [, m1, m2] = this.#newShape;
     const plane = n1 * n2;
     const [slice, levels, nearest, words] = window.reserve(plane * 4, PER_WORD * plane, m2 * 4, m2 * 4);
-    const source = window.f32(slice, plane);
     const nearest1 = nearestSample(n1, m1);
     window.i32(nearest, m2).set(nearestSample(n2, m2));
     const exponent = exponentOf(largest);
@@ -144,7 +144,7 @@ export class InfluenceLevels {
           window.u8(here, plane).fill(255);
           continue;
         }
-        source.set(data.subarray(i0 * plane, (i0 + 1) * plane));
+        loadVoxels(job, i0 * plane, plane, slice);
         exports.levelsOfSlice(slice, n1, n2, exponent, LEVELS_PER_BIT, here);
         if (i0 > 0) exports.spreadLevels(levels + ((i + PER_WORD - 1) % PER_WORD) * plane, here, plane);
       }

@@ -1,6 +1,7 @@
 import type { Shape3 } from "../../core/volume.js";
 import { kernels } from "../../runtime/instantiate.js";
 import type { ExtentGatherer } from "./extent.js";
+import { type CubicJob, loadVoxels } from "./job.js";
 import { ENTRY, LANES, padToLanes, scratchBytes, storeTaps } from "./lanes.js";
 
 interface PlaneExports {
@@ -119,13 +120,13 @@ export class PlanePass {
     return 8 * groupLength(this.#n1);
   }
 
-  /** First half: the last axis. Leaves the groups in the window when the plane is whole, else in memory of its own. */
-  runRows(source: Float32Array, gatherer: ExtentGatherer): void {
-    const { exports, window } = kernels<PlaneExports>();
+  /** First half: the last axis of one slice. Leaves the groups in the window when the plane is whole, else in memory of its own. */
+  runRows(job: Pick<CubicJob, "data" | "scaling">, slice: number, gatherer: ExtentGatherer): void {
+    const { exports } = kernels<PlaneExports>();
     const length = groupLength(Math.min(this.#rowsAtOnce, padToLanes(this.#n1)));
     for (let row = 0; row < this.#n1; row += this.#rowsAtOnce) {
       const rows = Math.min(this.#rowsAtOnce, this.#n1 - row);
-      window.f32(this.#slice, rows * this.#n2).set(source.subarray(row * this.#n2, (row + rows) * this.#n2));
+      loadVoxels(job, (slice * this.#n1 + row) * this.#n2, rows * this.#n2, this.#slice);
       gatherer.addRows(this.#slice, row, rows, this.#n2);
       exports.cubicRows(
         this.#slice,

@@ -1,3 +1,4 @@
+import type { Shape3 } from "../../core/volume.js";
 import { decisiveSource } from "./decisive-source.js";
 import {
   ERROR_OF_SOURCE,
@@ -10,7 +11,7 @@ import {
   RELATIVE_ERROR,
 } from "./error-bound.js";
 import { type AxisTaps, ExactCoefficients, type TapBox } from "./exact-coefficients.js";
-import { type Extent, largestOfRange, nonzeroSpans } from "./extent.js";
+import { type Extent, nonzeroSpans } from "./extent.js";
 import type { CubicJob } from "./job.js";
 import { type CubicTaps, cubicTaps, PADDING } from "./taps.js";
 import type { UncertainVoxel, UncertainVoxels } from "./uncertain-voxels.js";
@@ -18,13 +19,25 @@ import type { UncertainVoxel, UncertainVoxels } from "./uncertain-voxels.js";
 /** Coefficients that a window may hold, so that it stays within the scratch memory. */
 const WINDOW_VOXELS = 5 << 20;
 
-/** UncertainVoxels that are repaired together. */
+/** Uncertain voxels that are repaired together. */
 interface Group extends TapBox {
   readonly voxels: UncertainVoxel[];
 }
 
-function windowArea(group: Pick<TapBox, "first" | "last">, reach: number): number {
-  return (group.last[1] - group.first[1] + 2 * reach + 4) * (group.last[2] - group.first[2] + 2 * reach + 4);
+/** Padded samples of an axis that a group's window spans, or some more. */
+function windowLength({ first, last, reach }: TapBox, shape: Shape3, axis: 0 | 1 | 2): number {
+  return Math.min(last[axis] - first[axis] + 4 + 2 * reach, shape[axis] + 2 * PADDING);
+}
+
+/** Coefficients that a window keeps: the taps' planes of it. */
+function windowVoxels(box: TapBox, shape: Shape3): number {
+  return (box.last[0] - box.first[0] + 4) * windowLength(box, shape, 1) * windowLength(box, shape, 2);
+}
+
+/** Samples that are filtered for a window: the first axis in its whole depth, then its planes. */
+function windowCost(box: TapBox, shape: Shape3): number {
+  const area = windowLength(box, shape, 1) * windowLength(box, shape, 2);
+  return area * windowLength(box, shape, 0) + windowVoxels(box, shape);
 }
 
 /**
@@ -41,11 +54,10 @@ export function repairUncertain(job: CubicJob, uncertain: UncertainVoxels, exten
     repairMany(job, uncertain, taps, extent, spans, output);
     return;
   }
-  const byPlane = new Map<number, Group[]>();
-  const largest = largestOfRange(extent);
+  const groups: Group[] = [];
   for (const voxel of few) {
     const first = [taps[0].first[voxel.k0], taps[1].first[voxel.k1], taps[2].first[voxel.k2]] as Group["first"];
-    const { magnitude, distance } = decisiveSource(job.data, shape, first, largest, spans);
+    const { magnitude, distance } = decisiveSource(job, first, extent);
     // What the last pass knew of the neighbourhood was rough: most are certain after all.
     if (isCertain(voxel.value, RELATIVE_ERROR * magnitude)) continue;
     if (distance > NEAR) {
@@ -55,15 +67,11 @@ export function repairUncertain(job: CubicJob, uncertain: UncertainVoxels, exten
       const terms = new ExactCoefficients(job, taps, box, spans).magnitudeOfTerms(voxel.k0, voxel.k1, voxel.k2);
       if (isCertain(voxel.value, ERROR_OF_SOURCE * magnitude + ERROR_OF_TERMS * terms)) continue;
     }
-    const groups = byPlane.get(first[0]) ?? [];
-    byPlane.set(first[0], groups);
-    joinGroup(groups, voxel, first, EXACT_REACH + distance);
+    joinGroup(groups, voxel, first, EXACT_REACH + distance, shape);
   }
-  for (const groups of byPlane.values()) {
-    for (const group of groups) {
-      const window = new ExactCoefficients(job, taps, group, spans);
-      for (const { k0, k1, k2 } of group.voxels) repairRow(job, window, k0, k1, Int32Array.of(k2), extent, output);
-    }
+  for (const group of groups) {
+    const window = new ExactCoefficients(job, taps, group, spans);
+    for (const { k0, k1, k2 } of group.voxels) repairRow(job, window, k0, k1, Int32Array.of(k2), extent, output);
   }
 }
 
@@ -82,20 +90,26 @@ function repairRow(
   });
 }
 
-function joinGroup(groups: Group[], voxel: UncertainVoxel, first: [number, number, number], reach: number): void {
-  const alone = windowArea({ first, last: first }, reach);
+/** Puts a voxel into a group with which it costs less than alone, or into one of its own. */
+function joinGroup(
+  groups: Group[],
+  voxel: UncertainVoxel,
+  first: [number, number, number],
+  reach: number,
+  shape: Shape3,
+): void {
+  const alone = windowCost({ first, last: first, reach }, shape);
   for (const group of groups) {
-    const joined = {
+    const joined: TapBox = {
       first: first.map((f, axis) => Math.min(f, group.first[axis])) as [number, number, number],
       last: first.map((f, axis) => Math.max(f, group.last[axis])) as [number, number, number],
+      reach: Math.max(reach, group.reach),
     };
-    const together = Math.max(reach, group.reach);
-    const area = windowArea(joined, together);
-    if (area <= windowArea(group, group.reach) + alone && 4 * area <= WINDOW_VOXELS) {
-      group.voxels.push(voxel);
-      Object.assign(group, joined, { reach: together });
-      return;
-    }
+    if (windowCost(joined, shape) > windowCost(group, shape) + alone) continue;
+    if (windowVoxels(joined, shape) > WINDOW_VOXELS) continue;
+    group.voxels.push(voxel);
+    Object.assign(group, joined);
+    return;
   }
   groups.push({ voxels: [voxel], reach, first, last: [...first] });
 }

@@ -1,6 +1,7 @@
 import { checkLength, type Shape3, voxelCount } from "../../core/volume.js";
 import { kernels } from "../../runtime/instantiate.js";
 import { withScratch } from "../../runtime/scratch.js";
+import { type Scaling, ScalingOnTheWay } from "../normalize.js";
 import { envelope } from "./envelope.js";
 import { type Extent, ExtentGatherer, largestOfRange } from "./extent.js";
 import { type FirstAxisPass, roundFirstAxis } from "./first-axis.js";
@@ -21,6 +22,7 @@ import type { Lanes, UncertainVoxels } from "./uncertain-voxels.js";
  * @param output receives the result; a new array when not given
  * @param within label of `newShape` or null: voxels where it is negative may have rounding errors (a last bit, or 1e-14
  *   of the range), because the caller replaces them
+ * @param scaling what becomes of the voxels first, or null: as `clipAndScale`, without a copy of the volume
  * @throws NnprepError SHAPE_MISMATCH, INVALID_ARGUMENT, OUT_OF_MEMORY
  */
 export function resizeCubic(
@@ -29,12 +31,14 @@ export function resizeCubic(
   newShape: Shape3,
   output: Float32Array = new Float32Array(voxelCount(newShape)),
   within: Int16Array | null = null,
+  scaling: Scaling | null = null,
 ): Float32Array {
   checkLength("input", data, shape);
   checkLength("output", output, newShape);
   if (within !== null) checkLength("label", within, newShape);
   const { tiles, storeLength } = planCubic(shape, newShape);
-  const job: CubicJob = { data, shape, newShape, planar: false, within };
+  const onTheWay = scaling === null ? null : new ScalingOnTheWay(scaling);
+  const job: CubicJob = { data, scaling: onTheWay, shape, newShape, planar: false, within };
   return withScratch(storeLength, (store) => {
     const block: BetweenPasses = { tiles, samples: shape[0], store };
     resizeFirstAxis(job, block, resizePlanes(job, [0, shape[0]], [block]), output);
@@ -51,10 +55,9 @@ export function resizePlanes(
   [from, to]: readonly [number, number],
   blocks: readonly BetweenPasses[],
 ): Extent {
-  const { data, shape, newShape } = job;
-  const [, n1, n2] = shape;
+  const { shape, newShape } = job;
   const { window } = kernels();
-  const slab: Shape3 = [to - from, n1, n2];
+  const slab: Shape3 = [to - from, shape[1], shape[2]];
   const addresses = window.reserve(...PlanePass.byteLengths(shape, newShape), ...ExtentGatherer.byteLengths(slab));
   const [, , , , , , ...afterPlane] = addresses;
   const pass = new PlanePass(shape, newShape, addresses);
@@ -62,7 +65,7 @@ export function resizePlanes(
   // The same views for all slices: making them costs as much as what they copy.
   let parts: Float64Array[][] | null = null;
   for (let i0 = from; i0 < to; i0++) {
-    pass.runRows(data.subarray(i0 * n1 * n2, (i0 + 1) * n1 * n2), gatherer);
+    pass.runRows(job, i0, gatherer);
     pass.runColumns((lane, lanes, plane) => {
       if (lanes < pass.width) {
         for (const block of blocks) scatterPart(plane, lane, lanes, pass.width, i0, block);
@@ -80,7 +83,7 @@ export function resizePlanes(
  * repaired.
  */
 export function resizeFirstAxis(job: CubicJob, block: BetweenPasses, extent: Extent, output: Float32Array): void {
-  const { data, shape, newShape } = job;
+  const { shape, newShape } = job;
   if (!extent.finite) {
     output.fill(Number.NaN);
     return;
@@ -94,7 +97,6 @@ export function resizeFirstAxis(job: CubicJob, block: BetweenPasses, extent: Ext
     range: extent,
     reaching: envelope(extent, null, shape[2], newShape[2]),
   };
-  const findLevels = (pending: Lanes) =>
-    InfluenceLevels.find(data, shape, largestOfRange(extent), newShape, output, pending);
+  const findLevels = (pending: Lanes) => InfluenceLevels.find(job, largestOfRange(extent), output, pending);
   repairUncertain(job, roundFirstAxis(pass, output, null, findLevels) as UncertainVoxels, extent, output);
 }

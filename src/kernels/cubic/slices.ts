@@ -38,7 +38,14 @@ export function resizeCubicSlices(
       result.set(slice);
       continue;
     }
-    const job: CubicJob = { data: slice, shape: [1, n1, n2], newShape: [1, m1, m2], planar: true, within: null };
+    const job: CubicJob = {
+      data: slice,
+      scaling: null,
+      shape: [1, n1, n2],
+      newShape: [1, m1, m2],
+      planar: true,
+      within: null,
+    };
     if (!resizeSlice(job, result, null)) {
       resizeSlice(job, result, levelsOfPlane(slice, n1, n2, largestMagnitude(slice), m2, padToLanes(m2)));
     }
@@ -54,7 +61,7 @@ function largestMagnitude(values: Float32Array): number {
 
 /** One slice on its own. Returns false when so many voxels are uncertain that their levels are needed first. */
 function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | null): boolean {
-  const { data, shape, newShape } = job;
+  const { shape, newShape } = job;
   const [, n1, n2] = shape;
   const [, m1, m2] = newShape;
   const { window } = kernels();
@@ -69,7 +76,7 @@ function resizeSlice(job: CubicJob, output: Float32Array, levels: Int32Array | n
   const [, , , , , , ...afterPlane] = addresses;
   const [accumulators, range, magnitudes, here, there, spans, ...rounded] = afterPlane;
   const gatherer = new ExtentGatherer(shape, [accumulators, range, magnitudes]);
-  plane.runRows(data, gatherer);
+  plane.runRows(job, 0, gatherer);
   const extent = gatherer.finish();
   if (!extent.finite) {
     output.fill(Number.NaN);

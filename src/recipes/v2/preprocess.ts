@@ -7,7 +7,7 @@ import { collectGarbage } from "../../runtime/scratch.js";
 import { sampleClassLocations } from "../../steps/class-locations.js";
 import { type CroppedCase, cropToNonzero } from "../../steps/crop.js";
 import { clearNonFinite, countNonFinite } from "../../steps/non-finite.js";
-import { normalizeChannel } from "../../steps/normalize.js";
+import { normalizeChannel, scalingOf } from "../../steps/normalize.js";
 import { chooseResampler } from "../../steps/resampler.js";
 import { type CaseRunOptions, CaseSteps } from "../case-steps.js";
 import type { Configuration } from "./documents/configuration.js";
@@ -153,16 +153,15 @@ export async function preprocessCase(
       const rule = normalizationOf(scheme, masks[c] === true, settings.plans.intensities[c], c);
       // NumPy sums a mask's voxels in the transposed order, and those of the whole image as they lie in memory.
       const masked = masks[c] === true;
-      const before = masked ? transpose(channel, cropped.shape, axes) : channel;
-      const owned = options.inPlace === true || before !== arrays.channels[c];
-      const normalized = normalizeChannel(before, masked ? turnedLabel : null, rule, {
-        destination: owned ? before : new Float32Array(before.length),
-        order,
-      });
-      const turned = masked ? normalized : transpose(normalized, cropped.shape, axes);
-      return resampleData(turned, grids, configuration, resampler);
+      const scaling = masked ? null : scalingOf(channel, null, rule, { order });
+      const turned = transpose(channel, cropped.shape, axes);
+      const owned = options.inPlace === true || turned !== arrays.channels[c];
+      const source = masked
+        ? normalizeChannel(turned, turnedLabel, rule, { destination: owned ? turned : undefined, order })
+        : turned;
+      return resampleData(source, grids, configuration, resampler, scaling, owned);
     });
-    channels.push(resampled);
+    channels.push(resampled === arrays.channels[c] && options.inPlace !== true ? resampled.slice() : resampled);
     if (voxelCount(shape) > WORTH_COLLECTING) collectGarbage();
   }
   const properties: CaseProperties = {

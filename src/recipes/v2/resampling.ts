@@ -2,6 +2,7 @@ import { permute } from "../../core/axes.js";
 import { NnprepError } from "../../core/errors.js";
 import type { Axes3, Shape3, Vec3 } from "../../core/volume.js";
 import type { LabelRule } from "../../kernels/linear-labels.js";
+import { clipAndScale, type Scaling } from "../../kernels/normalize.js";
 import { type ImageOrder, resampledShape, resampleImage, resampleLabel, separateAxis } from "../../steps/resample.js";
 import type { CubicResampler } from "../../steps/resampler.js";
 import { resampleImageAsTorch, resampleLabelAsTorch } from "../../steps/torch-resample.js";
@@ -52,7 +53,7 @@ function unsupported(name: string, what: string): NnprepError {
 }
 
 /**
- * A normalised channel on the new grid, as `resampling_fn_data` of the plans has it.
+ * A channel on the new grid, normalised by `scaling` unless that was done, as `resampling_fn_data` of the plans has it.
  * @throws NnprepError UNSUPPORTED for options that no planner of nnU-Net writes
  */
 export async function resampleData(
@@ -60,15 +61,19 @@ export async function resampleData(
   grids: Grids,
   { name, resampleData: rule }: Pick<Configuration, "name" | "resampleData">,
   resampler: CubicResampler,
+  scaling: Scaling | null,
+  inPlace: boolean,
 ): Promise<Float32Array> {
   const { shape, newShape } = grids;
-  if (rule.kind === "none") return data;
+  const normalized = (): Float32Array =>
+    scaling === null ? data : clipAndScale(data, scaling, null, inPlace ? data : undefined);
+  if (rule.kind === "none") return normalized();
   if (rule.isSeg) throw unsupported(name, "images as labels (is_seg)");
   const axis = axisOf(rule, grids);
-  if (rule.kind === "torch") return resampleImageAsTorch(data, shape, newShape, axis);
+  if (rule.kind === "torch") return resampleImageAsTorch(normalized(), shape, newShape, axis);
   if (![0, 1, 3].includes(rule.order)) throw unsupported(name, `images with order ${rule.order}`);
   if (rule.orderZ !== 0 && axis !== null) throw unsupported(name, `images with order_z ${rule.orderZ}`);
-  return resampleImage(data, shape, newShape, axis, rule.order as ImageOrder, { resampler });
+  return resampleImage(data, shape, newShape, axis, rule.order as ImageOrder, { resampler, scaling, inPlace });
 }
 
 /**

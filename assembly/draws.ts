@@ -61,8 +61,8 @@ function twistFour(at: usize, middle: usize): void {
   v128.store(at, v128.xor(v128.load(middle), v128.xor(i32x4.shr_u(bits, 1), magic)));
 }
 
-/** The next 624 numbers of the generator, and of them the indices up to `last`. */
-function refill(state: usize, last: u32): void {
+/** The next 624 words of the generator. */
+function twist(state: usize): void {
   const split = state + (WORDS - MIDDLE) * 4;
   let at = state;
   for (; at + 16 <= split; at += 16) twistFour(at, at + MIDDLE * 4);
@@ -70,16 +70,24 @@ function refill(state: usize, last: u32): void {
   // From here on the words in the middle are new ones. 396 of them are left before the last, whose neighbour is the first.
   for (; at < state + (WORDS - 1) * 4; at += 16) twistFour(at, at - (WORDS - MIDDLE) * 4);
   store<u32>(at, twisted(load<u32>(at), load<u32>(state), load<u32>(state, (MIDDLE - 1) * 4)));
+}
 
+/** The generator's numbers that four words give. */
+function tempered(words: v128): v128 {
+  let y = v128.xor(words, i32x4.shr_u(words, 11));
+  y = v128.xor(y, v128.and(i32x4.shl(y, 7), i32x4.splat(0x9d2c5680)));
+  y = v128.xor(y, v128.and(i32x4.shl(y, 15), i32x4.splat(0xefc60000)));
+  return v128.xor(y, i32x4.shr_u(y, 18));
+}
+
+/** The next 624 numbers of the generator, and of them the indices up to `last`. */
+function refill(state: usize, last: u32): void {
+  twist(state);
   const bits = i32x4.splat(0xffffffff >>> clz(last));
   const largest = i32x4.splat(last);
   let out = state + INDICES;
-  for (at = state; at < state + INDICES; at += 16) {
-    let y = v128.load(at);
-    y = v128.xor(y, i32x4.shr_u(y, 11));
-    y = v128.xor(y, v128.and(i32x4.shl(y, 7), i32x4.splat(0x9d2c5680)));
-    y = v128.xor(y, v128.and(i32x4.shl(y, 15), i32x4.splat(0xefc60000)));
-    const index = v128.and(v128.xor(y, i32x4.shr_u(y, 18)), bits);
+  for (let at = state; at < state + INDICES; at += 16) {
+    const index = v128.and(tempered(v128.load(at)), bits);
     const taken = i32x4.bitmask(i32x4.le_s(index, largest));
     v128.store(out, i8x16.swizzle(index, v128.load(TO_FRONT + ((<usize>taken) << 4))));
     out += (<usize>popcnt(taken)) << 2;
@@ -117,4 +125,35 @@ export function drawValues(state: usize, values: usize, last: u32, count: i32, o
     for (; out < until; out += 4, index += 4) store<f32>(out, load<f32>(values + ((<usize>load<u32>(index)) << 2)));
   }
   store<i32>(state, <i32>((index - state - INDICES) >> 2), USED);
+}
+
+/**
+ * Draws the places that a shuffle swaps the places from `last` down to `last - count + 1` with, all above 0:
+ * `RandomState.interval(i)` for each. `out` gets them in ascending order of `i`.
+ */
+export function drawPlaces(state: usize, last: u32, count: i32, out: usize): void {
+  const stop = state + INDICES + WORDS * 4;
+  let at = state + INDICES + ((<usize>load<i32>(state, USED)) << 2);
+  let left = load<i32>(state, COUNT) !== 0;
+  let to = out + ((<usize>count) << 2);
+  for (let i = last; to > out; i--) {
+    const bits = <u32>0xffffffff >> clz(i);
+    let place: u32 = 0;
+    do {
+      if (!left || at === stop) {
+        twist(state);
+        for (let word = state; word < state + INDICES; word += 16) {
+          v128.store(word + INDICES, tempered(v128.load(word)));
+        }
+        at = state + INDICES;
+        left = true;
+      }
+      place = load<u32>(at) & bits;
+      at += 4;
+    } while (place > i);
+    to -= 4;
+    store<u32>(to, place);
+  }
+  store<i32>(state, left ? WORDS : 0, COUNT);
+  store<i32>(state, <i32>((at - state - INDICES) >> 2), USED);
 }

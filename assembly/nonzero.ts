@@ -1,17 +1,31 @@
-/** `mask = values != 0` (NaN, infinities and denormals are not 0; -0 is), or `mask |= values != 0` when `join` is set. */
-export function markNonzero(values: usize, mask: usize, count: i32, join: bool): void {
+/**
+ * `mask = values != 0` (NaN, infinities and denormals are not 0; -0 is), or `mask |= values != 0` when `join` is set.
+ * Returns whether a value is not finite; up to 15 values behind them are looked at too.
+ */
+export function markNonzero(values: usize, mask: usize, count: i32, join: bool): bool {
   const zero = f32x4.splat(0);
   const one = i8x16.splat(1);
   const end = mask + <usize>count;
   const keep = join ? i8x16.splat(-1) : i8x16.splat(0);
+  // x - x is 0 where x is finite, else NaN, which stays.
+  let differences = zero;
   for (; mask < end; mask += 16, values += 64) {
-    const a = f32x4.ne(v128.load(values), zero);
-    const b = f32x4.ne(v128.load(values, 16), zero);
-    const c = f32x4.ne(v128.load(values, 32), zero);
-    const d = f32x4.ne(v128.load(values, 48), zero);
+    const v0 = v128.load(values);
+    const v1 = v128.load(values, 16);
+    const v2 = v128.load(values, 32);
+    const v3 = v128.load(values, 48);
+    differences = f32x4.add(differences, f32x4.sub(v0, v0));
+    differences = f32x4.add(differences, f32x4.sub(v1, v1));
+    differences = f32x4.add(differences, f32x4.sub(v2, v2));
+    differences = f32x4.add(differences, f32x4.sub(v3, v3));
+    const a = f32x4.ne(v0, zero);
+    const b = f32x4.ne(v1, zero);
+    const c = f32x4.ne(v2, zero);
+    const d = f32x4.ne(v3, zero);
     const set = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
     v128.store(mask, v128.or(v128.and(set, one), v128.and(v128.load(mask), keep)));
   }
+  return v128.any_true(f32x4.ne(differences, zero));
 }
 
 /**

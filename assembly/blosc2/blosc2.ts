@@ -40,4 +40,3 @@ export function compressBlock(
     : lz4Compress(source, length, output, length - 1, table);
   return written === 0 ? length : written;
 }
-

@@ -76,9 +76,6 @@ export class RandomState {
   /**
    * `count` different whole numbers below `n`: `RandomState.choice(n, count, replace=False)`, the first of all `n` after a
    * shuffle. Every draw is made even for a small `count`, because all decide both the result and the state left behind.
-   *
-   * Nothing is shuffled: swaps in an array that no cache holds are most of the time. The draws are noted and undone from
-   * the last to the first, which says for each of the first `count` places where its number came from.
    */
   choiceWithoutReplacement(n: number, count: number): Uint32Array {
     if (count > n) {
@@ -87,31 +84,43 @@ export class RandomState {
         expected: n,
       });
     }
-    // Entry i: the place that place i was swapped with. Once undone: which of the results is traced at place i.
     const places = new Uint32Array(n);
     for (let i = n - 1; i > 0; i--) places[i] = this.interval(i);
-    for (let i = 0; i < count; i++) {
-      const from = places[i];
-      places[i] = i;
-      swap(places, i, from);
-    }
-    const traced = new Uint32Array((n + 31) >>> 5);
-    const flip = (i: number) => {
-      traced[i >>> 5] ^= 1 << (i & 31);
-    };
-    for (let i = 0; i < count; i++) flip(i);
-    // Only places before i are traced when place i is reached.
-    for (let i = count; i < n; i++) {
-      const from = places[i];
-      if (from === i || ((traced[from >>> 5] >>> (from & 31)) & 1) === 0) continue;
-      places[i] = places[from];
-      flip(i);
-      flip(from);
-    }
-    const chosen = new Uint32Array(count);
-    for (let i = 0; i < n; i++) if ((traced[i >>> 5] >>> (i & 31)) & 1) chosen[places[i]] = i;
-    return chosen;
+    return firstOfShuffled(places, count);
   }
+}
+
+/**
+ * The first `count` of the numbers below `places.length` after the shuffle that swaps each place i, from the last to the
+ * first, with `places[i]`, which is overwritten.
+ *
+ * Nothing is shuffled: swaps in an array that no cache holds are most of the time. They are undone from the last to the
+ * first, which says for each of the first `count` places where its number came from.
+ */
+export function firstOfShuffled(places: Uint32Array, count: number): Uint32Array {
+  // Entry i: the place that place i was swapped with. Once undone: which of the results is traced at place i.
+  const n = places.length;
+  for (let i = 0; i < count; i++) {
+    const from = places[i];
+    places[i] = i;
+    swap(places, i, from);
+  }
+  const traced = new Uint32Array((n + 31) >>> 5);
+  const flip = (i: number) => {
+    traced[i >>> 5] ^= 1 << (i & 31);
+  };
+  for (let i = 0; i < count; i++) flip(i);
+  // Only places before i are traced when place i is reached.
+  for (let i = count; i < n; i++) {
+    const from = places[i];
+    if (from === i || ((traced[from >>> 5] >>> (from & 31)) & 1) === 0) continue;
+    places[i] = places[from];
+    flip(i);
+    flip(from);
+  }
+  const chosen = new Uint32Array(count);
+  for (let i = 0; i < n; i++) if ((traced[i >>> 5] >>> (i & 31)) & 1) chosen[places[i]] = i;
+  return chosen;
 }
 
 function swap(values: Int32Array | Uint32Array | Float64Array | number[], i: number, j: number): void {

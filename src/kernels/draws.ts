@@ -1,9 +1,11 @@
 import { pairwiseSum } from "../core/mean.js";
+import { firstOfShuffled } from "../core/random.js";
 import { kernels } from "../runtime/instantiate.js";
-import { TILE } from "./tile.js";
+import { copierOf, TILE } from "./tile.js";
 
 interface DrawExports {
   seedDraws(state: number, seed: number): void;
+  drawPlaces(state: number, last: number, count: number, out: number): void;
   drawValues(state: number, values: number, last: number, count: number, out: number): void;
   pairwiseSum(values: number, count: number): number;
   pairwiseSquares(values: number, count: number, mean: number): number;
@@ -201,4 +203,37 @@ export function measureDeviations(
       return { sums: Float64Array.from(sums), lower: sparse(counts.subarray(0, bins.length * BINS), keyOf) };
     },
   );
+}
+
+/**
+ * Choices without replacement from one generator, the same as those of `RandomState(seed).choice(n, count, replace=False)`
+ * one after the other.
+ */
+export class Choices {
+  readonly #state = new Uint32Array(STATE);
+
+  constructor(seed: number) {
+    const { exports, window } = kernels<DrawExports>();
+    const [state] = window.reserve(4 * STATE);
+    exports.seedDraws(state, seed);
+    this.#state.set(window.u32(state, STATE));
+  }
+
+  /** `count` different whole numbers below `n`. */
+  choose(n: number, count: number): Uint32Array {
+    const { exports, window } = kernels<DrawExports>();
+    const [state, tile] = window.reserve(4 * STATE, 4 * TILE);
+    const kept = window.u32(state, STATE);
+    kept.set(this.#state);
+    const copyOut = copierOf(window.u32(tile, TILE));
+    const places = new Uint32Array(n);
+    for (let end = n; end > 1; ) {
+      const some = Math.min(end - 1, TILE);
+      exports.drawPlaces(state, end - 1, some, tile);
+      end -= some;
+      copyOut(places, end, some);
+    }
+    this.#state.set(kept);
+    return firstOfShuffled(places, count);
+  }
 }

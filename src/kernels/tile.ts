@@ -15,7 +15,7 @@ export function forEachTile(count: number, visit: (start: number, length: number
   for (let start = 0; start < count; start += TILE) visit(start, Math.min(TILE, count - start));
 }
 
-type Voxels = Uint8Array | Int16Array | Int32Array | Float32Array;
+type Voxels = Uint8Array | Int16Array | Int32Array | Uint32Array | Float32Array;
 
 /** A function that copies the first `length` voxels of a view of the window into an array at `start`. */
 export function copierOf<T extends Voxels>(view: T): (destination: T, start: number, length: number) => void {

@@ -1,6 +1,6 @@
 import { NnprepError } from "../core/errors.js";
-import { RandomState } from "../core/random.js";
 import { checkLength, type Shape3 } from "../core/volume.js";
+import { Choices } from "../kernels/draws.js";
 import { runStarts } from "../kernels/label-runs.js";
 
 /** Voxels of a class that are kept at least, if it has so many. */
@@ -30,12 +30,12 @@ export function sampleClassLocations(
   const labels = [...new Set(regions.flat())];
   if (labels.length === 0) return regions.map(() => new Int32Array(0));
   const runs = collectRuns(label, labels);
-  const random = new RandomState(SEED);
+  const choices = new Choices(SEED);
   return regions.map((region) => {
     const lists = region.map((value) => runs[labels.indexOf(value)]);
     const voxels = lists.reduce((sum, list) => sum + list.voxels, 0);
     const count = Math.max(Math.min(SAMPLES_PER_CLASS, voxels), Math.ceil(voxels * MINIMAL_SHARE));
-    return toTriples(random.choiceWithoutReplacement(voxels, count), lists, shape);
+    return toTriples(choices.choose(voxels, count), lists, shape);
   });
 }
 

@@ -1,8 +1,17 @@
 import { boxShape, crop, cropInPlace } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
-import { type Box3, type CaseArrays, checkLength, formatShape, type Shape3, sameShape } from "../core/volume.js";
+import {
+  type Box3,
+  type CaseArrays,
+  checkLength,
+  formatShape,
+  type Shape3,
+  sameShape,
+  voxelCount,
+} from "../core/volume.js";
 import { fillHoles } from "../kernels/components/fill-holes.js";
 import { boundingBox, markOutside, nonzeroUnion } from "../kernels/nonzero.js";
+import { withScratch } from "../runtime/scratch.js";
 
 /** A case whose label is there. */
 export interface LabelledCaseArrays extends CaseArrays {
@@ -28,6 +37,8 @@ export interface CropRules {
   readonly emptyImage: "refuse" | "keep";
   /** Labels below this become 0 after voxels outside the mask have become -1. */
   readonly leastLabel: number;
+  /** Gets the number of each channel with a NaN or an infinity, before anything is cut. */
+  readonly onNonFinite?: (channel: number) => void;
 }
 
 /**
@@ -35,8 +46,13 @@ export interface CropRules {
  *
  * @returns 1 or 0 per voxel, C order
  */
-export function nonzeroMask(channels: readonly Float32Array[], shape: Shape3): Uint8Array {
-  const mask = nonzeroUnion(channels, shape);
+export function nonzeroMask(
+  channels: readonly Float32Array[],
+  shape: Shape3,
+  destination: Uint8Array = new Uint8Array(voxelCount(shape)),
+  onNonFinite?: (channel: number) => void,
+): Uint8Array {
+  const mask = nonzeroUnion(channels, shape, destination, onNonFinite);
   return fillHoles(mask, shape, mask);
 }
 
@@ -50,9 +66,17 @@ export function nonzeroMask(channels: readonly Float32Array[], shape: Shape3): U
  * @throws NnprepError EMPTY_IMAGE if every voxel of every channel is 0 and that is refused, SHAPE_MISMATCH, INVALID_ARGUMENT
  */
 export function cropToNonzero(arrays: CaseArrays, rules: CropRules, inPlace = false): CroppedCase {
+  if (arrays.label !== null) checkLength("label", arrays.label, arrays.shape);
+  const voxels = voxelCount(arrays.shape);
+  return withScratch(Math.ceil(voxels / Float64Array.BYTES_PER_ELEMENT), ({ buffer, byteOffset }) => {
+    const room = new Uint8Array(buffer, byteOffset, voxels);
+    return cropToMask(arrays, nonzeroMask(arrays.channels, arrays.shape, room, rules.onNonFinite), rules, inPlace);
+  });
+}
+
+/** `mask` is overwritten. */
+function cropToMask(arrays: CaseArrays, mask: Uint8Array, rules: CropRules, inPlace: boolean): CroppedCase {
   const { channels, label, shape } = arrays;
-  if (label !== null) checkLength("label", label, shape);
-  const mask = nonzeroMask(channels, shape);
   const found = boundingBox(mask, shape);
   if (found === null && rules.emptyImage === "refuse") {
     throw new NnprepError(
@@ -70,8 +94,10 @@ export function cropToNonzero(arrays: CaseArrays, rules: CropRules, inPlace = fa
   const croppedShape = boxShape(box);
   const whole = sameShape(croppedShape, shape);
   const inside = cropInPlace(mask, shape, box);
-  const cropped = label === null ? new Int16Array(inside.length) : cut(label, shape, box);
-  const classes = markOutside(cropped, inside, rules.leastLabel);
+  // Where nothing is cut, marking makes the copy.
+  const source = whole && !inPlace ? label : null;
+  const cropped = label === null || source !== null ? new Int16Array(inside.length) : cut(label, shape, box);
+  const classes = markOutside(source ?? cropped, inside, rules.leastLabel, cropped);
   return {
     arrays: {
       channels: whole ? channels : channels.map((c) => cut(c, shape, box)),

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { RandomState } from "../../src/core/random.js";
-import { type DrawOptions, type KeyCounts, measureDeviations, measureDraws } from "../../src/kernels/draws.js";
+import { Choices, type DrawOptions, type KeyCounts, measureDeviations, measureDraws } from "../../src/kernels/draws.js";
 import { meanAndStdFloat32 } from "../../src/kernels/pairwise.js";
 import { valueOfKey } from "../../src/kernels/select.js";
 import { TILE } from "../../src/kernels/tile.js";
@@ -9,6 +9,14 @@ import { init } from "../../src/runtime/instantiate.js";
 beforeAll(() => init());
 
 const SEED = 1234;
+
+test("chooses without replacement as RandomState does, time after time from one generator", () => {
+  const [choices, random] = [new Choices(SEED), new RandomState(SEED)];
+  for (const n of [5, 0, 1, 2, TILE, TILE + 1, 623, 3, 70000, 1]) {
+    const count = Math.min(n, 100);
+    expect([...choices.choose(n, count)]).toEqual([...random.choiceWithoutReplacement(n, count)]);
+  }
+});
 
 /** Values that tell their index, some negative. */
 function indexed(count: number): Float32Array {

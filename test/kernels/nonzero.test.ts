@@ -24,6 +24,31 @@ test("the union is right at every length", () => {
   }
 });
 
+test("channels with a voxel that is not finite are named, wherever it lies", () => {
+  for (const n of [...SIZES, TILE - 1, TILE, TILE + 1]) {
+    for (const value of [Number.NaN, Infinity, -Infinity]) {
+      const broken = new Float32Array(n).fill(3.4e38);
+      broken[n - 1] = value;
+      const found: number[] = [];
+      nonzeroUnion([new Float32Array(n), broken, broken.slice(), new Float32Array(n)], [1, 1, n], undefined, (c) =>
+        found.push(c),
+      );
+      expect(found).toEqual([1, 2]);
+      // Nor do leftovers count.
+      nonzeroUnion([new Float32Array(n).fill(-1)], [1, 1, n], undefined, (c) => expect.fail(`channel ${c}`));
+    }
+  }
+});
+
+test("marking into another array leaves the label as it is", () => {
+  const label = Int16Array.from({ length: TILE + 5 }, (_, i) => (i % 7) - 1);
+  const mask = Uint8Array.from({ length: TILE + 5 }, (_, i) => i % 2);
+  const [before, marked, destination] = [label.slice(), label.slice(), new Int16Array(TILE + 5)];
+  expect(markOutside(label, mask, -1, destination)).toEqual(markOutside(marked, mask, -1));
+  expect(label).toEqual(before);
+  expect(destination).toEqual(marked);
+});
+
 test("bad input is refused", () => {
   expect(() => nonzeroUnion([], [1, 1, 1])).toThrow(/no channels found/);
   expect(() => nonzeroUnion([new Float32Array(2)], [1, 1, 1])).toThrow(/channel 0: 2 voxels/);

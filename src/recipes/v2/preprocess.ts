@@ -201,8 +201,15 @@ function cropCase(
   { nanPolicy = "error", inPlace = false }: PreprocessOptions,
   warnings: CaseWarning[],
 ): { cropped: CroppedCase["arrays"]; box: CroppedCase["box"] } {
-  const channels = arrays.channels.map((channel, c) => treatNonFinite(channel, c, nanPolicy, inPlace, warnings));
-  const { arrays: cropped, box, classes } = cropToNonzero({ ...arrays, channels }, CROP_RULES, inPlace);
+  const treat = (channel: Float32Array, c: number) => treatNonFinite(channel, c, nanPolicy, inPlace, warnings);
+  // What is replaced by 0 decides on the mask; else the mask is made first, which finds the channels that need a look.
+  const channels = nanPolicy === "replace" ? arrays.channels.map(treat) : arrays.channels;
+  const onNonFinite = (c: number) => void treat(channels[c], c);
+  const {
+    arrays: cropped,
+    box,
+    classes,
+  } = cropToNonzero({ ...arrays, channels }, { ...CROP_RULES, onNonFinite }, inPlace);
   const [least = 0] = classes;
   if (least < LEAST_LABEL) {
     throw new NnprepError(

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { NnprepError, plainError } from "../core/errors.js";
@@ -114,11 +114,10 @@ async function locate(
   options: ApplyOptions,
 ): Promise<{ folders: { input: string; output: string }; files: AppliedFile[] }> {
   const [input, output] = [resolve(options.input), resolve(options.output)];
-  const found = statSync(input, { throwIfNoEntry: false });
-  if (found === undefined) {
+  if (!existsSync(input)) {
     throw new NnprepError("FILE_NOT_FOUND", `${input}: no such file or folder; check --input`, { file: input });
   }
-  if (!found.isFile()) {
+  if (!statSync(input).isFile()) {
     const files = await filesToApply(new FolderStore(input));
     return { folders: { input, output }, files };
   }

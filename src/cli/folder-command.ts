@@ -4,7 +4,7 @@ import type { CaseOutcome, Executor, RunOptions } from "../runner/run.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
 import type { CommandOptions } from "./options.js";
 import type { PartOptions } from "./parts-option.js";
-import { formatTable } from "./table.js";
+import { formatTable, formatWarnings } from "./table.js";
 
 /** What a stage gets beside its own settings. */
 export type FolderRun<F> = RunOptions & { readonly executor: Executor<StoresOf<F>> };
@@ -49,15 +49,15 @@ function formatOutcomes<R>(outcomes: readonly CaseOutcome<R>[], report: FolderRe
     outcome.ok ? [outcome.identifier, ...report.cells(outcome.value, outcome)] : [outcome.identifier, "failed"],
   );
   const parts = rows.length === 0 ? [] : [formatTable(["case", ...report.header], rows)];
-  const warnings = outcomes.flatMap((outcome) => {
+  const said = outcomes.flatMap((outcome): [string, string][] => {
     if (!outcome.ok) return [];
     const texts = [
       ...report.warnings(outcome.value),
       ...(outcome.memoryWarning === undefined ? [] : [outcome.memoryWarning]),
     ];
-    return texts.map((text) => `warning: ${outcome.identifier}: ${text}`);
+    return texts.map((text) => [outcome.identifier, text]);
   });
-  if (warnings.length > 0) parts.push(warnings.join("\n"));
+  if (said.length > 0) parts.push(formatWarnings(said));
   const failures = outcomes.flatMap((outcome) =>
     outcome.ok ? [] : [`${outcome.identifier}: ${outcome.error.message}`],
   );

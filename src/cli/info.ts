@@ -1,5 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { NnprepError, plainError } from "../core/errors.js";
@@ -9,6 +8,7 @@ import type { Volume } from "../core/volume.js";
 import { type DicomSeries, listDicomSeries } from "../io/dicom.js";
 import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
 import { runCommand } from "./command-runner.js";
+import { isFolder } from "./is-folder.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { WHOLE_VOLUME } from "./view-files.js";
 
@@ -59,7 +59,7 @@ export function infoCommand(): Command {
 
 /** The scans in a folder of NIfTI, MetaImage or NRRD files; any other path itself, a folder with DICOM too. */
 function scansOf(path: string): string[] {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
+  if (!isFolder(path)) return [path];
   const names = readdirSync(path).filter((name) => WHOLE_VOLUME.test(name) && !name.startsWith("."));
   return names.length === 0 ? [path] : names.sort().map((name) => join(path, name));
 }
@@ -83,8 +83,7 @@ async function describe(file: string, options: InfoOptions): Promise<ScanInfo> {
 
 /** The DICOM series of a folder, a zip archive or a DICOM file; undefined for another file. */
 async function seriesIn(path: string): Promise<readonly DicomSeries[] | undefined> {
-  const isFolder = (await stat(path).catch(() => null))?.isDirectory() === true;
-  if (isFolder) return (await listDicomSeries(await scanFilesInFolder(path))).series;
+  if (isFolder(path)) return (await listDicomSeries(await scanFilesInFolder(path))).series;
   const file = await scanFileFromPath(path);
   const head = String.fromCharCode(...(await file.read(0, 132)));
   if (!head.startsWith("PK\x03\x04") && !head.endsWith("DICM")) return undefined;

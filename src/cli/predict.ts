@@ -24,7 +24,7 @@ import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
 import { addJsonOptions, wholeNumber } from "./options.js";
 import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
-import { formatTable } from "./table.js";
+import { formatTable, joinShared } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 type AnyModel = LoadedModel | LoadedModelV1;
@@ -233,8 +233,8 @@ function report(results: readonly PredictedCase[], output: string): CommandRepor
     return [result.identifier, formatLabels(result.labels), `${result.seconds.toFixed(1)} s`];
   });
   const failed = results.flatMap((result) => (result.state === "failed" ? [result] : []));
-  const warnings = results.flatMap((result) =>
-    result.state === "done" ? result.warnings.map((text) => `${result.identifier}: ${text}`) : [],
+  const said = results.flatMap((result) =>
+    result.state === "done" ? result.warnings.map((text) => [result.identifier, text] as const) : [],
   );
   const lines = failed.map(({ identifier, error }) => `  ${identifier}: ${plainError(error).message}`);
   return {
@@ -243,7 +243,7 @@ function report(results: readonly PredictedCase[], output: string): CommandRepor
       ...(rows.length === 0 ? [] : [formatTable(["case", "labels", "time"], rows)]),
       failed.length === 0 ? `Labels: ${output}` : ["Failed:", ...lines].join("\n"),
     ].join("\n\n"),
-    warnings,
+    warnings: joinShared(said),
     document: {
       cases: results.map((result) =>
         result.state === "failed" ? { ...result, error: plainError(result.error) } : result,

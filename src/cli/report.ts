@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { NnprepError } from "../core/errors.js";
@@ -14,6 +14,7 @@ import { formatHtmlReport } from "../view/report.js";
 import type { CommandReport, CommandRun } from "./command-runner.js";
 import { requireFolder, resolveDatasets } from "./dataset-places.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
+import { isFolder } from "./is-folder.js";
 import { wholeNumber } from "./options.js";
 import { refuseParts } from "./parts-option.js";
 import { resolveTasks } from "./task-places.js";
@@ -68,7 +69,7 @@ async function writeReports(run: CommandRun, options: ReportOptions, find: OpenD
   if (options.output !== undefined && found.length > 1) {
     throw new UsageError("--output takes one dataset; leave it out to get one file for each in the current folder");
   }
-  if (options.output !== undefined && statSync(options.output, { throwIfNoEntry: false })?.isDirectory()) {
+  if (options.output !== undefined && isFolder(options.output)) {
     throw new UsageError(`--output ${options.output} is a folder; give the name of the file`);
   }
   await init();
@@ -156,8 +157,7 @@ function predictionsOf(raw: string, options: ReportOptions, run: CommandRun): Pr
 }
 
 function checkFolder(folder: string, of: string): void {
-  const found = statSync(folder, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return;
-  const what = found === undefined ? "there is no such folder" : "this is no folder";
+  if (isFolder(folder)) return;
+  const what = existsSync(folder) ? "this is no folder" : "there is no such folder";
   throw new NnprepError("FILE_NOT_FOUND", `${folder}: ${what}; give the folder of the ${of}`, { file: folder });
 }

@@ -17,6 +17,13 @@ export function joinShared(said: readonly (readonly [name: string, text: string]
   });
 }
 
+/** What is said of cases, as lines. */
+export function formatWarnings(said: readonly (readonly [name: string, text: string])[]): string {
+  return joinShared(said)
+    .map((text) => `warning: ${text}`)
+    .join("\n");
+}
+
 /** A table of text: columns padded to their widest cell; numbers to the right, words to the left. */
 export function formatTable(header: readonly string[], given: readonly (readonly string[])[]): string {
   // Names of files may hold anything; a row stays one line.

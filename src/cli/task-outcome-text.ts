@@ -6,7 +6,7 @@ import type { CroppedGrid } from "../recipes/v1/stages/crop.js";
 import type { PreprocessedGrid, PreprocessedStage } from "../recipes/v1/stages/preprocess.js";
 import { describeFindings } from "../recipes/verify/findings.js";
 import type { CaseOutcome } from "../runner/run.js";
-import { formatMebibytes, formatTable } from "./table.js";
+import { formatMebibytes, formatTable, formatWarnings } from "./table.js";
 import { hasFailed, type TaskOutcome } from "./task-pipeline.js";
 
 /** Everything that was done on one task, for people. */
@@ -97,28 +97,31 @@ function formatStage(stage: PreprocessedStage, crop: readonly CaseOutcome<Croppe
     "time",
     "peak memory",
   ];
-  const warnings = stage.cases.flatMap((outcome) =>
-    outcome.ok ? outcome.value.warnings.map((warning) => `warning: ${outcome.identifier}: ${warning.message}`) : [],
+  const said = stage.cases.flatMap((outcome) =>
+    outcome.ok ? outcome.value.warnings.map(({ message }) => [outcome.identifier, message] as const) : [],
   );
-  return [formatTable(header, rows), ...warnings].join("\n");
+  return [formatTable(header, rows), ...(said.length === 0 ? [] : [formatWarnings(said)])].join("\n");
 }
 
 /** What is to be known of the files of cases that were cropped now; the check has told it already. */
 function listReadingWarnings({ crop, verification }: TaskOutcome): string[] {
   if (verification !== undefined) return [];
-  return (crop ?? [])
+  const said = (crop ?? [])
     .flatMap((outcome) => (outcome.ok ? outcome.value.warnings : []))
-    .map((text) => `warning: ${text}`);
+    .map((text) => {
+      const end = text.indexOf(": ");
+      return [text.slice(0, end), text.slice(end + 2)] as const;
+    });
+  return said.length === 0 ? [] : [formatWarnings(said)];
 }
 
 /** What is to be known of cases that were done. */
 function listMemoryWarnings({ crop, stages }: TaskOutcome): string[] {
   const outcomes: CaseOutcome<unknown>[] = [...(crop ?? []), ...(stages ?? []).flatMap((stage) => stage.cases)];
-  return outcomes.flatMap((outcome) =>
-    outcome.ok && outcome.memoryWarning !== undefined
-      ? [`warning: ${outcome.identifier}: ${outcome.memoryWarning}`]
-      : [],
+  const said = outcomes.flatMap((outcome) =>
+    outcome.ok && outcome.memoryWarning !== undefined ? [[outcome.identifier, outcome.memoryWarning] as const] : [],
   );
+  return said.length === 0 ? [] : [formatWarnings(said)];
 }
 
 function listFailures({ crop, stages }: TaskOutcome): string[] {

@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { inFile } from "../core/errors.js";
@@ -9,6 +8,7 @@ import { unstackCase } from "../recipes/v1/crop/stack-case.js";
 import { loadArrays, loadProperties } from "../recipes/v1/stages/case-files.js";
 import { FolderStore } from "../runner/folder-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
+import { isFolder } from "./is-folder.js";
 import { UsageError } from "./usage-error.js";
 
 interface ToNiftiOptions {
@@ -70,6 +70,6 @@ async function writeScans(run: CommandRun, input: string, options: ToNiftiOption
 function outputBase(output: string | undefined, input: string): string {
   const name = basename(input).slice(0, -4);
   if (output === undefined) return join(dirname(input), name);
-  const isFolder = /[\\/]$/.test(output) || statSync(output, { throwIfNoEntry: false })?.isDirectory() === true;
-  return isFolder ? resolve(output, name) : resolve(output.replace(/\.nii(\.gz)?$/i, ""));
+  const intoFolder = /[\\/]$/.test(output) || isFolder(output);
+  return intoFolder ? resolve(output, name) : resolve(output.replace(/\.nii(\.gz)?$/i, ""));
 }

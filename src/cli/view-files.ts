@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import type { Volume } from "../core/volume.js";
 import { readScanPath } from "../io/scan-path.js";
 import { parseDatasetJson } from "../recipes/v1/documents/dataset-json.js";
+import { isFolder } from "./is-folder.js";
 
 /** Files that hold a whole volume. */
 export const WHOLE_VOLUME = /\.(nii\.gz|nii|nrrd|mha)$/i;
@@ -23,7 +24,7 @@ export function stemOf(file: string): string {
 export function listInputs(inputs: readonly string[]): string[] {
   const files = inputs.flatMap((input) => {
     const path = resolve(input);
-    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+    if (!isFolder(path)) return [path];
     const found = readdirSync(path).filter((name) => ENDING.test(name) && !name.startsWith("."));
     if (found.length === 0) {
       throw new NnprepError(
@@ -97,7 +98,7 @@ async function parseNames(file: string): Promise<TaskNames> {
 /** The scan of a label: the file given, or the one in the folder given that bears the label's name. */
 export function findScan(label: string, given: string): string {
   const path = resolve(given);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  if (!isFolder(path)) return path;
   const stem = stemOf(label);
   const names = readdirSync(path).filter((name) => ENDING.test(name));
   const found = names.find((name) => stemOf(name) === `${stem}_0000`) ?? names.find((name) => stemOf(name) === stem);

@@ -1,11 +1,13 @@
 import { NnprepError } from "../core/errors.js";
 import type { DicomSlice } from "./dicom-tags.js";
 import { joinParts } from "./gzip-members.js";
+import { checkCodestream, findCodestream, readCodestreamSize } from "./jpeg2000-codestream.js";
 
 /* Compressed pixels: a list of fragments behind an offset table (PS3.5 annex A.4), and RLE (annex G). */
 
 const ITEM = 0xfffee000;
 const DELIMITER = 0xfffee0dd;
+const JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90";
 
 function corrupt(message: string, detail: Record<string, unknown> = {}): NnprepError {
   return new NnprepError("CORRUPT_FILE", `${message}; the file is cut off or damaged`, detail);
@@ -90,14 +92,8 @@ export function decodeRle(frame: Uint8Array, slice: DicomSlice): Uint8Array {
 function frameSize(frame: Uint8Array): { columns: number; rows: number; components: number } | null {
   const view = viewOf(frame);
   if (frame.length > 4 && view.getUint16(0) === 0xffd8) return jpegSize(frame, view);
-  // JPEG 2000 may stand in the boxes of a JP2 file.
-  const last = Math.min(frame.length - 42, 4096);
-  for (let at = 0; at <= last; at++) {
-    if (view.getUint32(at) !== 0xff4fff51) continue;
-    const [x, y, x0, y0] = [8, 12, 16, 20].map((i) => view.getUint32(at + i));
-    return { columns: x - x0, rows: y - y0, components: view.getUint16(at + 40) };
-  }
-  return null;
+  const codestream = findCodestream(frame);
+  return codestream === null ? null : readCodestreamSize(codestream);
 }
 
 function jpegSize(frame: Uint8Array, view: DataView) {
@@ -139,4 +135,8 @@ export function checkCompressedFrame(frame: Uint8Array, slice: DicomSlice): void
     );
   }
   if (!hasEnd(frame)) throw corrupt("compressed pixels have no end marker");
+  const codestream = viewOf(frame).getUint16(0) === 0xffd8 ? null : findCodestream(frame);
+  if (codestream !== null) {
+    checkCodestream(codestream, slice.transferSyntax === JPEG_2000_LOSSLESS, slice.bitsAllocated);
+  }
 }

@@ -14,14 +14,24 @@ export function isMissing(error: unknown): boolean {
   return reason(error) === "ENOENT" || reason(error) === "ENOTDIR";
 }
 
+/** What is behind the codes that people meet, and what to do. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: "; there is no permission: change its mode or its owner (chmod, chown), or that of its folder",
+  EIO: "; the disk or its server fails: look at the system's log",
+  EISDIR: "; it is a folder",
+  ELOOP: "; its links run in a circle: remove them",
+  EMFILE: "; too many files are open: raise the limit (ulimit -n)",
+  ESTALE: "; its server has replaced it again and again while it was read",
+};
+
 export function failToRead(file: string, error: unknown): never {
   if (error instanceof RangeError) {
     throw new NnprepError("OUT_OF_MEMORY", `${file}: no memory for its bytes (${error.message})`, { file });
   }
-  const stale = reason(error) === "ESTALE" ? "; its server has replaced it again and again while it was read" : "";
+  const advice = ADVICE[reason(error) ?? ""] ?? "";
   throw new NnprepError(
     "FILE_NOT_FOUND",
-    isMissing(error) ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})${stale}`,
+    isMissing(error) ? `${file}: no such file` : `${file}: cannot be read (${reason(error) || String(error)})${advice}`,
     { file, reason: reason(error) },
   );
 }

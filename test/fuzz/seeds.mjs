@@ -65,9 +65,23 @@ export async function makeSeeds() {
       ),
       seed(["series.zip", [zipped]]),
     ],
+    jpeg2000: jpeg2000(series).map(seed),
     pictures: pictures(),
     documents: await documents(),
   };
+}
+
+/** DICOM with JPEG 2000 pixels, as OpenJPEG writes them. */
+function jpeg2000(series) {
+  const golden = readFileSync(new URL("../golden/jpeg2000/codestreams.json", import.meta.url), "utf8");
+  return JSON.parse(golden).map(({ name, lossless, stream }) => {
+    const frame = new Uint8Array(Buffer.from(stream, "base64"));
+    const syntax = lossless ? "jpeg2000Lossless" : "jpeg2000";
+    return [
+      `${name}.dcm`,
+      series({ syntax, rows: 20, columns: 24, frame, tags: { x00280101: ["US", 16], x00280102: ["US", 15] } }),
+    ];
+  });
 }
 
 /** Archives of arrays, pickles, and the JSON that nnU-Net writes. */

@@ -13,6 +13,8 @@ export const SYNTAX = {
   big: "1.2.840.10008.1.2.2",
   rle: "1.2.840.10008.1.2.5",
   jpegLossless: "1.2.840.10008.1.2.4.70",
+  jpeg2000Lossless: "1.2.840.10008.1.2.4.90",
+  jpeg2000: "1.2.840.10008.1.2.4.91",
 } as const;
 
 export type Syntax = keyof typeof SYNTAX;
@@ -32,6 +34,8 @@ export interface SliceSettings {
   readonly columns?: number;
   /** Stored values, row by row. */
   readonly values?: ArrayLike<number>;
+  /** Compressed values, for which there is no encoder here. */
+  readonly frame?: Uint8Array;
   readonly position?: readonly number[];
   readonly orientation?: readonly number[];
   readonly instance?: number;
@@ -83,14 +87,16 @@ class Writer {
 }
 
 /** Rows of the pixels in the byte order and compression of a transfer syntax. */
-function formatPixels(writer: Writer, syntax: Syntax, values: ArrayLike<number>, bits: number, columns: number): void {
+function formatPixels(writer: Writer, s: SliceSettings, values: ArrayLike<number>, bits: number): void {
+  const { syntax = "explicit", columns = 6 } = s;
   const pixels = new Writer(true, writer.littleEndian);
   for (let i = 0; i < values.length; i++) pixels.number(values[i] % 2 ** bits, bits / 8);
-  if (syntax !== "rle" && syntax !== "jpegLossless") {
+  if (s.frame === undefined && syntax !== "rle" && syntax !== "jpegLossless") {
     writer.element("x7fe00010", bits === 8 ? "OB" : "OW", Uint8Array.from(pixels.bytes));
     return;
   }
-  const frame = syntax === "rle" ? formatRle(pixels.bytes, bits / 8) : formatJpegLossless(values, columns, bits);
+  const made = () => (syntax === "rle" ? formatRle(pixels.bytes, bits / 8) : formatJpegLossless(values, columns, bits));
+  const frame = s.frame ?? made();
   writer.header("x7fe00010", "OB", 0xffffffff);
   writer.header("xfffee000", "", 0);
   writer.header("xfffee000", "", frame.length + (frame.length % 2));
@@ -228,7 +234,7 @@ export function formatSlice(s: SliceSettings = {}, pixels = true): Uint8Array<Ar
     else if (entry) body.element(tag, entry[0], entry[1]);
   }
   const bits = (tags.x00280100?.[1] ?? 16) as number;
-  if (pixels) formatPixels(body, syntax, s.values ?? sliceValues(rows, columns, s.instance ?? 1), bits, columns);
+  if (pixels) formatPixels(body, s, s.values ?? sliceValues(rows, columns, s.instance ?? 1), bits);
   const rest = Uint8Array.from(body.bytes);
   const coded = syntax === "deflated" ? deflateSync(rest) : rest;
   const result = new Uint8Array(file.bytes.length + coded.length);

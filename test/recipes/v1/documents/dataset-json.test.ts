@@ -58,6 +58,9 @@ test("identifiers with underscores and digits", () => {
 test.each([
   ["not json", '{"name": ', "not valid JSON"],
   ["an array", "[]", "expected an object with modality"],
+  ["a key that JavaScript takes for another thing", '{"labels": {"__proto__": 1}}', 'key "__proto__"'],
+  ["the same, spelt otherwise", '{"labels": {"\\u005f_proto__" : 1}}', 'key "__proto__"'],
+  ["a label above 2^53", '{"modality":{"0":"MR"},"labels":{"9007199254740993":"x"},"training":[]}', "up to 2^53"],
 ] as const)("broken: %s", (_, text, message) => {
   expect(() => parseDatasetJson(text, "a/dataset.json")).toThrowError(message);
   expect(() => parseDatasetJson(text, "a/dataset.json")).toThrowError("a/dataset.json: ");

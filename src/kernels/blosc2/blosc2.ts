@@ -1,6 +1,7 @@
 import { kernels } from "../../runtime/instantiate.js";
+import type { CopyRowsExports } from "../copy-rows.js";
 
-interface Blosc2Exports {
+interface Blosc2Exports extends CopyRowsExports {
   compressBlock(
     block: number,
     length: number,
@@ -17,7 +18,6 @@ interface Blosc2Exports {
   unshuffleBits(input: number, length: number, width: number, output: number): void;
   undoDelta(block: number, length: number, width: number): void;
   xorBytes(block: number, length: number, reference: number): void;
-  copyRows(from: number, fromStride: number, to: number, toStride: number, length: number, rows: number): void;
 }
 
 /** Bytes of LZ4's table of positions, and of its chains. */

@@ -1,9 +1,10 @@
 import { kernels } from "../../runtime/instantiate.js";
+import type { CopyRowsExports } from "../copy-rows.js";
 import { BLOCK, blockCount } from "./extent.js";
 import { type CubicJob, loadVoxels } from "./job.js";
 import { type CubicTaps, PADDING } from "./taps.js";
 
-interface ExactExports {
+interface ExactExports extends CopyRowsExports {
   padRow(input: number, count: number, left: number, right: number, output: number): void;
   padLines(
     input: number,
@@ -16,7 +17,6 @@ interface ExactExports {
     right: number,
     output: number,
   ): void;
-  copyRows(from: number, fromStride: number, to: number, toStride: number, length: number, rows: number): void;
   filterLines(line: number, count: number, lanes: number, fromEdge: number, zn: number): void;
   filterRow(line: number, count: number, fromEdge: number, zn: number): void;
   sumTaps3(

@@ -46,7 +46,7 @@ interface ExactExports extends CopyRowsExports {
 const Z = -0.2679491924311227;
 
 /** Source rows that are looked at together. */
-const SLAB_BYTES = 4 << 20;
+const SLAB_BYTES = 1 << 20;
 
 /** Half-open range of a padded line. */
 interface Span {

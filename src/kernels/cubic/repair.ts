@@ -19,6 +19,9 @@ import type { UncertainVoxel, UncertainVoxels } from "./uncertain-voxels.js";
 /** Coefficients that a window may hold, so that it stays within the scratch memory. */
 const WINDOW_VOXELS = 5 << 20;
 
+/** The same where voxels are repaired one by one, so that they need little memory. */
+const GROUP_VOXELS = 1 << 20;
+
 /** Uncertain voxels that are repaired together. */
 interface Group extends TapBox {
   readonly voxels: UncertainVoxel[];
@@ -106,7 +109,7 @@ function joinGroup(
       reach: Math.max(reach, group.reach),
     };
     if (windowCost(joined, shape) > windowCost(group, shape) + alone) continue;
-    if (windowVoxels(joined, shape) > WINDOW_VOXELS) continue;
+    if (windowVoxels(joined, shape) > GROUP_VOXELS) continue;
     group.voxels.push(voxel);
     Object.assign(group, joined);
     return;

@@ -1,11 +1,13 @@
 import * as zlib from "node:zlib";
 import { crc32 as ownCrc32 } from "./crc32.js";
-import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
+import { type Inflated, inflateMembers, joinParts, type TakePiece } from "./gzip-members.js";
 
 /** Beyond this the output is collected in pieces: Node's buffers end at 4 GiB. */
 const LARGEST_PIECE = 1 << 30;
 /** Room past the expected end, so that zlib also reads the trailer and checks it in the same call. */
 const SLACK = 64;
+/** Pieces that are used up at once: what the second-level cache holds. */
+const SMALL_PIECE = 1 << 19;
 
 /** CRC-32 of gzip and zip. `previous` is the CRC of the bytes before these. (Node has its own from 20.15 on.) */
 export function crc32(bytes: Uint8Array, previous = 0): number {
@@ -20,11 +22,33 @@ export async function inflateGzip(chunks: readonly Uint8Array[], capacity: numbe
   try {
     return await inflateNatively(chunks, Math.min(capacity, limit), limit);
   } catch (error) {
-    // zlib itself skips zeros after the last member, but takes other bytes for a member: a wrong or a short one.
-    const { message } = error as Error;
-    if (message !== "incorrect header check" && message !== "unexpected end of file") throw error;
-    return inflateMembers(chunks.length === 1 ? chunks[0] : new Uint8Array(Buffer.concat(chunks)), limit);
+    return inflateOthers(chunks.length === 1 ? chunks[0] : new Uint8Array(Buffer.concat(chunks)), limit, error);
   }
+}
+
+/**
+ * Inflates a gzip stream to at most `limit` bytes piece by piece; returns how many there were, and whether that was all.
+ * Rejects with any Error when the stream is truncated or corrupt.
+ */
+export async function inflatePieces(
+  bytes: Uint8Array,
+  limit: number,
+  take: TakePiece,
+): Promise<{ readonly byteLength: number; readonly complete: boolean }> {
+  try {
+    return await inflateStream(zlib.createGunzip({ chunkSize: SMALL_PIECE }), [bytes], limit, take);
+  } catch (error) {
+    const { bytes: inflated, complete } = inflateOthers(bytes, limit, error);
+    take(inflated, 0);
+    return { byteLength: inflated.length, complete };
+  }
+}
+
+/** zlib itself skips zeros after the last member, but takes other bytes for a member: a wrong or a short one. */
+function inflateOthers(bytes: Uint8Array, limit: number, error: unknown): Inflated {
+  const { message } = error as Error;
+  if (message !== "incorrect header check" && message !== "unexpected end of file") throw error;
+  return inflateMembers(bytes, limit);
 }
 
 /**
@@ -35,41 +59,46 @@ export async function inflateZlib(bytes: Uint8Array, capacity: number, limit: nu
   return inflateNatively([bytes], Math.min(capacity, limit), limit, "zlib");
 }
 
-function inflateNatively(
+async function inflateNatively(
   chunks: readonly Uint8Array[],
   capacity: number,
   limit: number,
   format: "gzip" | "zlib" = "gzip",
 ): Promise<Inflated> {
+  const chunkSize = Math.min(Math.max(capacity + SLACK, 8192), LARGEST_PIECE);
+  const stream = format === "gzip" ? zlib.createGunzip({ chunkSize }) : zlib.createInflate({ chunkSize });
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const { byteLength, complete } = await inflateStream(stream, chunks, limit, (part) => parts.push(part));
+  const given = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (complete && format === "zlib" && stream.bytesWritten < given)
+    throw new Error("bytes after the end of the stream");
+  // One piece is the rule: it is handed on as it is, without a copy.
+  const bytes = parts.length === 1 ? parts[0].subarray(0, byteLength) : joinParts(parts, byteLength);
+  return { bytes, complete };
+}
+
+/** Sends the bytes through zlib until there are more than `limit`. */
+function inflateStream(
+  stream: zlib.Gunzip | zlib.Inflate,
+  chunks: readonly Uint8Array[],
+  limit: number,
+  take: (piece: Uint8Array<ArrayBuffer>, at: number) => void,
+): Promise<{ readonly byteLength: number; readonly complete: boolean }> {
   return new Promise((resolve, reject) => {
-    const chunkSize = Math.min(Math.max(capacity + SLACK, 8192), LARGEST_PIECE);
-    const gunzip = format === "gzip" ? zlib.createGunzip({ chunkSize }) : zlib.createInflate({ chunkSize });
-    const parts: Uint8Array<ArrayBuffer>[] = [];
     let total = 0;
-    const finish = (complete: boolean) => {
-      const length = Math.min(total, limit);
-      // One piece is the rule: it is handed on as it is, without a copy.
-      const bytes = parts.length === 1 ? parts[0].subarray(0, length) : joinParts(parts, length);
-      resolve({ bytes, complete });
-    };
-    gunzip.on("data", (part: Buffer<ArrayBuffer>) => {
-      parts.push(new Uint8Array(part.buffer, part.byteOffset, part.length));
+    stream.on("data", (part: Buffer<ArrayBuffer>) => {
+      take(new Uint8Array(part.buffer, part.byteOffset, part.length), total);
       total += part.length;
-      if (total > limit) {
-        gunzip.destroy();
-        finish(false);
-      }
+      if (total <= limit) return;
+      stream.destroy();
+      resolve({ byteLength: limit, complete: false });
     });
-    gunzip.on("error", reject);
-    gunzip.on("end", () => {
-      const given = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      if (format === "zlib" && gunzip.bytesWritten < given) reject(new Error("bytes after the end of the stream"));
-      else finish(true);
-    });
+    stream.on("error", reject);
+    stream.on("end", () => resolve({ byteLength: total, complete: true }));
     for (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; at += LARGEST_PIECE) gunzip.write(chunk.subarray(at, at + LARGEST_PIECE));
+      for (let at = 0; at < chunk.length; at += LARGEST_PIECE) stream.write(chunk.subarray(at, at + LARGEST_PIECE));
     }
-    gunzip.end();
+    stream.end();
   });
 }
 

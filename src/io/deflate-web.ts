@@ -1,5 +1,5 @@
 import { Deflate, Gzip, unzlibSync, Zlib, zlibSync } from "fflate";
-import { type Inflated, inflateMembers, joinParts } from "./gzip-members.js";
+import { type Inflated, inflateMembers, joinParts, type TakePiece } from "./gzip-members.js";
 
 export { crc32 } from "./crc32.js";
 
@@ -42,6 +42,27 @@ export async function inflateGzip(chunks: readonly Uint8Array[], capacity: numbe
 }
 
 /**
+ * Inflates a gzip stream to at most `limit` bytes piece by piece; returns how many there were, and whether that was all.
+ * Rejects with any Error when the stream is truncated or corrupt.
+ */
+export async function inflatePieces(
+  bytes: Uint8Array,
+  limit: number,
+  take: TakePiece,
+): Promise<{ readonly byteLength: number; readonly complete: boolean }> {
+  if (typeof DecompressionStream === "function") {
+    try {
+      return await inflateStream([bytes], limit, "gzip", take);
+    } catch {
+      // As above.
+    }
+  }
+  const { bytes: inflated, complete } = inflateMembers(bytes, limit);
+  take(inflated, 0);
+  return { byteLength: inflated.length, complete };
+}
+
+/**
  * Inflates one zlib stream (deflate with Adler-32) to at most `limit` bytes. Rejects with any Error when the stream is
  * truncated, corrupt or followed by something else.
  */
@@ -55,28 +76,35 @@ async function inflateNatively(
   limit: number,
   format: "gzip" | "deflate" = "gzip",
 ): Promise<Inflated> {
-  const reader = streamOf(chunks).pipeThrough(new DecompressionStream(format)).getReader();
   const result = new Uint8Array(capacity);
   const beyond: Uint8Array[] = [];
+  const { byteLength, complete } = await inflateStream(chunks, limit, format, (piece, at) => {
+    const fits = Math.max(0, Math.min(piece.length, capacity - at));
+    result.set(piece.subarray(0, fits), Math.min(at, capacity));
+    if (fits < piece.length) beyond.push(piece.subarray(fits));
+  });
+  if (byteLength <= capacity) return { bytes: result.subarray(0, byteLength), complete };
+  return { bytes: joinParts([result, ...beyond], byteLength), complete };
+}
+
+/** Sends the bytes through the platform's decoder until there are more than `limit`. */
+async function inflateStream(
+  chunks: readonly Uint8Array[],
+  limit: number,
+  format: "gzip" | "deflate",
+  take: TakePiece,
+): Promise<{ readonly byteLength: number; readonly complete: boolean }> {
+  const reader = streamOf(chunks).pipeThrough(new DecompressionStream(format)).getReader();
   let total = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) break;
-    if (total + value.length <= capacity) {
-      result.set(value, total);
-    } else {
-      const fits = Math.max(0, capacity - total);
-      result.set(value.subarray(0, fits), total);
-      beyond.push(value.subarray(fits));
-    }
+    if (done) return { byteLength: total, complete: true };
+    take(value, total);
     total += value.length;
-    if (total > limit) {
-      reader.cancel().catch(() => undefined);
-      return { bytes: joinParts([result, ...beyond], limit), complete: false };
-    }
+    if (total <= limit) continue;
+    reader.cancel().catch(() => undefined);
+    return { byteLength: limit, complete: false };
   }
-  if (total <= capacity) return { bytes: result.subarray(0, total), complete: true };
-  return { bytes: joinParts([result, ...beyond], total), complete: true };
 }
 
 /**

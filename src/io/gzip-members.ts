@@ -7,6 +7,9 @@ export interface Inflated {
   readonly complete: boolean;
 }
 
+/** Gets a piece of what is inflated and where it begins. What comes again, from 0 on, takes the place of what came before. */
+export type TakePiece = (piece: Uint8Array, at: number) => void;
+
 /** Compressed bytes handed over at once, so that a bomb (1032 to 1) yields at most 17 MB beyond its limit. */
 const STEP = 16384;
 

@@ -1,7 +1,7 @@
 import { Gunzip } from "fflate";
-import { crc32, deflateGzip, deflateRawBlocks, inflateGzip, inflateZlib } from "#deflate";
+import { crc32, deflateGzip, deflateRawBlocks, inflateGzip, inflatePieces, inflateZlib } from "#deflate";
 import { NnprepError } from "../core/errors.js";
-import { joinParts } from "./gzip-members.js";
+import { joinParts, type TakePiece } from "./gzip-members.js";
 
 /** Nothing that deflates to `n` bytes inflates to more than 1032 times as many. */
 const LARGEST_RATIO = 1032;
@@ -46,6 +46,17 @@ export async function gunzip(bytes: Uint8Array, options: GunzipOptions = {}): Pr
     );
   }
   return inflated;
+}
+
+/**
+ * The same piece by piece, for what is made of the bytes at once: they are never there as a whole. Returns how many there
+ * were, at most `expectedByteLength`. When it rejects, what was taken is worth nothing.
+ */
+export async function gunzipPieces(bytes: Uint8Array, expectedByteLength: number, take: TakePiece): Promise<number> {
+  const { byteLength } = await orDamaged("gzip", bytes.length, expectedByteLength, () =>
+    inflatePieces(bytes, expectedByteLength, take),
+  );
+  return byteLength;
 }
 
 async function inflate(chunks: readonly Uint8Array[], expected: number, limit: number) {
@@ -102,13 +113,19 @@ export async function zlibChunks(chunks: readonly Uint8Array[], level = IMAGE_LE
   return deflateGzip(chunks, level, "zlib");
 }
 
+/** What the stream's last four bytes say, which is the length of a single member (modulo 2^32). */
+export function statedLength(bytes: Uint8Array): number {
+  if (bytes.length < 18) return 0;
+  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
+}
+
 /**
- * How much room to make at once: what the stream's last four bytes say, which is the length of a single member, if
- * that is possible at all. A header that promises too much shall not cost memory.
+ * How much room to make at once: what the stream states, if that is possible at all. A header that promises too much
+ * shall not cost memory.
  */
 function likelyLength(bytes: Uint8Array, limit: number): number {
   if (bytes.length < 18) return 0;
-  const last = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
+  const last = statedLength(bytes);
   return Math.min(limit, last > 0 && last <= largestInflatedLength(bytes.length) ? last : 8 * bytes.length);
 }
 

@@ -6,7 +6,7 @@ import { fieldsOf, type ReadNiftiOptions, readNifti } from "./nifti.js";
 import { affineWarnings, geometryOfNifti } from "./nifti-affine.js";
 import type { NiftiFields } from "./nifti-fields.js";
 import { interpretNiftiFields } from "./nifti-header.js";
-import { nonFiniteWarnings, scaled, voxelMemory, zeroNonFinite } from "./nifti-voxels.js";
+import { nonFiniteWarnings, scaled, voxelMemory, type WiderDtype, zeroNonFinite } from "./nifti-voxels.js";
 import { voxelsFromBytes } from "./voxel-bytes.js";
 
 /** Axes as ITK counts them: those of length 1 after the third do not count. */
@@ -26,14 +26,18 @@ function timeUnit({ xyztUnits }: NiftiFields): number {
  * Reads a NIfTI file (.nii, .nii.gz) of two, three or four axes as SimpleITK 2.5's `ReadImage` does. Throws as
  * {@link readNifti}, and UNSUPPORTED for pairs of files.
  */
-export async function readNiftiImage(bytes: Uint8Array, options: ReadNiftiOptions = {}): Promise<ItkReading> {
+export async function readNiftiImage(
+  bytes: Uint8Array,
+  options: ReadNiftiOptions = {},
+  wider?: WiderDtype,
+): Promise<ItkReading> {
   const fields = fieldsOf(bytes);
   if (!fields.singleFile) {
     throw new NnprepError("UNSUPPORTED", "NIfTI header of a pair (.hdr and .img); one file (.nii.gz) is expected", {});
   }
   const axes = axisCount(fields);
   if (axes !== 4) {
-    const { volume, warnings } = await readNifti(bytes, options);
+    const { volume, warnings } = await readNifti(bytes, options, wider);
     const planar = axes === 2;
     const sheared = options.allow?.includes("sheared") === true ? "keep" : "refuse";
     const geometry = planar ? geometryOfNifti(fields, sheared, 2) : volume.geometry;

@@ -1,9 +1,18 @@
 import { NnprepError } from "../core/errors.js";
 import type { VoxelArray } from "../core/volume.js";
-import { gunzip, isGzip, largestInflatedLength } from "./gzip.js";
+import { gunzip, gunzipPieces, isGzip, largestInflatedLength, statedLength } from "./gzip.js";
 import type { NiftiHeader } from "./nifti-header.js";
 import type { NonFiniteCounts } from "./scan-file.js";
-import { alignedBytes, itemSizeOf } from "./voxel-bytes.js";
+import { alignedBytes, itemSizeOf, type VoxelDtype, voxelsFromBytes } from "./voxel-bytes.js";
+
+/** What voxels may be asked for as: intensities or labels. */
+export type WiderDtype = "float32" | "int16";
+
+/** Types in a file whose every value the wider one has. */
+const WIDENED: Readonly<Record<WiderDtype, readonly VoxelDtype[]>> = {
+  float32: ["int8", "uint8", "int16", "uint16"],
+  int16: ["int8", "uint8"],
+};
 
 /** All voxels are finite. */
 export const NO_NON_FINITE: NonFiniteCounts = { nan: 0, infinite: 0 };
@@ -62,11 +71,49 @@ export async function voxelMemory(source: Uint8Array, header: NiftiHeader): Prom
   return alignedBytes(voxels, header.dtype);
 }
 
+/**
+ * The voxels of a gzipped file in a wider type, widened piece by piece as they are inflated: the bytes of the file are
+ * never there as a whole. null for files that have to be read as they are stored.
+ */
+export async function widenedVoxels(
+  source: Uint8Array,
+  header: NiftiHeader,
+  wider: WiderDtype,
+): Promise<Float32Array | Int16Array | null> {
+  const { dtype, littleEndian, voxelOffset, voxelByteLength } = header;
+  const itemSize = itemSizeOf(dtype);
+  const end = voxelOffset + voxelByteLength;
+  if (!WIDENED[wider].includes(dtype) || (itemSize > 1 && !littleEndian) || !isGzip(source)) return null;
+  // Room is made by the header's word only where the stream says the same.
+  if (statedLength(source) < end || largestInflatedLength(source.length) < end) return null;
+  const count = voxelByteLength / itemSize;
+  const result = wider === "float32" ? new Float32Array(count) : new Int16Array(count);
+  const split = new Uint8Array(itemSize);
+  const place = (bytes: Uint8Array, at: number) => {
+    const voxels = voxelsFromBytes(alignedBytes(bytes as Uint8Array<ArrayBuffer>, dtype), dtype, true);
+    result.set(voxels as Float32Array, at / itemSize);
+  };
+  const found = await gunzipPieces(source, end, (piece, pieceAt) => {
+    let at = Math.max(0, pieceAt - voxelOffset);
+    let rest = piece.subarray(Math.max(0, voxelOffset - pieceAt), Math.max(0, end - pieceAt));
+    // A voxel may be cut between two pieces.
+    for (; at % itemSize !== 0 && rest.length > 0; at++, rest = rest.subarray(1)) {
+      split[at % itemSize] = rest[0];
+      if ((at + 1) % itemSize === 0) place(split.slice(), at + 1 - itemSize);
+    }
+    const whole = rest.length - (rest.length % itemSize);
+    if (whole > 0) place(rest.subarray(0, whole), at);
+    split.set(rest.subarray(whole));
+  });
+  if (found < end) throw tooShort(header, found, "the file has");
+  return result;
+}
+
 /** ITK's rescaling: integers become float32 first, the arithmetic is float64, the result has the type it had before. */
 export function scaled(values: VoxelArray, { dtype, slope, inter }: NiftiHeader): VoxelArray {
   if (slope === 1 && inter === 0) return values;
-  const isFloat = dtype === "float32" || dtype === "float64";
-  const result = isFloat ? values : Float32Array.from(values);
+  const keeps = dtype === "float32" || dtype === "float64" || values instanceof Float32Array;
+  const result = keeps ? values : Float32Array.from(values);
   for (let i = 0; i < result.length; i++) result[i] = result[i] * slope + inter;
   return result;
 }

@@ -4,7 +4,15 @@ import { gunzipPrefix, isGzip } from "./gzip.js";
 import { affineWarnings } from "./nifti-affine.js";
 import { NIFTI_HEADER_LENGTH, type NiftiFields, parseNiftiFields } from "./nifti-fields.js";
 import { interpretNiftiFields } from "./nifti-header.js";
-import { NO_NON_FINITE, nonFiniteWarnings, scaled, voxelMemory, zeroNonFinite } from "./nifti-voxels.js";
+import {
+  NO_NON_FINITE,
+  nonFiniteWarnings,
+  scaled,
+  voxelMemory,
+  type WiderDtype,
+  widenedVoxels,
+  zeroNonFinite,
+} from "./nifti-voxels.js";
 import type { ScanReading } from "./scan-file.js";
 import { voxelsFromBytes } from "./voxel-bytes.js";
 
@@ -45,8 +53,15 @@ export async function parseNifti(bytes: Uint8Array, options: ParseNiftiOptions =
   return (await readNifti(bytes, options)).volume;
 }
 
-/** The same with what the user should know about the file. */
-export async function readNifti(bytes: Uint8Array, options: ParseNiftiOptions = {}): Promise<ScanReading> {
+/**
+ * The same with what the user should know about the file. Voxels that are to become `wider` anyway may come so, which
+ * takes less memory.
+ */
+export async function readNifti(
+  bytes: Uint8Array,
+  options: ParseNiftiOptions = {},
+  wider?: WiderDtype,
+): Promise<ScanReading> {
   const fields = fieldsOf(bytes);
   const header = interpretNiftiFields(fields, options.allow?.includes("sheared") === true ? "keep" : "refuse");
   if (!header.singleFile && options.pairedImage === undefined) {
@@ -55,9 +70,10 @@ export async function readNifti(bytes: Uint8Array, options: ParseNiftiOptions = 
     });
   }
   const source = header.singleFile ? bytes : (options.pairedImage as Uint8Array);
-  const memory = await voxelMemory(source, header);
-  const stored = voxelsFromBytes(memory, header.dtype, header.littleEndian);
-  const nonFinite = options.nonFinite === "keep" ? NO_NON_FINITE : zeroNonFinite(stored);
+  const widened = wider === undefined ? null : await widenedVoxels(source, header, wider);
+  const stored = widened ?? voxelsFromBytes(await voxelMemory(source, header), header.dtype, header.littleEndian);
+  const finite = widened !== null || options.nonFinite === "keep";
+  const nonFinite = finite ? NO_NON_FINITE : zeroNonFinite(stored);
   const data = scaled(stored, header);
   const volume: Volume = { data, shape: header.shape, geometry: header.geometry, niftiForms: niftiForms(fields) };
   return { volume, warnings: [...affineWarnings(fields), ...nonFiniteWarnings(nonFinite, data.length)], nonFinite };

@@ -1,5 +1,5 @@
+import { crc32 } from "#deflate";
 import { NnprepError } from "../core/errors.js";
-import { crc32 } from "../io/crc32.js";
 import type { Store } from "./store.js";
 
 /** Size and CRC-32 of a file. Times are not looked at: copies and shared folders change them, edits may not. */
@@ -22,7 +22,10 @@ export interface ResultRecord {
 /** Folder of the records, hidden and apart from the data: nnU-Net takes every file of a data folder for a case. */
 export const RECORDS = ".nnprep";
 
-export async function digestFiles(store: Store, paths: readonly string[]): Promise<Record<string, FileDigest>> {
+export async function digestFiles(
+  store: Pick<Store, "read">,
+  paths: readonly string[],
+): Promise<Record<string, FileDigest>> {
   const digests: Record<string, FileDigest> = {};
   for (const path of paths) {
     const bytes = await store.read(path);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { inflatePieces } from "#deflate";
 import { crc32 } from "../../src/io/crc32.js";
 import * as web from "../../src/io/deflate-web.js";
 import { gunzip, gunzipPrefix, gzip } from "../../src/io/gzip.js";
@@ -20,10 +21,23 @@ const join = (...parts: Uint8Array[]) =>
     parts.reduce((sum, part) => sum + part.length, 0),
   );
 
+/** What comes piece by piece, as a whole; what was taken before another decoder began again is overwritten. */
+function collecting(pieces: typeof web.inflatePieces) {
+  return async (bytes: Uint8Array, limit: number) => {
+    const result = new Uint8Array(4 * text.length);
+    const { byteLength } = await pieces(bytes, limit, (piece, at) => {
+      if (at < result.length) result.set(piece.subarray(0, result.length - at), at);
+    });
+    return result.subarray(0, byteLength);
+  };
+}
+
 /** The platform's coder behind the public functions, the browser's, and the slow one that both fall back to. */
 const coders: [string, (bytes: Uint8Array, limit: number) => Promise<Uint8Array>][] = [
   ["gunzip", (bytes, limit) => gunzip(bytes, { expectedByteLength: limit })],
   ["web", async (bytes, limit) => (await web.inflateGzip([bytes], limit, limit)).bytes],
+  ["pieces", collecting(inflatePieces)],
+  ["web's pieces", collecting(web.inflatePieces)],
   ["members", async (bytes, limit) => inflateMembers(bytes, limit).bytes],
 ];
 

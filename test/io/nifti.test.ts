@@ -348,3 +348,37 @@ test("3000 damaged files end in an error or in a volume of the promised size", a
   expect(errors).toBeGreaterThan(500);
   expect(errors).toBeLessThan(2900);
 }, 60_000);
+
+test("voxels that are widened while they are inflated are those that are widened afterwards", async () => {
+  const voxel = [-32768, 32767, -1, 0, 255, 128, 7];
+  for (const Type of [Uint8Array, Int16Array, Uint16Array, Float32Array]) {
+    // More than a piece of half a megabyte.
+    const data = Type.from(Array.from({ length: 7 * 200 * 200 }, (_, i) => voxel[(i * i) % 7] + i));
+    const file = await formatNifti({ data, shape: [7, 200, 200], geometry: identity }, { gzip: false });
+    // An odd beginning lets pieces end within a voxel.
+    for (const [vary, offset] of [false, true].flatMap((slope) => [352, 353].map((at) => [slope, at] as const))) {
+      const moved = new Uint8Array(offset + file.length - 352);
+      moved.set(file.subarray(0, 352));
+      moved.set(file.subarray(352), offset);
+      new DataView(moved.buffer).setFloat32(108, offset, true);
+      if (vary) new DataView(moved.buffer).setFloat32(112, 1.7, true);
+      const packed = await gzip(moved);
+      const joined = new Uint8Array(packed.length + 9);
+      joined.set(packed);
+      joined.set([1, 2, 3], packed.length);
+      const expected = (await parseNifti(moved)).data;
+      for (const bytes of vary ? [packed, moved] : [packed, joined]) {
+        for (const wider of ["float32", "int16"] as const) {
+          const { data: found } = (await readNifti(bytes, {}, wider)).volume;
+          expect(countDifferences(Float64Array.from(found), Float64Array.from(expected))).toBe(0);
+        }
+      }
+      expect((await failure(readNifti(packed.subarray(0, packed.length - 20), {}, "float32"))).code).toBe(
+        "CORRUPT_FILE",
+      );
+    }
+  }
+  const labels = await formatNifti(volume(new Uint8Array(24)), { gzip: true });
+  expect((await readNifti(labels, {}, "int16")).volume.data).toBeInstanceOf(Int16Array);
+  expect((await readNifti(labels, {}, "float32")).volume.data).toBeInstanceOf(Float32Array);
+});

@@ -3,6 +3,7 @@ import type { Geometry, Shape3, Vec3, Volume, VoxelArray } from "../../../core/v
 import { writeVolume } from "../../../io/formats.js";
 import { type ItkImage, itkImageOf, placedAsInItk } from "../../../io/itk-image.js";
 import { readItkImage } from "../../../io/itk-reader.js";
+import type { WiderDtype } from "../../../io/nifti-voxels.js";
 import type { ScanFile } from "../../../io/scan-file.js";
 import type { ReaderProperties, SitkProperties } from "../documents/properties.js";
 import {
@@ -35,9 +36,14 @@ function spacingOf(spacing: readonly number[]): Vec3 {
   return spacing.length === 2 ? [Math.max(x, y) * PLANE_THICKNESS, y, x] : [z, y, x];
 }
 
-async function readFile(file: ScanFile, options: ReadCaseOptions, reorient: boolean): Promise<FileReading<Place>> {
+async function readFile(
+  file: ScanFile,
+  options: ReadCaseOptions,
+  reorient: boolean,
+  wider: WiderDtype,
+): Promise<FileReading<Place>> {
   return inFile(file.name, async () => {
-    const { image, warnings } = await readItkImage(file, options.nifti, options.find);
+    const { image, warnings } = await readItkImage(file, options.nifti, options.find, wider);
     const original = reorient ? orientationOfDirection(threeAxes(image).direction) : undefined;
     const { channels, shape, spacing, origin, direction } = reorient ? orientTo("RAS", image) : image;
     const sitk = { spacing, origin, direction, ...(original === undefined ? {} : { originalOrientation: original }) };
@@ -93,11 +99,11 @@ function reader(name: ReaderName, reorient: boolean): CaseReader {
     async readImages(files, options = {}) {
       checkFiles(files);
       const readings: FileReading<Place>[] = [];
-      for (const file of files) readings.push(await readFile(file, options, reorient));
+      for (const file of files) readings.push(await readFile(file, options, reorient, "float32"));
       return join(readings);
     },
     async readLabel(file, options = {}) {
-      const reading = await readFile(file, options, reorient);
+      const reading = await readFile(file, options, reorient, "int16");
       return labelOf(reading, { sitk: reading.place.sitk, spacingMm: reading.place.spacingMm });
     },
     async formatSegmentation(labels, shape, { sitk }, fileEnding) {

@@ -5,6 +5,7 @@ import type { DrawnDeviations } from "../../../kernels/draws.js";
 import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
+import { readingOnce } from "../../../runner/read-once.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
@@ -73,12 +74,13 @@ async function takeOneCase(
   { names, readerName, reading }: TakeArgument,
 ): Promise<ForegroundGrid> {
   const { identifier, images, label } = names;
-  const inputs = await digestFiles(raw, [...images, label]);
+  const files = readingOnce(raw);
+  const inputs = await digestFiles(files, [...images, label]);
   const settings = JSON.stringify({ readerName, reading });
   const path = foregroundPath(identifier);
   const earlier = await findResult(preprocessed, fingerprintRecord(identifier), settings, inputs);
   if (earlier !== null) return earlier.result as ForegroundGrid;
-  const { arrays, properties, warnings } = await readTrainingCase(raw, names, readerName, reading);
+  const { arrays, properties, warnings } = await readTrainingCase(files, names, readerName, reading);
   const { foreground, ...shapes } = await inFile(raw.location(images[0]), () => takeForeground(arrays));
   collectGarbage();
   const foregroundVoxels = foreground[0]?.length ?? 0;

@@ -5,6 +5,7 @@ import type { NpzCompression } from "../../../io/npz.js";
 import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { isFirstPart, takePart } from "../../../runner/parts.js";
+import { type FileSource, readingOnce } from "../../../runner/read-once.js";
 import { digestFiles, findResult, RECORDS, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
@@ -91,7 +92,7 @@ export function preparedRecord(folder: string, identifier: string): string {
 }
 
 /** In a function of its own, so that the case as read is gone when the prepared one is written. */
-async function readAndPreprocess(raw: Store, argument: PreprocessArgument) {
+async function readAndPreprocess(raw: FileSource, argument: PreprocessArgument) {
   const { names, readerName, settings, options, reading } = argument;
   const { arrays, properties, warnings } = await readTrainingCase(raw, names, readerName, reading);
   collectGarbage();
@@ -109,12 +110,13 @@ async function preprocessOneCase(
   const { names, folder, format, compression, patchSize, overwrite } = argument;
   const { identifier, images, label } = names;
   const record = preparedRecord(folder, identifier);
-  const inputs = await digestFiles(raw, [...images, label]);
+  const files = readingOnce(raw);
+  const inputs = await digestFiles(files, [...images, label]);
   const { names: _files, folder: _folder, overwrite: _overwrite, ...decisive } = argument;
   const settings = JSON.stringify(decisive);
   const earlier = overwrite ? null : await findResult(preprocessed, record, settings, inputs);
   if (earlier !== null) return { ...(earlier.result as PreparedGrid), kept: true };
-  const { prepared, warnings } = await readAndPreprocess(raw, argument);
+  const { prepared, warnings } = await readAndPreprocess(files, argument);
   trimScratch(KEPT_SCRATCH_BYTES);
   collectGarbage();
   const { properties, shape } = prepared;

@@ -1,6 +1,7 @@
 import { NnprepError } from "../../../core/errors.js";
 import { type CaseArrays, formatShape, sameShape } from "../../../core/volume.js";
 import type { ScanFile } from "../../../io/scan-file.js";
+import type { FileSource } from "../../../runner/read-once.js";
 import type { Store } from "../../../runner/store.js";
 import type { DatasetJson } from "../documents/dataset-json.js";
 import type { ReaderProperties } from "../documents/properties.js";
@@ -16,7 +17,7 @@ export interface ReadCase {
 }
 
 /** A file of a store, read when it is asked for. @throws NnprepError FILE_NOT_FOUND */
-export async function scanFileInStore(store: Store, path: string): Promise<ScanFile> {
+export async function scanFileInStore(store: FileSource, path: string): Promise<ScanFile> {
   const name = store.location(path);
   const byteLength = await store.byteLength(path);
   if (byteLength === null) throw new NnprepError("FILE_NOT_FOUND", `${name}: no such file`, { file: name });
@@ -53,7 +54,7 @@ export function worthSaying(warnings: readonly string[]): string[] {
  * @throws NnprepError of the reader, SHAPE_MISMATCH if the label lies on another grid, INVALID_DATASET without images
  */
 export async function readTrainingCase(
-  raw: Store,
+  raw: FileSource,
   { identifier, images, label }: TrainingCase,
   readerName: string,
   options: ReadCaseOptions = {},

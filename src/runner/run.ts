@@ -93,13 +93,28 @@ export interface RunOptions {
  *
  * @throws NnprepError ABORTED when the signal fires; then no case is still running.
  */
-export async function runCases<S, A, R>(
+export function runCases<S, A, R>(
   executor: Executor<S>,
   job: Job<S, A, R>,
   stage: string,
   cases: readonly CaseJob<A>[],
   options: RunOptions = {},
 ): Promise<CaseOutcome<R>[]> {
+  return takeCases(executor, job, stage, cases, options, (value) => value);
+}
+
+/**
+ * The same where what the job returns is not to be held for all cases at once.
+ * @param take is given each case's result as it comes, in any order; what it returns stands in the outcome
+ */
+export async function takeCases<S, A, R, T>(
+  executor: Executor<S>,
+  job: Job<S, A, R>,
+  stage: string,
+  cases: readonly CaseJob<A>[],
+  options: RunOptions,
+  take: (value: R, argument: A) => T,
+): Promise<CaseOutcome<T>[]> {
   const { signal, onProgress, onCase } = options;
   throwIfAborted(signal);
   const stop = () => void executor.stop();
@@ -109,7 +124,7 @@ export async function runCases<S, A, R>(
   const budget = options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY;
   // Workers that are done or wait still take their share.
   const gate = new Gate(budget - executor.workers * idle);
-  const outcomes: CaseOutcome<R>[] = new Array(cases.length);
+  const outcomes: CaseOutcome<T>[] = new Array(cases.length);
   let done = 0;
   let next = 0;
   onProgress?.({ stage, done, total: cases.length });
@@ -121,7 +136,7 @@ export async function runCases<S, A, R>(
       await gate.enter(need);
       const { identifier, memoryBytes = null } = one;
       await onCase?.({ state: "started", stage, identifier, memoryBytes });
-      const outcome = await runCase(executor, job, one, options);
+      const outcome = await runCase(executor, job, one, options, take);
       outcomes[index] = outcome;
       gate.leave(need);
       await onCase?.({ state: "ended", stage, outcome });
@@ -137,12 +152,13 @@ export async function runCases<S, A, R>(
   return outcomes;
 }
 
-async function runCase<S, A, R>(
+async function runCase<S, A, R, T>(
   executor: Executor<S>,
   job: Job<S, A, R>,
   { identifier, argument, memoryBytes }: CaseJob<A>,
   { memoryBudgetBytes, memoryAvailableBytes, onWarning }: RunOptions,
-): Promise<CaseOutcome<R>> {
+  take: (value: R, argument: A) => T,
+): Promise<CaseOutcome<T>> {
   try {
     if (memoryBytes !== undefined && memoryAvailableBytes !== undefined && memoryBytes > memoryAvailableBytes) {
       throw tooLarge(identifier, memoryBytes, memoryAvailableBytes);
@@ -159,6 +175,7 @@ async function runCase<S, A, R>(
       identifier,
       ok: true,
       ...measured,
+      value: take(measured.value, argument),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
       ...(memoryWarning === undefined ? {} : { memoryWarning }),
     };

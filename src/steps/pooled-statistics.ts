@@ -1,6 +1,6 @@
 import { pairwiseSum } from "../core/mean.js";
 import { percentilePosition } from "../core/numeric.js";
-import type { DrawnChannel, DrawnDeviations, KeyCounts, Piece } from "../kernels/draws.js";
+import type { DrawnChannel, DrawnDeviations, Piece } from "../kernels/draws.js";
 import { valueOfKey } from "../kernels/select.js";
 
 /**
@@ -112,16 +112,6 @@ export interface PooledChannel {
   readonly places: readonly { readonly bin: number; readonly rest: number }[];
 }
 
-function tableOf(counts: readonly KeyCounts[]): Uint32Array {
-  const table = new Uint32Array(BINS);
-  for (const part of counts) {
-    part.keys.forEach((key, i) => {
-      table[key] += part.counts[i];
-    });
-  }
-  return table;
-}
-
 /** Percentiles of the pool: 0 and 100 are the extremes. */
 const PERCENTILES = [0, 0.5, 50, 99.5, 100] as const;
 
@@ -130,20 +120,6 @@ function ranksOf(count: number): number[] {
     const { low, high } = percentilePosition(count, q);
     return [low, high];
   });
-}
-
-/** Joins the first readings of one channel. Parts in the order of the pool. */
-export function joinMeasured(parts: readonly MeasuredPart[], precision: Precision): PooledChannel {
-  const count = parts.at(-1)?.range.end ?? 0;
-  const table = tableOf(parts.map((part) => part.upper));
-  const places = ranksOf(count).map((rank) => {
-    let rest = rank;
-    let bin = 0;
-    while (rest >= table[bin]) rest -= table[bin++];
-    return { bin, rest };
-  });
-  const bins = [...new Set(places.map(({ bin }) => bin))].sort((a, b) => a - b);
-  return { count, precision, mean: divide(joinSums(parts, precision), count, precision), bins, places };
 }
 
 /** Statistics of a pooled channel. */
@@ -158,15 +134,84 @@ export interface PooledStatistics {
   readonly std: number;
 }
 
-/** The values at the places of `pooled`. */
-function selectValues({ places }: PooledChannel, parts: readonly DrawnDeviations[]): number[] {
-  const totals = new Map<number, number>();
-  for (const { lower } of parts) {
-    lower.keys.forEach((key, i) => {
-      totals.set(key, (totals.get(key) ?? 0) + lower.counts[i]);
-    });
+/**
+ * One channel of a pool, joined as its places are read, in any order. Counts are added up at once: what stays of a place
+ * are its sums and the few values that are cut, so that ten thousand places need a few MiB.
+ */
+export class ChannelPool {
+  readonly #precision: Precision;
+  readonly #upper = new Uint32Array(BINS);
+  readonly #lower = new Map<number, number>();
+  /** In the order of the pool. */
+  readonly #parts: { readonly range: PoolRange; sums: ArrayLike<number>; readonly cutValues: Float32Array }[];
+
+  constructor(precision: Precision, places: number) {
+    this.#precision = precision;
+    this.#parts = new Array(places);
   }
-  const byKey = [...totals].sort(([a], [b]) => a - b);
+
+  /** First reading of a place. */
+  addMeasured(place: number, { range, sums, cutValues, upper }: MeasuredPart): void {
+    upper.keys.forEach((key, i) => {
+      this.#upper[key] += upper.counts[i];
+    });
+    // Copies: arrays of a worker's message are views that keep the whole of it.
+    this.#parts[place] = { range, sums: Array.from(sums), cutValues: cutValues.slice() };
+  }
+
+  /** When all places have been read once. */
+  pool(): PooledChannel {
+    const count = this.#parts.at(-1)?.range.end ?? 0;
+    const places = ranksOf(count).map((rank) => {
+      let rest = rank;
+      let bin = 0;
+      while (rest >= this.#upper[bin]) rest -= this.#upper[bin++];
+      return { bin, rest };
+    });
+    const bins = [...new Set(places.map(({ bin }) => bin))].sort((a, b) => a - b);
+    const mean = divide(joinSums(this.#parts, this.#precision), count, this.#precision);
+    return { count, precision: this.#precision, mean, bins, places };
+  }
+
+  /** Second reading of a place, with what `pool` gave. Its sums take the place of those of the first. */
+  addDeviations(place: number, { sums, lower }: DrawnDeviations): void {
+    lower.keys.forEach((key, i) => {
+      this.#lower.set(key, (this.#lower.get(key) ?? 0) + lower.counts[i]);
+    });
+    this.#parts[place].sums = Array.from(sums);
+  }
+
+  /**
+   * When all places have been read twice. `numpy.percentile` with an array of percentiles interpolates in float64; the
+   * difference of the two order statistics has the precision of the values.
+   */
+  statistics(pooled: PooledChannel): PooledStatistics {
+    const { count, precision, mean } = pooled;
+    const round = precision === "float32" ? Math.fround : (x: number) => x;
+    const squares = (x: number) => {
+      const deviation = round(x - mean);
+      return round(deviation * deviation);
+    };
+    const parts = this.#parts.map(({ range, sums, cutValues }) => ({
+      range,
+      sums,
+      cutValues: Float64Array.from(cutValues, squares),
+    }));
+    const std = round(Math.sqrt(divide(joinSums(parts, precision), count, precision)));
+    const values = selectValues(pooled, this.#lower);
+    const [min, percentile005, median, percentile995, max] = PERCENTILES.map((q, i) => {
+      const [low, high] = [values[2 * i], values[2 * i + 1]];
+      const { weight } = percentilePosition(count, q);
+      const difference = round(high - low);
+      return weight < 0.5 ? low + difference * weight : high - difference * (1 - weight);
+    }) as [number, number, number, number, number];
+    return { min, percentile005, median, percentile995, max, mean, std };
+  }
+}
+
+/** The values at the places of `pooled`. */
+function selectValues({ places }: PooledChannel, counts: ReadonlyMap<number, number>): number[] {
+  const byKey = [...counts].sort(([a], [b]) => a - b);
   return places.map(({ bin, rest }) => {
     let left = rest;
     for (const [key, count] of byKey) {
@@ -176,39 +221,4 @@ function selectValues({ places }: PooledChannel, parts: readonly DrawnDeviations
     }
     return Number.NaN;
   });
-}
-
-/**
- * Joins the second readings. `numpy.percentile` with an array of percentiles interpolates in float64; the difference of
- * the two order statistics has the precision of the values.
- *
- * @param parts of both readings, in the order of the pool.
- */
-export function joinDeviations(
-  pooled: PooledChannel,
-  parts: readonly (DrawnDeviations & { readonly measured: MeasuredPart })[],
-): PooledStatistics {
-  const { count, precision, mean } = pooled;
-  const round = precision === "float32" ? Math.fround : (x: number) => x;
-  const squares = (x: number) => {
-    const deviation = round(x - mean);
-    return round(deviation * deviation);
-  };
-  const sum = joinSums(
-    parts.map(({ sums, measured }) => ({
-      range: measured.range,
-      sums,
-      cutValues: Float64Array.from(measured.cutValues, squares),
-    })),
-    precision,
-  );
-  const std = round(Math.sqrt(divide(sum, count, precision)));
-  const values = selectValues(pooled, parts);
-  const [min, percentile005, median, percentile995, max] = PERCENTILES.map((q, i) => {
-    const [low, high] = [values[2 * i], values[2 * i + 1]];
-    const { weight } = percentilePosition(count, q);
-    const difference = round(high - low);
-    return weight < 0.5 ? low + difference * weight : high - difference * (1 - weight);
-  }) as [number, number, number, number, number];
-  return { min, percentile005, median, percentile995, max, mean, std };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { NnprepError } from "../../src/core/errors.js";
 import { defineJob, type Job } from "../../src/runner/jobs.js";
-import { type Executor, type Progress, runCases } from "../../src/runner/run.js";
+import { type Executor, type Progress, runCases, takeCases } from "../../src/runner/run.js";
 
 /** Runs `work` for each job; counts how many run at the same time. */
 class TestExecutor implements Executor<object> {
@@ -48,6 +48,24 @@ test("outcomes come in the order of the jobs, and a failure stops no other", asy
   expect(executor.most).toBe(3);
   expect(seen.map((progress) => progress.done)).toEqual([0, 1, 2, 3, 4, 5]);
   expect(seen.every((progress) => progress.total === 5 && progress.stage === "stage")).toBe(true);
+});
+
+test("results that are taken as they come are not held", async () => {
+  const executor = new TestExecutor(2, async (x) => {
+    await pause(20 - 10 * x);
+    if (x === 2) throw new NnprepError("CORRUPT_FILE", "broken");
+    return x + 0.5;
+  });
+  const taken: [number, number][] = [];
+  const outcomes = await takeCases(executor, job, "stage", jobsOf(0, 1, 2), {}, (value, argument) => {
+    taken.push([argument, value]);
+    return "taken";
+  });
+  expect(taken).toEqual([
+    [1, 1.5],
+    [0, 0.5],
+  ]);
+  expect(outcomes.map((o) => (o.ok ? o.value : o.error.message))).toEqual(["taken", "taken", "broken"]);
 });
 
 test("fewer workers on request, and none for no jobs", async () => {

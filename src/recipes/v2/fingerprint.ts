@@ -5,8 +5,7 @@ import { type Box3, type CaseArrays, checkLength, type Shape3, type Vec3, voxelC
 import { type DrawnDeviations, measureDeviations, measureDraws } from "../../kernels/draws.js";
 import { minAndMax } from "../../kernels/moments.js";
 import {
-  joinDeviations,
-  joinMeasured,
+  ChannelPool,
   type MeasuredPart,
   type PooledChannel,
   type PoolRange,
@@ -167,7 +166,7 @@ export function drawsOfCase({ precision, ranges, total }: SamplePlan, caseIndex:
   return range === undefined ? undefined : { precision, range, total };
 }
 
-/** First reading of one case: by channel. Small, so that all cases' results can be held. */
+/** First reading of one case: by channel. */
 export function measureForeground(
   foreground: readonly Float32Array[],
   { precision, range, total }: CaseDraws,
@@ -185,26 +184,44 @@ export function measureForegroundAgain(
   return measureDeviations(foreground, pooled, { seed: SEED, pieces: piecesOf(total, range), precision });
 }
 
-function byChannel<T>(cases: readonly (readonly T[])[]): T[][] {
-  return (cases[0] ?? []).map((_, channel) => cases.map((parts) => parts[channel]));
-}
+/** The draws of a dataset, joined as its cases are read: first all once, then all again. */
+export class DrawnDataset {
+  readonly #plan: SamplePlan;
+  readonly #places: number[] = [];
+  readonly #count: number;
+  #channels: ChannelPool[] = [];
+  #pooled: PooledChannel[] = [];
 
-/** Joins the first readings of all cases with foreground, in the order of the dataset: by channel. */
-export function poolForeground(cases: readonly (readonly MeasuredPart[])[], plan: SamplePlan): PooledChannel[] {
-  return byChannel(cases).map((parts) => joinMeasured(parts, plan.precision));
-}
+  constructor(plan: SamplePlan) {
+    this.#plan = plan;
+    let count = 0;
+    for (const range of plan.ranges) this.#places.push(range === undefined ? count : count++);
+    this.#count = count;
+  }
 
-/** Joins both readings of all cases with foreground, in the order of the dataset: statistics by channel. */
-export function poolForegroundAgain(
-  pooled: readonly PooledChannel[],
-  measured: readonly (readonly MeasuredPart[])[],
-  again: readonly (readonly DrawnDeviations[])[],
-): IntensityStatistics[] {
-  const [first, second] = [byChannel(measured), byChannel(again)];
-  return pooled.map((channel, c) => {
-    const parts = (second[c] ?? []).map((part, i) => ({ ...part, measured: first[c]?.[i] }));
-    return joinDeviations(channel, parts);
-  });
+  /** Takes the first reading of a case with foreground; by channel. */
+  addMeasured(caseIndex: number, parts: readonly MeasuredPart[]): void {
+    if (this.#channels.length === 0) {
+      this.#channels = parts.map(() => new ChannelPool(this.#plan.precision, this.#count));
+    }
+    for (const [c, part] of parts.entries()) this.#channels[c].addMeasured(this.#places[caseIndex], part);
+  }
+
+  /** What the second reading needs; when all cases with foreground were read once. */
+  pool(): readonly PooledChannel[] {
+    this.#pooled = this.#channels.map((channel) => channel.pool());
+    return this.#pooled;
+  }
+
+  /** Takes the second reading of a case with foreground; by channel. */
+  addDeviations(caseIndex: number, parts: readonly DrawnDeviations[]): void {
+    for (const [c, part] of parts.entries()) this.#channels[c].addDeviations(this.#places[caseIndex], part);
+  }
+
+  /** By channel; when all cases with foreground were read twice. */
+  statistics(): IntensityStatistics[] {
+    return this.#channels.map((channel, c) => channel.statistics(this.#pooled[c]));
+  }
 }
 
 /** What a case tells besides its intensities. */
@@ -247,16 +264,15 @@ export async function measureIntensities(
   });
   let done = 0;
   const report = () => onCase?.(++done, 2 * cases.length);
-  const measured: MeasuredPart[][] = [];
+  const drawn = new DrawnDataset(plan);
   for (const [i, draws] of cases) {
-    measured.push(measureForeground(await read(i), draws));
+    drawn.addMeasured(i, measureForeground(await read(i), draws));
     report();
   }
-  const pooled = poolForeground(measured, plan);
-  const again: DrawnDeviations[][] = [];
+  const pooled = drawn.pool();
   for (const [i, draws] of cases) {
-    again.push(measureForegroundAgain(await read(i), draws, pooled));
+    drawn.addDeviations(i, measureForegroundAgain(await read(i), draws, pooled));
     report();
   }
-  return poolForegroundAgain(pooled, measured, again);
+  return drawn.statistics();
 }

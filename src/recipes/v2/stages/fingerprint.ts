@@ -1,27 +1,25 @@
 import { inFile, NnprepError } from "../../../core/errors.js";
 import { joinPath } from "../../../core/paths.js";
 import { readNpz, writeNpzPieces } from "../../../io/npz.js";
-import type { DrawnDeviations } from "../../../kernels/draws.js";
 import { noteFailures } from "../../../runner/failures.js";
 import { defineJob } from "../../../runner/jobs.js";
 import { takePart } from "../../../runner/parts.js";
 import { readingOnce } from "../../../runner/read-once.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
-import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
+import { type CaseJob, type CaseOutcome, runCases, takeCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
 import { collectGarbage } from "../../../runtime/scratch.js";
-import type { MeasuredPart, PooledChannel } from "../../../steps/pooled-statistics.js";
+import type { PooledChannel } from "../../../steps/pooled-statistics.js";
 import { type Fingerprint, formatFingerprint } from "../documents/fingerprint.js";
 import {
   type CaseDraws,
   type CaseGrid,
+  DrawnDataset,
   drawsOfCase,
   makeFingerprint,
   measureForeground,
   measureForegroundAgain,
   planSamples,
-  poolForeground,
-  poolForegroundAgain,
   takeForeground,
 } from "../fingerprint.js";
 import { FINGERPRINT_FILE, type TrainingCase } from "../layout.js";
@@ -104,6 +102,8 @@ async function loadForeground(store: Store, identifier: string): Promise<Float32
 interface MeasureArgument {
   readonly identifier: string;
   readonly draws: CaseDraws;
+  /** Of the case in the dataset. */
+  readonly index: number;
 }
 
 /** First reading of one case's draws. */
@@ -176,24 +176,26 @@ export async function extractFingerprint(
   requireAll(cases);
   const grids = cases.map(requireValue);
   const plan = planSamples(grids.map(({ foregroundVoxels }) => foregroundVoxels > 0));
-  const drawn = all.flatMap(({ identifier }, index) => {
-    const draws = drawsOfCase(plan, index);
-    return draws === undefined ? [] : [{ identifier, argument: { identifier, draws } }];
+  const drawn = new DrawnDataset(plan);
+  const draws = all.flatMap(({ identifier }, index) => {
+    const own = drawsOfCase(plan, index);
+    return own === undefined ? [] : [{ identifier, argument: { identifier, draws: own, index } }];
   });
-  const measured: MeasuredPart[][] = (await runCases(executor, measureJob, "intensities", drawn, options)).map(
-    requireValue,
+  const measured = await takeCases(executor, measureJob, "intensities", draws, options, (parts, { index }) =>
+    drawn.addMeasured(index, parts),
   );
-  const pooled = poolForeground(measured, plan);
-  const again: DrawnDeviations[][] = (
-    await runCases(
-      executor,
-      measureAgainJob,
-      "deviations",
-      drawn.map(({ identifier, argument }) => ({ identifier, argument: { ...argument, pooled } })),
-      options,
-    )
-  ).map(requireValue);
-  const fingerprint = makeFingerprint(grids, poolForegroundAgain(pooled, measured, again));
+  measured.forEach(requireValue);
+  const pooled = drawn.pool();
+  const again = await takeCases(
+    executor,
+    measureAgainJob,
+    "deviations",
+    draws.map(({ identifier, argument }) => ({ identifier, argument: { ...argument, pooled } })),
+    options,
+    (parts, { index }) => drawn.addDeviations(index, parts),
+  );
+  again.forEach(requireValue);
+  const fingerprint = makeFingerprint(grids, drawn.statistics());
   await preprocessed.write(FINGERPRINT_FILE, new TextEncoder().encode(formatFingerprint(fingerprint)));
   // The voxels have served; the records would have a later run look for them.
   for (const name of await preprocessed.list(FOLDER)) await preprocessed.remove(joinPath(FOLDER, name));

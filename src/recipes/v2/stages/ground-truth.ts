@@ -13,14 +13,16 @@ export async function copyGroundTruth(
   fileEnding: string,
   part?: Part,
 ): Promise<void> {
-  const wanted = new Map(cases.map(({ identifier, label }) => [`${identifier}${fileEnding}`, label]));
-  for (const name of isFirstPart(part) ? await preprocessed.list(GROUND_TRUTH_FOLDER) : []) {
-    if (!wanted.has(name)) await preprocessed.remove(`${GROUND_TRUTH_FOLDER}/${name}`);
+  if (isFirstPart(part)) {
+    const wanted = new Set(cases.map(({ identifier }) => `${identifier}${fileEnding}`));
+    for (const name of await preprocessed.list(GROUND_TRUTH_FOLDER)) {
+      if (!wanted.has(name)) await preprocessed.remove(`${GROUND_TRUTH_FOLDER}/${name}`);
+    }
   }
-  for (const [name, label] of takePart([...wanted], part)) {
+  for (const { identifier, label } of takePart(cases, part)) {
     // Preprocessing has told of labels that are missing.
     if (!(await raw.exists(label))) continue;
-    const path = `${GROUND_TRUTH_FOLDER}/${name}`;
+    const path = `${GROUND_TRUTH_FOLDER}/${identifier}${fileEnding}`;
     if (await isCopied(raw, label, preprocessed, path)) continue;
     await preprocessed.write(path, await raw.read(label));
   }

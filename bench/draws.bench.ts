@@ -1,12 +1,11 @@
 import { voxelCount } from "../src/core/volume.js";
 import {
   type CaseDraws,
+  DrawnDataset,
   drawsOfCase,
   measureForeground,
   measureForegroundAgain,
   planSamples,
-  poolForeground,
-  poolForegroundAgain,
   takeForeground,
 } from "../src/recipes/v2/fingerprint.js";
 import { ctScan, labelMap } from "./data.js";
@@ -58,10 +57,14 @@ export function drawRows(scale: Scale): Row[] {
               draws,
             );
             const drawsOf = (i: number) => drawsOfCase(plan, i) as CaseDraws;
-            const measured = foregrounds.map((foreground, i) => measureForeground(foreground, drawsOf(i)));
-            const pooled = poolForeground(measured, plan);
-            const again = foregrounds.map((foreground, i) => measureForegroundAgain(foreground, drawsOf(i), pooled));
-            const [found] = poolForegroundAgain(pooled, measured, again);
+            const drawn = new DrawnDataset(plan);
+            for (const [i, values] of foregrounds.entries())
+              drawn.addMeasured(i, measureForeground(values, drawsOf(i)));
+            const pooled = drawn.pool();
+            for (const [i, values] of foregrounds.entries()) {
+              drawn.addDeviations(i, measureForegroundAgain(values, drawsOf(i), pooled));
+            }
+            const [found] = drawn.statistics();
             if (found === undefined) return Number.NaN;
             const { mean, median, std, min, max, percentile005, percentile995 } = found;
             statistics.set([mean, median, std, min, max, percentile005, percentile995]);

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { NnprepError, plainError } from "../core/errors.js";
 import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
@@ -12,7 +12,7 @@ import {
 } from "../recipes/v1/stages/postprocess.js";
 import type { PostprocessingStep } from "../recipes/v2/documents/postprocessing.js";
 import { applyToFolder, loadPostprocessing as loadSteps } from "../recipes/v2/stages/postprocess.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { isRemote, locationBelow, openStore, openStoreOf, resolveLocation } from "../runner/open-store.js";
 import type { CaseOutcome } from "../runner/run.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import {
@@ -54,8 +54,8 @@ export function applyPostprocessingCommand(): Command {
   addDocumentOptions(command);
   return addCommandOptions(addPartOptions(command)).action((options: ApplyOptions) =>
     runCommand("apply-postprocessing", options, async (run) => {
-      const input = resolve(options.input);
-      const generation = generationOf([input], options);
+      const input = resolveLocation(options.input);
+      const generation = await generationOf([input], options);
       checkRules(options, generation, input);
       refuseForFolder(command, generation, input);
       if (generation === "v2") return applyNewer(run, options);
@@ -63,7 +63,9 @@ export function applyPostprocessingCommand(): Command {
       const { folders, files } = await locate(options);
       const { executor, options: runOptions } = run.open(folders);
       const outcomes = await applyToFiles(executor, files, postprocessing, runOptions);
-      const outputOf = new Map(files.map(({ identifier, output }) => [identifier, join(folders.output, output)]));
+      const outputOf = new Map(
+        files.map(({ identifier, output }) => [identifier, locationBelow(folders.output, output)]),
+      );
       return report(outcomes, (identifier) => outputOf.get(identifier) as string, folders.output);
     }),
   );
@@ -88,37 +90,38 @@ function checkRules({ postprocessing, classes }: ApplyOptions, generation: Gener
 /** Rules for a folder that nnU-Net v2 wrote. */
 async function stepsOf({ postprocessing, classes = [] }: ApplyOptions): Promise<PostprocessingStep[]> {
   if (postprocessing === undefined) return classes.map((of) => ({ region: of }));
-  const file = resolve(postprocessing);
-  return loadSteps(new FolderStore(dirname(file)), basename(file));
+  const { store, path } = openStoreOf(postprocessing);
+  return loadSteps(store, path);
 }
 
 /** nnU-Net v2's rules on a folder that it wrote. */
 async function applyNewer(run: CommandRun, options: ApplyOptions): Promise<CommandReport> {
-  const folders = { input: resolve(options.input), output: resolve(options.output) };
+  const folders = { input: resolveLocation(options.input), output: resolveLocation(options.output) };
   const steps = await stepsOf(options);
   const documents = await documentsOf(folders.input, options);
   const { executor, store, options: runOptions } = run.open(folders);
   const stores = { input: store("input"), output: store("output") };
   const outcomes = await applyToFolder(executor, stores, steps, documents, runOptions);
   const { fileEnding } = documents.dataset;
-  return report(outcomes, (identifier) => join(folders.output, `${identifier}${fileEnding}`), folders.output);
+  return report(outcomes, (identifier) => locationBelow(folders.output, `${identifier}${fileEnding}`), folders.output);
 }
 
 async function choose({ postprocessing, classes }: ApplyOptions): Promise<Postprocessing> {
   if (classes !== undefined) return { for_which_classes: classes, min_valid_object_sizes: null };
-  const file = resolve(postprocessing as string);
-  return loadPostprocessing(new FolderStore(dirname(file)), basename(file));
+  const { store, path } = openStoreOf(postprocessing as string);
+  return loadPostprocessing(store, path);
 }
 
 async function locate(
   options: ApplyOptions,
 ): Promise<{ folders: { input: string; output: string }; files: AppliedFile[] }> {
-  const [input, output] = [resolve(options.input), resolve(options.output)];
+  const [input, output] = [resolveLocation(options.input), resolveLocation(options.output)];
+  if (isRemote(input)) return { folders: { input, output }, files: await filesToApply(openStore(input)) };
   if (!existsSync(input)) {
     throw new NnprepError("FILE_NOT_FOUND", `${input}: no such file or folder; check --input`, { file: input });
   }
   if (!statSync(input).isFile()) {
-    const files = await filesToApply(new FolderStore(input));
+    const files = await filesToApply(openStore(input));
     return { folders: { input, output }, files };
   }
   const target = /\.nii(\.gz)?$/.test(output) ? output : join(output, basename(input));

@@ -9,6 +9,7 @@ import type { Plans } from "../recipes/v2/documents/plans.js";
 import { FINGERPRINT_FILE } from "../recipes/v2/layout.js";
 import { cascadeFolder, type NextStageCase as NewerCase } from "../recipes/v2/stages/cascade.js";
 import { FolderStore } from "../runner/folder-store.js";
+import { requireFolder } from "./dataset-places.js";
 import { permutation } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import {
@@ -93,16 +94,16 @@ function firstStage({ configurations }: Plans): string {
 
 async function runCascade(command: Command, options: CascadeCommandOptions): Promise<void> {
   const folders = {
-    input: resolve(options.input),
-    nextStage: resolve(options.preprocessed),
-    output: resolve(options.output),
+    input: resolve(requireFolder(options.input)),
+    nextStage: resolve(requireFolder(options.preprocessed)),
+    output: resolve(requireFolder(options.output)),
   };
   const stores = {
     input: new FolderStore(folders.input),
     nextStage: new FolderStore(folders.nextStage),
     output: new FolderStore(folders.output),
   };
-  const generation = generationOf([folders.input], options);
+  const generation = await generationOf([folders.input], options);
   if ((generation === "v2") !== isPreparedByNewer(folders.nextStage)) {
     const [predictions, cases] = generation === "v2" ? ["v2", "v1"] : ["v1", "v2"];
     throw new UsageError(

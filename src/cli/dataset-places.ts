@@ -45,7 +45,7 @@ export function rawDatasetsFolder(options: Pick<FolderOptions, "raw">): string {
 export function requireFolder(location: string): string {
   if (!isRemote(location)) return location;
   throw new UsageError(
-    `${location}: a folder is expected here; other places are for verify, extract-fingerprint, plan, preprocess and plan-and-preprocess with -d`,
+    `${location}: a folder is expected here; other places are for verify, extract-fingerprint, plan, preprocess and plan-and-preprocess with -d, and for predict, export, ensemble, apply-postprocessing and evaluate`,
   );
 }
 

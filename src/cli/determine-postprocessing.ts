@@ -130,7 +130,7 @@ export function determinePostprocessingCommand(): Command {
         return determineNewer(run, options, resolve(options.input));
       }
       const folder = locate(options);
-      if (isWrittenByNewer(folder)) {
+      if (await isWrittenByNewer(folder)) {
         throw new UsageError(
           `${folder} was written by nnU-Net v2 (it has plans.json or dataset.json), -f, -m and -t are for models of v1; give -i FOLDER with all predictions, as find-best leaves them in crossval_results_folds_...`,
         );

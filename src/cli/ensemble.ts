@@ -1,12 +1,12 @@
 import { existsSync, realpathSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
 import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
 import { type EnsembledCase, ensembleDataset } from "../recipes/v1/stages/ensemble.js";
 import { loadPostprocessing } from "../recipes/v1/stages/postprocess.js";
 import { ensembleFolders, type EnsembledCase as NewerCase } from "../recipes/v2/stages/ensemble.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { openStore, openStoreOf, resolveLocation } from "../runner/open-store.js";
+import type { Store } from "../runner/store.js";
 import { formatLabels } from "./export.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
@@ -59,8 +59,8 @@ export function ensembleCommand(): Command {
 }
 
 async function runEnsemble(command: Command, options: EnsembleCommandOptions): Promise<void> {
-  const members = [...(options.folders ?? []), ...(options.input ?? [])].map((folder) => resolve(folder));
-  const output = resolve(options.output);
+  const members = [...(options.folders ?? []), ...(options.input ?? [])].map(resolveLocation);
+  const output = resolveLocation(options.output);
   if (members.length < 2) throw new UsageError("an ensemble needs at least two folders: -f FOLDER FOLDER, or -i");
   const twice = members.find((folder, i) => members.indexOf(folder) !== i);
   if (twice !== undefined) throw new UsageError(`${twice} is given twice`);
@@ -71,10 +71,10 @@ async function runEnsemble(command: Command, options: EnsembleCommandOptions): P
   }
   const named = members.map((folder, i) => [`member ${i}`, folder] as const);
   const stores = {
-    ...Object.fromEntries(named.map(([name, folder]) => [name, new FolderStore(folder)])),
-    output: new FolderStore(output),
+    ...Object.fromEntries(named.map(([name, folder]) => [name, openStore(folder)])),
+    output: openStore(output),
   };
-  const generation = generationOf(members, options);
+  const generation = await generationOf(members, options);
   refuseForFolder(command, generation, members[0]);
   if (generation === "v2") {
     const documents = await documentsOf(members[0], options);
@@ -114,10 +114,10 @@ async function runEnsemble(command: Command, options: EnsembleCommandOptions): P
 }
 
 /** Reads a postprocessing.json, and copies it beside the results as nnU-Net does. */
-async function takeRules(file: string, output: FolderStore): Promise<Postprocessing> {
-  const store = new FolderStore(dirname(resolve(file)));
-  const rules = await loadPostprocessing(store, basename(file));
-  await output.write("postprocessing.json", await store.read(basename(file)));
+async function takeRules(file: string, output: Store): Promise<Postprocessing> {
+  const { store, path } = openStoreOf(file);
+  const rules = await loadPostprocessing(store, path);
+  await output.write("postprocessing.json", await store.read(path));
   return rules;
 }
 

@@ -1,4 +1,3 @@
-import { basename, dirname, join, resolve } from "node:path";
 import { NnprepError, plainError } from "../core/errors.js";
 import { scanFileFromBytes } from "../io/scan-file.js";
 import { forgetMeasured } from "../recipes/evaluation-parts.js";
@@ -13,7 +12,7 @@ import {
   evaluateFolder,
   summarizeOutcomes,
 } from "../recipes/v2/stages/evaluate.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { locationBelow, openStore, openStoreOf, resolveLocation } from "../runner/open-store.js";
 import type { CaseOutcome } from "../runner/run.js";
 import type { CommandReport, CommandRun } from "./command-runner.js";
 import { PART_IS_MEASURED } from "./parts-option.js";
@@ -41,11 +40,11 @@ async function settingsOf(options: NewerEvaluation): Promise<EvaluationSettings>
   if ((datasetJson === undefined) === (labels === undefined)) {
     throw new UsageError("what is to be evaluated? Give -djfile dataset.json, or labels: -l 1 2");
   }
-  const references = new FolderStore(resolve(options.reference));
+  const references = openStore(resolveLocation(options.reference));
   const names = (await references.list()).filter((name) => !name.startsWith("."));
-  const file = datasetJson === undefined ? undefined : resolve(datasetJson);
+  const file = datasetJson === undefined ? undefined : openStoreOf(datasetJson);
   const dataset =
-    file === undefined ? undefined : parseDatasetJson(await new FolderStore(dirname(file)).read(basename(file)), file);
+    file === undefined ? undefined : parseDatasetJson(await file.store.read(file.path), file.store.location(file.path));
   const fileEnding = dataset?.fileEnding ?? ENDINGS.find((ending) => names.some((name) => name.endsWith(ending)));
   const example = fileEnding === undefined ? undefined : names.find((name) => name.endsWith(fileEnding));
   if (fileEnding === undefined || example === undefined) {
@@ -67,7 +66,10 @@ async function settingsOf(options: NewerEvaluation): Promise<EvaluationSettings>
 
 export async function evaluateNewer(run: CommandRun, options: NewerEvaluation): Promise<CommandReport> {
   const settings = await settingsOf(options);
-  const folders = { prediction: resolve(options.prediction), reference: resolve(options.reference) };
+  const folders = {
+    prediction: resolveLocation(options.prediction),
+    reference: resolveLocation(options.reference),
+  };
   const workshop = run.open(folders);
   const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
   const outcomes = await evaluateFolder({ stores, executor: workshop.executor }, settings, {
@@ -75,12 +77,13 @@ export async function evaluateNewer(run: CommandRun, options: NewerEvaluation): 
     chill: options.chill,
   });
   const summary = summarizeOutcomes(outcomes);
-  const file = resolve(options.output ?? join(folders.prediction, "summary.json"));
+  const { store, path } = openStoreOf(options.output ?? locationBelow(folders.prediction, "summary.json"));
+  const file = store.location(path);
   const failed = outcomes.filter(({ ok }) => !ok).length;
   const isPart = workshop.options.part !== undefined;
   const isWritten = failed < outcomes.length && !isPart;
   if (isWritten) {
-    await new FolderStore(dirname(file)).write(basename(file), new TextEncoder().encode(formatSummary(summary)));
+    await store.write(path, new TextEncoder().encode(formatSummary(summary)));
   }
   if (failed === 0 && !isPart) await forgetMeasured(stores.prediction);
   const files = isWritten ? [file] : [];

@@ -1,4 +1,3 @@
-import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { plainError } from "../core/errors.js";
 import { forgetMeasured } from "../recipes/evaluation-parts.js";
@@ -15,7 +14,7 @@ import {
   evaluateFolders,
   summarizeOutcomes,
 } from "../recipes/v1/stages/evaluate.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { locationBelow, openStoreOf, resolveLocation } from "../runner/open-store.js";
 import type { CaseOutcome } from "../runner/run.js";
 import type { Region } from "../steps/metrics.js";
 import { type CommandReport, runCommand } from "./command-runner.js";
@@ -97,13 +96,14 @@ export function evaluateCommand(): Command {
             "give --ref, --pred and --labels (nnU-Net v1), or GT PREDICTIONS with -djfile or -l (v2)",
           );
         }
-        if (isWrittenByNewer(resolve(pred))) {
+        const prediction = resolveLocation(pred);
+        if (await isWrittenByNewer(prediction)) {
           throw new UsageError(
-            `${resolve(pred)} was written by nnU-Net v2 (it has plans.json or dataset.json), -ref and -pred are for v1; give the two folders alone: nnprep evaluate GT PREDICTIONS`,
+            `${prediction} was written by nnU-Net v2 (it has plans.json or dataset.json), -ref and -pred are for v1; give the two folders alone: nnprep evaluate GT PREDICTIONS`,
           );
         }
         refuseForeignOptions(command, "v1", "-ref and -pred are for v1");
-        const workshop = run.open({ prediction: resolve(pred), reference: resolve(ref) });
+        const workshop = run.open({ prediction, reference: resolveLocation(ref) });
         const stores = { prediction: workshop.store("prediction"), reference: workshop.store("reference") };
         const { ignoreGeometry } = options;
         const outcomes = await evaluateFolders({ stores, executor: workshop.executor }, labels, {
@@ -134,11 +134,11 @@ async function writeReport(
   if (failed.length < outcomes.length && !options.isPart) {
     const encode = (text: string) => new TextEncoder().encode(text);
     const write = async (file: string, text: string) => {
-      const path = resolve(file);
-      await new FolderStore(dirname(path)).write(path.slice(dirname(path).length + 1), encode(text));
-      files.push(path);
+      const { store, path } = openStoreOf(file);
+      await store.write(path, encode(text));
+      files.push(store.location(path));
     };
-    await write(options.output ?? join(options.pred, "summary.json"), formatSummary(summary));
+    await write(options.output ?? locationBelow(options.pred, "summary.json"), formatSummary(summary));
     if (options.csv !== undefined) await write(options.csv, formatEvaluationCsv(summary));
   }
   return {

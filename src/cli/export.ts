@@ -1,9 +1,8 @@
-import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
 import { type ExportedCase, exportDataset } from "../recipes/v1/stages/export.js";
 import { exportFolder, type ExportedCase as NewerCase } from "../recipes/v2/stages/export.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { openStore, resolveLocation } from "../runner/open-store.js";
 import { addExportOptions, type ExportOptionValues } from "./export-options.js";
 import { type FolderReport, runFolderCommand } from "./folder-command.js";
 import {
@@ -54,12 +53,12 @@ export function exportCommand(): Command {
 }
 
 async function runExport(command: Command, options: ExportCommandOptions): Promise<void> {
-  const folders = { input: resolve(options.input), output: resolve(options.output) };
+  const folders = { input: resolveLocation(options.input), output: resolveLocation(options.output) };
   if (options.saveProbabilities && folders.input === folders.output) {
     throw new UsageError("--save-probabilities would overwrite its own input; give another --output folder");
   }
-  const stores = { input: new FolderStore(folders.input), output: new FolderStore(folders.output) };
-  const generation = generationOf([folders.input], options);
+  const stores = { input: openStore(folders.input), output: openStore(folders.output) };
+  const generation = await generationOf([folders.input], options);
   refuseForFolder(command, generation, folders.input);
   if (generation === "v2") {
     const documents = await documentsOf(folders.input, options);

@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { parseDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import { parsePlans } from "../recipes/v2/documents/plans.js";
 import { DATASET_FILE } from "../recipes/v2/layout.js";
 import { type ModelDocuments, PLANS_FILE, readModelDocuments } from "../recipes/v2/stages/model-files.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { openStore, openStoreOf, resolveLocation } from "../runner/open-store.js";
+import type { Store } from "../runner/store.js";
 import { UsageError } from "./usage-error.js";
 
 /* Commands on folders serve both generations of nnU-Net: what lies in the folders decides. */
@@ -38,18 +37,20 @@ export function addDocumentOptions(command: Command): Command {
 }
 
 /** True for folders that v2 put its plans.json or dataset.json into. */
-export function isWrittenByNewer(folder: string): boolean {
-  return [PLANS_FILE, DATASET_FILE].some((name) => existsSync(join(folder, name)));
+export async function isWrittenByNewer(folder: string): Promise<boolean> {
+  const store = openStore(folder);
+  return (await store.exists(PLANS_FILE)) || store.exists(DATASET_FILE);
 }
 
 /**
  * Which nnU-Net wrote folders of predictions: v2 puts its plans.json and dataset.json beside them, unless both are given.
  * @throws UsageError for folders of both, and names one of each
  */
-export function generationOf(folders: readonly string[], given: DocumentOptions = {}): Generation {
+export async function generationOf(folders: readonly string[], given: DocumentOptions = {}): Promise<Generation> {
   if (given.plansJson !== undefined && given.datasetJson !== undefined) return "v2";
-  const newer = folders.find((folder) => isWrittenByNewer(folder));
-  const older = folders.find((folder) => !isWrittenByNewer(folder));
+  const isNewer = await Promise.all(folders.map(isWrittenByNewer));
+  const newer = folders.find((_, i) => isNewer[i]);
+  const older = folders.find((_, i) => !isNewer[i]);
   if (newer === undefined || older === undefined) return newer === undefined ? "v1" : "v2";
   throw new UsageError(
     `${newer} was written by nnU-Net v2 (it has ${PLANS_FILE} or ${DATASET_FILE}), ${older} was not; the two cannot be mixed`,
@@ -78,14 +79,15 @@ export function refuseForFolder(command: Command, generation: Generation, folder
 }
 
 /** Puts the files that stand in for those of a folder beside the results, so that the next command knows what they are. */
-export async function copyGivenDocuments(options: DocumentOptions, output: FolderStore): Promise<void> {
+export async function copyGivenDocuments(options: DocumentOptions, output: Store): Promise<void> {
   const files = [
     [PLANS_FILE, options.plansJson],
     [DATASET_FILE, options.datasetJson],
   ] as const;
   for (const [name, given] of files) {
-    if (given === undefined || resolve(given) === output.location(name)) continue;
-    await output.write(name, await new FolderStore(dirname(resolve(given))).read(basename(given)));
+    if (given === undefined || resolveLocation(given) === output.location(name)) continue;
+    const { store, path } = openStoreOf(given);
+    await output.write(name, await store.read(path));
   }
 }
 
@@ -93,11 +95,11 @@ export async function copyGivenDocuments(options: DocumentOptions, output: Folde
 export async function documentsOf(folder: string, options: DocumentOptions): Promise<ModelDocuments> {
   const read = async <T>(path: string | undefined, parse: (content: Uint8Array, file: string) => T) => {
     if (path === undefined) return undefined;
-    const file = resolve(path);
-    return parse(await new FolderStore(dirname(file)).read(basename(file)), file);
+    const { store, path: file } = openStoreOf(path);
+    return parse(await store.read(file), store.location(file));
   };
   const plans = await read(options.plansJson, parsePlans);
   const dataset = await read(options.datasetJson, parseDatasetJson);
   const given = { ...(plans === undefined ? {} : { plans }), ...(dataset === undefined ? {} : { dataset }) };
-  return readModelDocuments(new FolderStore(folder), given);
+  return readModelDocuments(openStore(folder), given);
 }

@@ -15,9 +15,12 @@ import {
   writePredictionDocuments,
 } from "../inference/predict-cases.js";
 import type { PythonJson } from "../io/python-json.js";
+import type { ScanFile } from "../io/scan-file.js";
 import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
 import { findDataset, modelFolderName } from "../recipes/v2/layout.js";
-import { FolderStore } from "../runner/folder-store.js";
+import { scanFileInStore } from "../recipes/v2/stages/read-case.js";
+import { isRemote, locationBelow, openStore, resolveLocation } from "../runner/open-store.js";
+import { S3Store } from "../runner/s3-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { formatLabels } from "./export.js";
 import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
@@ -92,7 +95,7 @@ export function predictCommand(): Command {
 }
 
 function modelPath(options: PredictCommandOptions): string {
-  if (options.model !== undefined) return resolve(options.model);
+  if (options.model !== undefined) return resolveLocation(options.model);
   const { dataset, configuration, trainer, plans } = options;
   if (dataset === undefined || configuration === undefined) {
     throw new UsageError("which model? Give -m FOLDER, or -d DATASET and -c CONFIGURATION");
@@ -107,10 +110,25 @@ function modelPath(options: PredictCommandOptions): string {
 /** The model with its networks. */
 async function openModel(options: PredictCommandOptions): Promise<AnyModel> {
   const path = modelPath(options);
-  const folder = existsSync(path) && statSync(path).isDirectory();
-  const files = folder ? await scanFilesInFolder(path) : [await scanFileFromPath(path)];
+  const files = isRemote(path) ? await filesBelow(path) : await filesAt(path);
   const { folds, checkpoint, threads } = options;
   return loadAnyModel(files, path, { folds, checkpoint, threads });
+}
+
+async function filesAt(path: string): Promise<readonly ScanFile[]> {
+  const folder = existsSync(path) && statSync(path).isDirectory();
+  return folder ? scanFilesInFolder(path) : [await scanFileFromPath(path)];
+}
+
+/** All files of a model in a bucket. */
+async function filesBelow(location: string): Promise<readonly ScanFile[]> {
+  const store = openStore(location);
+  if (!(store instanceof S3Store)) {
+    throw new UsageError(`-m ${location}: a web server does not tell which files it has; give a folder, or s3://`);
+  }
+  const own = await Promise.all((await store.list()).map((name) => scanFileInStore(store, name)));
+  const folders = await store.listFolders();
+  return [...own, ...(await Promise.all(folders.map((name) => filesBelow(locationBelow(location, name))))).flat()];
 }
 
 /** One scan (a file, or a folder of DICOM slices), named as nnU-Net names the images of a case. */
@@ -122,9 +140,14 @@ function singleCase(path: string, model: AnyModel, options: PredictCommandOption
 }
 
 /** The cases of a folder, by the ending of the model's dataset. */
-async function folderCases(input: string, model: AnyModel, options: PredictCommandOptions): Promise<PredictionCase[]> {
+async function folderCases(
+  input: string,
+  names: readonly string[],
+  model: AnyModel,
+  options: PredictCommandOptions,
+): Promise<PredictionCase[]> {
   const ending = model.fileEnding;
-  const files = readdirSync(input).filter((name) => !name.startsWith("."));
+  const files = names.filter((name) => !name.startsWith("."));
   const { prevStagePredictions: previous } = options;
   const part = chosenPart(options);
   const chosen = part === undefined ? {} : { parts: part.count, part: part.index };
@@ -133,9 +156,8 @@ async function folderCases(input: string, model: AnyModel, options: PredictComma
   for (const { identifier, images } of listPredictionCases(files, ending, chosen)) {
     const read = async () => {
       const scans = [];
-      for (const image of images) scans.push(await scanFileFromPath(join(input, image)));
-      const label =
-        previous === undefined ? undefined : await scanFileFromPath(join(previous, `${identifier}${ending}`));
+      for (const image of images) scans.push(await fileIn(input, image));
+      const label = previous === undefined ? undefined : await fileIn(previous, `${identifier}${ending}`);
       return caseOfFiles(model, identifier, { images: scans, previousStage: label }, { nifti }).read();
     };
     cases.push({ identifier, read });
@@ -143,16 +165,21 @@ async function folderCases(input: string, model: AnyModel, options: PredictComma
   return cases;
 }
 
+function fileIn(location: string, name: string): Promise<ScanFile> {
+  return isRemote(location) ? scanFileInStore(openStore(location), name) : scanFileFromPath(join(location, name));
+}
+
 async function findCases(input: string, model: AnyModel, options: PredictCommandOptions): Promise<PredictionCase[]> {
   const ending = model.fileEnding;
-  if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder`);
-  if (!statSync(input).isDirectory()) return [singleCase(input, model, options)];
-  const names = readdirSync(input);
-  if (names.some((name) => name.endsWith(ending))) return folderCases(input, model, options);
+  const remote = isRemote(input);
+  if (!remote && !existsSync(input)) throw new UsageError(`${input}: no such file or folder`);
+  if (!remote && !statSync(input).isDirectory()) return [singleCase(input, model, options)];
+  const names = remote ? await openStore(input).list() : readdirSync(input);
+  if (names.some((name) => name.endsWith(ending))) return folderCases(input, names, model, options);
   const others = [...new Set(names.map((name) => /\.(nii\.gz|nii|mha|nrrd|png|tiff?)$/i.exec(name)?.[0]))].filter(
     Boolean,
   );
-  if (names.length > 0 && others.length === 0) return [singleCase(input, model, options)];
+  if (!remote && names.length > 0 && others.length === 0) return [singleCase(input, model, options)];
   const found = others.length === 0 ? "nothing" : `files that end in ${others.join(", ")}`;
   throw new NnprepError(
     "INVALID_DATASET",
@@ -178,8 +205,8 @@ function argumentsOf(options: PredictCommandOptions, input: string, output: stri
 }
 
 function runPredict(options: PredictCommandOptions): Promise<void> {
-  const input = resolve(options.input);
-  const output = resolve(options.output);
+  const input = resolveLocation(options.input);
+  const output = resolveLocation(options.output);
   return runCommand("predict", options, async (run): Promise<CommandReport> => {
     run.known = { input, output, cases: [] };
     const signal = run.signal;
@@ -188,7 +215,7 @@ function runPredict(options: PredictCommandOptions): Promise<void> {
       const postprocessing = options.postprocess ? await readPostprocessing(model) : undefined;
       const cases = await findCases(input, model, options);
       await run.keepClean(output);
-      const store = new FolderStore(output);
+      const store = openStore(output);
       await writePredictionDocuments(store, model, argumentsOf(options, input, output));
       const results = await predictCases(model, cases, store, {
         stepSize: options.stepSize,

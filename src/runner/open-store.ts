@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { NnprepError } from "../core/errors.js";
 import { joinPath } from "../core/paths.js";
 import { FolderStore } from "./folder-store.js";
@@ -26,9 +26,22 @@ export function openStore(location: string): Store {
   );
 }
 
-/** A folder below a location; an absolute path where it is one of this machine. */
+/** A location as it was given, or the absolute path of a folder of this machine. */
+export function resolveLocation(location: string): string {
+  return isRemote(location) ? location : resolve(location);
+}
+
+/** A folder or file below a location; an absolute path where it is one of this machine. */
 export function locationBelow(location: string, name: string): string {
   return isRemote(location) ? joinPath(location, name) : resolve(location, name);
+}
+
+/** The store in which a file lies, and its path there. @param file a path, or `s3://bucket/prefix/file` */
+export function openStoreOf(file: string): { readonly store: Store; readonly path: string } {
+  const [, folder, name] = /^([a-z][a-z0-9+.-]+:\/\/.+)\/([^/]+)$/i.exec(file) ?? [];
+  if (folder !== undefined && name !== undefined) return { store: openStore(folder), path: name };
+  const whole = resolveLocation(file);
+  return { store: openStore(dirname(whole)), path: basename(whole) };
 }
 
 /**

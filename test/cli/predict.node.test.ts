@@ -1,16 +1,29 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { zipSync } from "fflate";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { NdArray } from "../../src/core/python.js";
 import { IDENTITY_GEOMETRY, type Shape3 } from "../../src/core/volume.js";
 import { parseNifti } from "../../src/io/nifti.js";
 import { formatNifti } from "../../src/io/nifti-writer.js";
+import { writeNpz } from "../../src/io/npz.js";
 import { formatPostprocessing } from "../../src/recipes/v2/documents/postprocessing.js";
 import models from "../golden/networks/models.json";
 import { decode } from "../golden.js";
 import { complete } from "../inference/example-model.js";
-import { runCli, startCli } from "./run-cli.js";
+import { S3Server } from "../runner/s3-server.js";
+import { hashFolder, runCli, startCli } from "./run-cli.js";
 
 // Every run starts a process.
 vi.setConfig({ testTimeout: 60_000 });
@@ -206,4 +219,99 @@ test("a model in a zip archive", async () => {
   const { code } = await runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model.zip")]);
   expect(code).toBe(0);
   expect(await labelsOf(at("out", "a.nii.gz"))).toEqual(EXPECTED);
+});
+
+describe("in a bucket", () => {
+  const server = new S3Server();
+  let environment: Readonly<Record<string, string>>;
+  const run = (...parameters: string[]) => runCli([...parameters, "--no-progress"], environment);
+  const inBucket = (...parameters: string[]) => parameters.map((text) => text.replaceAll(root, "s3://b"));
+
+  /** SHA-256 of what is below a prefix, by relative path, as `hashFolder`. */
+  function hashPrefix(prefix: string): Record<string, string> {
+    const found = [...server.objects].filter(([key]) => key.startsWith(`${prefix}/`)).sort();
+    const hash = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+    return Object.fromEntries(found.map(([key, bytes]) => [key.slice(prefix.length + 1), hash(bytes)]));
+  }
+
+  /** Logits of the case that `one` has, there and in the bucket. */
+  async function writeLogits(): Promise<void> {
+    const logits = Float32Array.from({ length: 3 * 315 }, (_, i) => ((i * 7) % 11) - 5);
+    const npz = await writeNpz({ logits: new NdArray(logits, [3, ...SHAPE]) }, { compression: "fast" });
+    mkdirSync(at("logits"));
+    writeFileSync(at("logits", "a.npz"), npz);
+    for (const name of ["a.pkl", "plans.json", "dataset.json"]) copyFileSync(at("one", name), at("logits", name));
+    for (const name of readdirSync(at("logits"))) {
+      server.objects.set(`logits/${name}`, readFileSync(at("logits", name)));
+    }
+  }
+
+  beforeAll(async () => {
+    environment = await server.start();
+  });
+  beforeEach(async () => {
+    server.clear();
+    for (const identifier of ["a", "b"]) await writeCase(identifier);
+    for (const folder of ["in", "model"]) {
+      for (const name of Object.keys(hashFolder(at(folder)))) {
+        server.objects.set(`${folder}/${name}`, readFileSync(at(folder, name)));
+      }
+    }
+  });
+  afterAll(() => server.close());
+
+  test("images, model and results, and what follows from them, are those of folders", async () => {
+    const commands = [
+      ["predict", "-i", at("in"), "-m", at("model"), "-o", at("one"), "--save-probabilities"],
+      ["predict", "-i", at("in"), "-m", at("model"), "-o", at("two"), "--save-probabilities", "--disable-tta"],
+      ["ensemble", "-i", at("one"), at("two"), "-o", at("both")],
+      ["export", "-i", at("logits"), "-o", at("exported"), "-c", "3d_fullres"],
+      ["apply-postprocessing", "-i", at("one"), "-o", at("cleaned"), "-c", "2"],
+      ["evaluate", at("one"), at("cleaned"), "-djfile", at("one/dataset.json")],
+    ];
+    for (const command of commands) {
+      if (command[0] === "export") await writeLogits();
+      expect(await run(...command)).toMatchObject({ code: 0, stderr: "" });
+      expect(await run(...inBucket(...command))).toMatchObject({ code: 0, stderr: "" });
+    }
+    for (const folder of ["one", "two", "both", "exported", "cleaned"]) {
+      const inFolder = hashFolder(at(folder));
+      const found = hashPrefix(folder);
+      expect(Object.keys(found)).toEqual(Object.keys(inFolder));
+      // Both name the folders.
+      for (const name of ["predict_from_raw_data_args.json", "summary.json"]) {
+        delete inFolder[name];
+        delete found[name];
+      }
+      expect(found).toEqual(inFolder);
+    }
+    const summary = server.objects.get("cleaned/summary.json")?.toString().replaceAll("s3://b", root);
+    expect(summary).toEqual(readFileSync(at("cleaned", "summary.json"), "utf8"));
+  });
+
+  test("a part that is killed while it writes leaves nothing under a final name, and is run again", async () => {
+    const command = ["predict", "-i", at("in"), "-m", at("model"), "-o", at("out"), "--no-progress"];
+    const part = (id: number) => [...inBucket(...command), "--num-parts", "2", "--part-id", String(id)];
+    const killed = startCli(part(0), environment);
+    server.refuse = (request) => {
+      if (request !== "PUT out/a.nii.gz") return undefined;
+      killed.child.kill("SIGKILL");
+      return 500;
+    };
+    expect((await killed.done).signal).toBe("SIGKILL");
+    expect(Object.keys(hashPrefix("out")).filter((name) => name.startsWith("a"))).toEqual([]);
+    server.refuse = () => undefined;
+    for (const id of [1, 0]) expect((await runCli(part(id), environment)).code).toBe(0);
+    expect((await runCli(command)).code).toBe(0);
+    const labels = (hashes: Record<string, string>) => [hashes["a.nii.gz"], hashes["b.nii.gz"]];
+    expect(labels(hashPrefix("out"))).toEqual(labels(hashFolder(at("out"))));
+    expect(hashPrefix("out")["a.nii.gz"]).toBeDefined();
+  });
+
+  test("what a bucket cannot do is said", async () => {
+    const empty = await run("predict", "-i", "s3://b/nothing", "-m", "s3://b/model", "-o", "s3://b/out");
+    expect([empty.code, empty.stderr]).toEqual([1, expect.stringContaining("s3://b/nothing: nothing found")]);
+    const web = await run("predict", "-i", at("in"), "-m", "http://127.0.0.1/model", "-o", at("out"));
+    expect([web.code, web.stderr]).toEqual([2, expect.stringContaining("does not tell which files it has")]);
+  });
 });

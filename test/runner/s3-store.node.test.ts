@@ -1,8 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { NnprepError } from "../../src/core/errors.js";
 import { S3Store } from "../../src/runner/s3-store.js";
+import { S3Server } from "./s3-server.js";
 
 /*
  * What the store does when a server of S3's kind answers in every way that matters here; `npm run test:s3` does the same
@@ -12,114 +11,15 @@ import { S3Store } from "../../src/runner/s3-store.js";
 vi.setConfig({ testTimeout: 30_000 });
 
 const PART = 1 << 24;
-let objects: Map<string, Buffer>;
-let uploads: Map<string, Map<number, Buffer>>;
-let refuse: (request: string) => number | undefined;
-let server: Server;
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(piece as Buffer);
-  return Buffer.concat(pieces);
-}
-
-interface Answer {
-  readonly status?: number;
-  readonly headers?: Record<string, string>;
-  readonly body?: Buffer | string;
-}
-
-const problem = (status: number, code: string): Answer => ({
-  status,
-  body: `<Error><Code>${code}</Code><Message>${code} it is</Message></Error>`,
-});
-
-function get(key: string, range: string | undefined): Answer {
-  const bytes = objects.get(key);
-  if (bytes === undefined) return problem(404, "NoSuchKey");
-  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
-  const headers = { etag: '"1"', "content-length": String(bytes.length) };
-  if (from === undefined) return { headers };
-  if (Number(from) >= bytes.length) return problem(416, "InvalidRange");
-  const body = bytes.subarray(Number(from), Number(to) + 1);
-  const contentRange = `bytes ${from}-${Number(from) + body.length - 1}/${bytes.length}`;
-  return {
-    status: 206,
-    headers: { ...headers, "content-length": String(body.length), "content-range": contentRange },
-    body,
-  };
-}
-
-/** Two keys a page, so that there are several. */
-function list(prefix: string, after: string): Answer {
-  const names = [...objects.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
-  const groups = [...new Set(names.map((name) => name.replace(/\/.*/, "/")))].sort().filter((name) => name > after);
-  const page = groups.slice(0, 2);
-  const entries = page.map((name) =>
-    name.endsWith("/")
-      ? `<CommonPrefixes><Prefix>${prefix}${name}</Prefix></CommonPrefixes>`
-      : `<Contents><Key>${prefix}${name}</Key></Contents>`,
-  );
-  const next = groups.length > 2 ? `<NextContinuationToken>${page[1]}</NextContinuationToken>` : "";
-  return { body: `<ListBucketResult>${entries.join("")}${next}</ListBucketResult>` };
-}
-
-function change(method: string, key: string, query: URLSearchParams, body: Buffer): Answer {
-  const id = query.get("uploadId");
-  if (method === "POST" && query.has("uploads")) {
-    uploads.set(key, new Map());
-    const names = `<Bucket>b</Bucket><Key>${key}</Key><UploadId>${key}</UploadId>`;
-    return { body: `<InitiateMultipartUploadResult>${names}</InitiateMultipartUploadResult>` };
-  }
-  if (method === "PUT" && id !== null) {
-    uploads.get(id)?.set(Number(query.get("partNumber")), body);
-    return { headers: { etag: '"1"' } };
-  }
-  if (method === "POST" && id !== null) {
-    objects.set(key, Buffer.concat([...(uploads.get(id) ?? [])].sort(([a], [b]) => a - b).map(([, part]) => part)));
-    uploads.delete(id);
-    return { body: "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>" };
-  }
-  if (method === "DELETE" && id !== null) uploads.delete(id);
-  else if (method === "DELETE") objects.delete(key);
-  else objects.set(key, body);
-  return method === "DELETE" ? { status: 204 } : { headers: { etag: '"1"' } };
-}
-
-async function answer(request: IncomingMessage): Promise<Answer> {
-  const { pathname, searchParams } = new URL(request.url ?? "", "http://server");
-  const key = decodeURIComponent(pathname).replace(/^\/b\/?/, "");
-  const method = request.method ?? "";
-  const body = await bodyOf(request);
-  const status = refuse(`${method} ${key}`);
-  if (status !== undefined) return problem(status, "AccessDenied");
-  if (searchParams.has("list-type")) {
-    return list(searchParams.get("prefix") ?? "", searchParams.get("continuation-token") ?? "");
-  }
-  if (method === "GET" || method === "HEAD") return get(key, request.headers.range);
-  return change(method, key, searchParams, body);
-}
+const server = new S3Server();
+const { objects, uploads } = server;
 
 beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    const { status = 200, headers = {}, body = "" } = await answer(request);
-    response.writeHead(status, { "content-type": "application/xml", ...headers });
-    response.end(request.method === "HEAD" ? undefined : body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
-  vi.stubEnv("AWS_MAX_ATTEMPTS", "1");
+  for (const [name, value] of Object.entries(await server.start())) vi.stubEnv(name, value);
 });
-beforeEach(() => {
-  objects = new Map();
-  uploads = new Map();
-  refuse = () => undefined;
-});
+beforeEach(() => server.clear());
 afterAll(() => {
   vi.unstubAllEnvs();
-  server.closeAllConnections();
   server.close();
 });
 
@@ -165,7 +65,7 @@ test("a large file that cannot be finished leaves nothing, neither under its nam
   const made = await failureOf(store.write("half", failing()));
   expect([made.code, made.message]).toEqual(["CANNOT_WRITE", expect.stringContaining("s3://b/x/half: cannot be")]);
   let parts = 0;
-  refuse = (request) => (request === "PUT x/half" && ++parts === 2 ? 403 : undefined);
+  server.refuse = (request) => (request === "PUT x/half" && ++parts === 2 ? 403 : undefined);
   const refused = await failureOf(store.write("half", large));
   expect(refused.message).toContain("s3://b/x/half: cannot be written (AccessDenied, 403: AccessDenied it is)");
   expect(refused.detail.status).toBe(403);
@@ -179,7 +79,7 @@ test("errors name file and status", async () => {
     "FILE_NOT_FOUND",
     "s3://b/x/a.nii.gz: no such file (NoSuchKey, 404: NoSuchKey it is)",
   ]);
-  refuse = () => 403;
+  server.refuse = () => 403;
   for (const work of [
     () => store.read("a"),
     () => store.byteLength("a"),

@@ -17,7 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "convert",
-    description: "convert a scan or label to NIfTI, MetaImage or NRRD, or build a raw dataset or task",
+    description: "convert a scan or label to NIfTI, MetaImage, NRRD or GIPL, or build a raw dataset or task",
     load: async () => (await import("./convert.js")).convertCommand(),
   },
   {

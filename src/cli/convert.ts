@@ -22,7 +22,10 @@ interface ConvertOptions extends ScanOptions, RawConversionOptions {
 
 export function convertCommand(): Command {
   const command = new Command("convert")
-    .argument("[input]", "scan or label: NIfTI, MetaImage, NRRD, a DICOM folder or zip; with --from-msd its folder")
+    .argument(
+      "[input]",
+      "scan or label: NIfTI, MetaImage, NRRD, GIPL, a DICOM folder or zip; with --from-msd its folder",
+    )
     .argument("[output]", "file to write: .nii.gz, .nii, .mha or .nrrd")
     .option(
       "--like <file>",

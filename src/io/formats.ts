@@ -1,6 +1,7 @@
 import { inFile, NnprepError } from "../core/errors.js";
 import type { Geometry, Volume } from "../core/volume.js";
 import type { ReadDicomOptions } from "./dicom.js";
+import { formatGipl, isGipl, readGipl, readGiplHeader } from "./gipl.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
 import { isMetaImage, readMetaImage, readMetaImageHeader } from "./metaimage.js";
 import { formatMetaImage } from "./metaimage-writer.js";
@@ -85,6 +86,16 @@ const FORMATS: readonly VolumeFormat[] = [
     read: readNrrd,
     async readHeader(file) {
       const { shape, dtype, geometry, encoding } = await readNrrdHeader(file);
+      return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
+    },
+  },
+  {
+    name: "GIPL",
+    endings: [".gipl", ".gipl.gz"],
+    matches: isGipl,
+    read: readGipl,
+    async readHeader(file) {
+      const { shape, dtype, geometry, encoding } = await readGiplHeader(file);
       return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
     },
   },
@@ -339,6 +350,7 @@ const WRITERS: readonly (readonly [
   [/\.nii$/i, (volume, { planar }) => formatNifti(volume, { gzip: false, keepForms: true, planar })],
   [/\.mha$/i, formatMetaImage],
   [/\.nrrd$/i, formatNrrd],
+  [/\.gipl$/i, formatGipl],
 ];
 
 /** Whether `writeVolume` knows the ending of this name. */
@@ -347,8 +359,8 @@ export function canWriteVolume(name: string): boolean {
 }
 
 /**
- * Writes a scan or a label in the format that the name's ending says: .nii, .nii.gz, .mha or .nrrd (the last two
- * compressed unless `compress` is false; with `planar` a volume of depth 1 as an image of two axes). A volume read from NIfTI, or a label on its grid that took `niftiForms` over,
+ * Writes a scan or a label in the format that the name's ending says: .nii, .nii.gz, .mha, .nrrd or .gipl (MetaImage
+ * and NRRD compressed unless `compress` is false; with `planar` a volume of depth 1 as an image of two axes). A volume read from NIfTI, or a label on its grid that took `niftiForms` over,
  * gets that file's own qform, sform and codes.
  * Throws UNSUPPORTED for another ending, INVALID_ARGUMENT for a geometry that makes no sense.
  *
@@ -371,7 +383,7 @@ export async function writeVolume(
   if (write !== undefined) return inFile(name, () => write(volume, { compress, planar }));
   throw new NnprepError(
     "UNSUPPORTED",
-    `${name}: no format to write has this ending; use .nii.gz, .nii, .mha or .nrrd (headers with a file of their own, .mhd and .nhdr, are only read)`,
+    `${name}: no format to write has this ending; use .nii.gz, .nii, .mha, .nrrd or .gipl (headers with a file of their own, .mhd and .nhdr, are only read)`,
     { file: name },
   );
 }

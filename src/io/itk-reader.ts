@@ -1,4 +1,3 @@
-import { NnprepError } from "../core/errors.js";
 import { readScanFile } from "./formats.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
 import { type ItkReading, itkImageOf } from "./itk-image.js";
@@ -13,7 +12,7 @@ import type { FindCompanion } from "./voxel-source.js";
 const GZIPPED_HEAD = 65536;
 
 /**
- * Reads an image as SimpleITK 2.5's `ReadImage` does: NIfTI of two to four axes, MetaImage and NRRD of two or three.
+ * Reads an image as SimpleITK 2.5's `ReadImage` does: NIfTI of two to four axes, MetaImage, NRRD and GIPL of two or three.
  * `find` gives the file that holds the voxels when a header names one; `wider` is what the voxels become afterwards. Throws CORRUPT_FILE or UNSUPPORTED.
  */
 export async function readItkImage(
@@ -22,11 +21,6 @@ export async function readItkImage(
   find: FindCompanion = async () => undefined,
   wider?: WiderDtype,
 ): Promise<ItkReading> {
-  if (/\.gipl(\.gz)?$/i.test(file.name)) {
-    throw new NnprepError("UNSUPPORTED", "GIPL files cannot be read; write the scan as .nii.gz, .nrrd or .mha", {
-      file: file.name,
-    });
-  }
   const start = await file.read(0, GZIPPED_HEAD);
   const head = isGzip(start) ? gunzipPrefix(start, NIFTI_HEADER_LENGTH) : start;
   if (niftiVersion(head) !== 0) return readNiftiImage(await file.read(), nifti, wider);

@@ -1,4 +1,4 @@
-// npm run fuzz -- [--seconds N] [--format nifti|metaimage|nrrd|dicom|jpeg2000|pictures|documents] [--seed N]
+// npm run fuzz -- [--seconds N] [--format nifti|metaimage|nrrd|gipl|dicom|jpeg2000|pictures|documents] [--seed N]
 //
 // Reads damaged files until the time is over; prints every one that ends in anything but an NnprepError or a sound
 // volume, with the seed that makes it again.

@@ -13,6 +13,7 @@ test.each([
   ["nifti", 2000],
   ["metaimage", 2000],
   ["nrrd", 2000],
+  ["gipl", 2000],
   ["dicom", 2000],
   // Their decoder takes its time.
   ["jpeg2000", 150],

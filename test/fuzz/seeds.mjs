@@ -59,6 +59,7 @@ export async function makeSeeds() {
       seed(["t.nrrd", [text(`${NRRD}encoding: ascii\n\n`, Buffer.from(volume.data.join("\n")))]]),
       seed(["d.nhdr", [text(`${NRRD}encoding: gzip\ndata file: d.raw\n`), gzipSync(voxels)]]),
     ],
+    gipl: await gipl(),
     dicom: [
       ...["explicit", "implicit", "big", "deflated", "rle"].map((syntax) =>
         seed([`${syntax}.dcm`, series({ syntax })]),
@@ -69,6 +70,16 @@ export async function makeSeeds() {
     pictures: pictures(),
     documents: await documents(),
   };
+}
+
+/** GIPL, plain and gzipped; it holds no directions. */
+async function gipl() {
+  const straight = { ...volume, geometry: { ...volume.geometry, direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] } };
+  const bytes = new Uint8Array(await writeVolume("a.gipl", straight));
+  return [
+    { name: "a.gipl", files: [bytes] },
+    { name: "a.gipl.gz", files: [new Uint8Array(gzipSync(bytes))] },
+  ];
 }
 
 /** DICOM with JPEG 2000 pixels, as OpenJPEG writes them. */

@@ -11,6 +11,8 @@ const STRAIGHT: Geometry = {
   originMm: [10.25, -20.1, 1e-3],
   direction: [0, -1, 0, 0, 0, 1, -1, 0, 0],
 };
+/** Axes as GIPL knows them. */
+const UPRIGHT: Geometry = { ...STRAIGHT, direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
 const [c, s] = [Math.cos(0.5), Math.sin(0.5)];
 const OBLIQUE: Geometry = { ...STRAIGHT, direction: [0, 0, 1, c, -s, 0, s, c, 0] };
 
@@ -63,6 +65,40 @@ test.each(["a.nii", "a.nii.gz", "a.mha", "a.nrrd"])(
     }
   },
 );
+
+test("GIPL: write then read is identity for the voxel types it has; what it does not hold is refused", async () => {
+  for (const data of ARRAYS) {
+    const writing = writeVolume("a.gipl", volume(data, UPRIGHT));
+    if (data instanceof Int32Array || data instanceof Uint32Array) {
+      const error = await failure(writing);
+      expect(error.code).toBe("UNSUPPORTED");
+      expect(error.message).toMatch(/^a\.gipl: a volume of 2 x 3 x 4 voxels of u?int32 does not fit into GIPL/);
+      continue;
+    }
+    const read = await readVolume("a.gipl", await writing);
+    expect(read.data).toEqual(data);
+    expect(read.data.constructor).toBe(data.constructor);
+    // Spacings are float32.
+    expect(read.geometry).toEqual({ ...UPRIGHT, spacingMm: UPRIGHT.spacingMm.map(Math.fround) });
+  }
+  const turned = await failure(writeVolume("a.gipl", volume(new Int16Array(24), OBLIQUE)));
+  expect(turned.message).toContain("GIPL holds no directions");
+});
+
+test.each<[string, number, number, string]>([
+  ["a type that ITK does not give to nnU-Net", 9, 32, "voxels of type 32"],
+  ["an axis of 0 voxels", 3, 0, "GIPL header has the size (4, 0, 2, 1)"],
+  ["more voxels than there are", 1, 9, "the file has 24"],
+  ["a fourth axis", 7, 2, "has 4 axes"],
+])("GIPL with %s is refused", async (_, at, byte, message) => {
+  const bytes = await writeVolume("a.gipl", volume(new Int16Array(24), UPRIGHT));
+  bytes[at] = byte;
+  for (const file of [new File([bytes], "b.gipl"), new File([await gzip(bytes)], "b.gipl.gz")]) {
+    const error = await failure(readVolume(file));
+    expect(error.message).toContain(`${file.name}: `);
+    expect(error.message).toContain(message);
+  }
+});
 
 test("MetaImage and NRRD, uncompressed and oblique: identity, NRRD to the last bit but one", async () => {
   const written = volume(Int16Array.from(numbers), OBLIQUE);

@@ -88,6 +88,10 @@ FILES = {
     "plane.mha": lambda p: itk(p, (5, 7), (0.25, 0.5), (1.5, -2), (0, 1, -1, 0)),
     "plane.nrrd": lambda p: itk(p, (5, 7), (0.5, 0.25), (1.5, -2), (1, 0, 0, 1)),
     "oblique.mha": lambda p: itk(p, (5, 4, 3), (0.7, 0.8, 2.5), (1, 2, 3), rotation(5).ravel(), np.float32),
+    "straight.gipl": lambda p: itk(p, (5, 4, 3), (0.7, 0.8, 2.5), (1.1, -2, 3), np.eye(3).ravel()),
+    "float.gipl": lambda p: itk(p, (5, 4, 3), (1, 0.8, 2.5), (0, 0, 0), np.eye(3).ravel(), np.float32),
+    "bytes.gipl.gz": lambda p: itk(p, (5, 4, 3), (1, 0.8, 2.5), (-5, 6.25, 7), np.eye(3).ravel(), np.int8),
+    "plane.gipl": lambda p: itk(p, (5, 7), (0.25, 0.6), (1.5, -2), np.eye(2).ravel(), np.uint16),
     "swapped.nrrd": lambda p: itk(p, (5, 4, 3), (0.7, 0.8, 2.5), (1, 2, 3), (0, 0, 1, -1, 0, 0, 0, -1, 0)),
 }
 # Channels that do not fit together: second file beside the first.

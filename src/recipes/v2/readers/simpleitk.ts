@@ -123,7 +123,7 @@ function reader(name: ReaderName, reorient: boolean): CaseReader {
   };
 }
 
-/** `SimpleITKIO`: what SimpleITK 2.5 reads of NIfTI, NRRD and MetaImage, of two, three or four axes. */
+/** `SimpleITKIO`: what SimpleITK 2.5 reads of NIfTI, NRRD, MetaImage and GIPL, of two, three or four axes. */
 export const simpleItkReader = reader("SimpleITKIO", false);
 
 /** `SimpleITKIOWithReorient`: the same with axes brought to "RAS" (`DICOMOrient`), and back when written. */

@@ -4,11 +4,13 @@ import { Command } from "commander";
 import { NnprepError } from "../core/errors.js";
 import { LABELS_TRAINING } from "../recipes/v1/layout.js";
 import { gatherReport } from "../report/gather.js";
+import { forgetLooks, lookAtPart } from "../report/looks.js";
 import { type PredictionsToShow, SUMMARY } from "../report/scores.js";
 import type { ReportSource } from "../report/source.js";
 import { reportSourceV1 } from "../report/source-v1.js";
 import { reportSourceV2 } from "../report/source-v2.js";
 import { FolderStore } from "../runner/folder-store.js";
+import type { Part } from "../runner/parts.js";
 import { init } from "../runtime/instantiate.js";
 import { formatHtmlReport } from "../view/report.js";
 import type { CommandReport, CommandRun } from "./command-runner.js";
@@ -16,11 +18,11 @@ import { requireFolder, resolveDatasets } from "./dataset-places.js";
 import { addPlaceOptions, type PlaceOptions, runForGeneration } from "./generations.js";
 import { isFolder } from "./is-folder.js";
 import { wholeNumber } from "./options.js";
-import { refuseParts } from "./parts-option.js";
+import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js";
 import { resolveTasks } from "./task-places.js";
 import { UsageError } from "./usage-error.js";
 
-interface ReportOptions extends PlaceOptions {
+interface ReportOptions extends PlaceOptions, PartOptions {
   readonly output?: string;
   readonly predictions?: string;
   readonly ref?: string;
@@ -29,9 +31,6 @@ interface ReportOptions extends PlaceOptions {
   readonly case?: string;
   readonly verify: boolean;
 }
-
-const ALL_CASES =
-  "a report is one page, of the --sample cases that it reads. Check large datasets with verify in parts, and leave it out here with --no-verify";
 
 export function reportCommand(): Command {
   const command = new Command("report")
@@ -44,9 +43,10 @@ export function reportCommand(): Command {
     .option("--no-verify", "do not check the task")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ nnprep report -d 1\n  $ nnprep report -t 1 --predictions predictions -o task1.html",
+      "\nExamples:\n  $ nnprep report -d 1\n  $ nnprep report -t 1 --predictions predictions -o task1.html" +
+        "\n  $ nnprep report -d 1 --num-parts 7 --part-id 3   (0 to 6, then once without parts)",
     );
-  return refuseParts(addPlaceOptions(command), ALL_CASES).action((options: ReportOptions, own: Command) =>
+  return addPartOptions(addPlaceOptions(command)).action((options: ReportOptions, own: Command) =>
     runForGeneration(own, options, {
       tasks: (run) => writeReports(run, options, openTasks),
       datasets: (run) => writeReports(run, options, openDatasets),
@@ -73,9 +73,32 @@ async function writeReports(run: CommandRun, options: ReportOptions, find: OpenD
     throw new UsageError(`--output ${options.output} is a folder; give the name of the file`);
   }
   await init();
+  const { part } = run.caseOptions();
+  if (part !== undefined) return readPart(found, part, options, run);
   const files: string[] = [];
   for (const { name, raw, open } of found) files.push(await writeReport(name, raw, await open(), options, run));
   return { ok: true, text: files.map((file) => `Report: ${file}`).join("\n"), document: { files } };
+}
+
+/** Looks at the cases of one part and leaves what they give; no report is written. */
+async function readPart(
+  found: readonly OpenedDataset[],
+  part: Part,
+  options: ReportOptions,
+  run: CommandRun,
+): Promise<CommandReport> {
+  const { pictures, sample } = options;
+  const warnings: string[] = [];
+  let cases = 0;
+  for (const { open } of found) {
+    const source = await open();
+    const { signal, onProgress } = run.caseOptions();
+    const looked = await lookAtPart(source, part, { signal, onProgress, pictures, sample });
+    cases += looked.cases;
+    warnings.push(...looked.failures);
+  }
+  const text = `${cases} cases of this part are read. When all parts are, the same command without parts joins them`;
+  return { ok: true, text, warnings, document: { cases, failures: warnings } };
 }
 
 /** Options that say where the data lies, for commands that the report proposes. */
@@ -83,9 +106,14 @@ function placesOf(options: Readonly<Record<string, string | undefined>>): string
   return Object.entries(options).flatMap(([option, folder]) => (folder === undefined ? [] : [`--${option} ${folder}`]));
 }
 
+/** Parts leave what they gather beside the preprocessed data. */
+function isPart(options: ReportOptions): boolean {
+  return chosenPart(options) !== undefined;
+}
+
 function openTasks(options: ReportOptions, run: CommandRun): OpenedDataset[] {
   const { raw, cropped, preprocessed, task = [] } = options;
-  return resolveTasks({ ...options, task }, { preprocessed: false }).map(({ name, ...folders }) => ({
+  return resolveTasks({ ...options, task }, { preprocessed: isPart(options) }).map(({ name, ...folders }) => ({
     name,
     raw: folders.raw,
     open: () => {
@@ -98,7 +126,7 @@ function openTasks(options: ReportOptions, run: CommandRun): OpenedDataset[] {
 
 async function openDatasets(options: ReportOptions, run: CommandRun): Promise<OpenedDataset[]> {
   const { raw, preprocessed } = options;
-  return (await resolveDatasets(options, { preprocessed: false })).map(({ name, ...folders }) => ({
+  return (await resolveDatasets(options, { preprocessed: isPart(options) })).map(({ name, ...folders }) => ({
     name,
     raw: requireFolder(folders.raw),
     open: () => {
@@ -132,6 +160,7 @@ async function writeReport(
   const file = resolve(options.output ?? `${name}_report.html`);
   const page = new TextEncoder().encode(formatHtmlReport(data, script));
   await new FolderStore(dirname(file)).write(basename(file), page);
+  await forgetLooks(source);
   return file;
 }
 

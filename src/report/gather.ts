@@ -1,13 +1,12 @@
 import { NnprepError } from "../core/errors.js";
-import { formatSpacing, formatVoxels } from "../core/grid-text.js";
-import type { Volume } from "../core/volume.js";
 import { loadVolume } from "../recipes/scan-files.js";
-import { type RunOptions, throwIfAborted } from "../runner/run.js";
+import type { RunOptions } from "../runner/run.js";
 import { labelColor } from "../view/label-colors.js";
 import type { ReportCase, ReportData, ReportGap, ReportGrid, ReportScores } from "../view/report.js";
 import type { StripPlot } from "../view/report-plots.js";
-import { picturesOfCase, sceneOf } from "./pictures.js";
-import { type LoadedCase, loadCase, Samples } from "./samples.js";
+import { chooseCases, lookAtCases } from "./looks.js";
+import { sceneOf } from "./pictures.js";
+import { Samples } from "./samples.js";
 import { checkPredictions, gatherScores, type PredictionsToShow, worstCases } from "./scores.js";
 import type { CasePaths, PlanFacts, ReportSource } from "./source.js";
 
@@ -23,21 +22,13 @@ export interface GatherReportOptions extends Pick<RunOptions, "signal" | "onProg
   readonly verify?: boolean | undefined;
 }
 
-/** `count` of the items, evenly spread. */
-function spread<T>(items: readonly T[], count: number): T[] {
-  if (items.length <= count) return [...items];
-  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
-}
-
 function colorOf(label: number): string {
   return `rgb(${labelColor(label).join(" ")})`;
 }
 
-const inXyz = (values: readonly number[]): number[] => [...values].reverse();
-
 /**
- * Gathers what the report of one dataset shows, one case in memory at a time. Parts that are not there say how to get
- * them; a case that cannot be read is left out and named.
+ * Gathers what the report of one dataset shows, one case in memory at a time, and takes what `lookAtPart` has left. Parts
+ * that are not there say how to get them; a case that cannot be read is left out and named.
  *
  * @throws NnprepError INVALID_ARGUMENT for a case that the dataset does not have, INVALID_DATASET for predictions that
  * are none, ABORTED
@@ -52,19 +43,15 @@ export async function gatherReport(source: ReportSource, options: GatherReportOp
   const findings = verify ? await findingsOf(source) : gapOf(source, "It was not checked (--no-verify).", "verify");
   const plan = await source.plan(notes);
   const isPrepared = await source.isPrepared();
-  const looked = spread(all, sample);
-  const shown = new Set(spread(looked, pictures).map(({ identifier }) => identifier));
-  const samples = new Samples(looked.length, source.channels.length);
+  const looks = { signal: options.signal, onProgress: options.onProgress, pictures, sample };
+  const looked = chooseCases(source, looks);
+  const samples = new Samples(source.channels.length);
   const cases: ReportCase[] = [];
-  for (const [done, paths] of looked.entries()) {
-    throwIfAborted(options.signal);
-    options.onProgress?.({ stage: "report", done, total: looked.length, identifier: paths.identifier });
-    const loaded = await tryLoad(source, paths, notes);
-    if (loaded === null) continue;
-    samples.add(paths.identifier, loaded);
-    if (shown.has(paths.identifier)) cases.push(await caseOf(source, paths.identifier, loaded));
+  const leftOut = (name: string, error: Error) => notes.push(`${name} is left out: ${error.message}`);
+  for await (const { sample: one, picture } of lookAtCases(source, looks, leftOut)) {
+    samples.add(one);
+    if (picture !== null) cases.push(picture);
   }
-  options.onProgress?.({ stage: "report", done: looked.length, total: looked.length });
   if (looked.length < all.length) {
     notes.push(`Histograms and volumes come from ${looked.length} of ${all.length} cases, evenly spread (--sample).`);
   }
@@ -111,43 +98,6 @@ function gapOf(source: ReportSource, missing: string, step: Parameters<ReportSou
 async function findingsOf(source: ReportSource): Promise<ReportData["findings"]> {
   const { trainingCases, testCases, findings } = await source.verify();
   return { checked: `${trainingCases} training and ${testCases} test cases checked`, list: findings };
-}
-
-async function tryLoad(source: ReportSource, paths: CasePaths, notes: string[]): Promise<LoadedCase | null> {
-  try {
-    return await loadCase(source.raw, paths);
-  } catch (error) {
-    notes.push(`${paths.identifier} is left out: ${(error as Error).message}`);
-    return null;
-  }
-}
-
-async function caseOf(source: ReportSource, name: string, { images, label }: LoadedCase): Promise<ReportCase> {
-  const grid = (shape: readonly number[], spacing: readonly number[]) =>
-    `${formatVoxels(inXyz(shape))} voxels of ${formatSpacing(inXyz(spacing))} mm (x × y × z)`;
-  const before = grid(label.shape, label.geometry.spacingMm);
-  try {
-    const prepared = await source.prepared(name);
-    const { groups, text } = await picturesOfCase({ images, label, channels: source.channels }, prepared, source);
-    const after = prepared === null ? [] : [`prepared ${grid(...gridInFileAxes(prepared.image, label))}`];
-    return { name, text: [before, ...after, text].join("; "), groups };
-  } catch (error) {
-    return { name, text: `${before}; no pictures: ${(error as Error).message}`, groups: [] };
-  }
-}
-
-/** Shape and spacing of a prepared volume along the axes of the file, whatever order the network has them in. */
-function gridInFileAxes(prepared: Volume, file: Volume): [number[], number[]] {
-  const column = ({ geometry: { direction } }: Volume, axis: number) =>
-    [0, 1, 2].map((row) => direction[3 * row + 2 - axis]);
-  const order = [0, 1, 2].map((axis) => {
-    const along = column(file, axis);
-    const likeness = [0, 1, 2].map((other) =>
-      Math.abs(column(prepared, other).reduce((s, x, i) => s + x * along[i], 0)),
-    );
-    return likeness.indexOf(Math.max(...likeness));
-  });
-  return [order.map((axis) => prepared.shape[axis]), order.map((axis) => prepared.geometry.spacingMm[axis])];
 }
 
 function noteOnCases(source: ReportSource, isPrepared: boolean, shown: number, all: number): string {

@@ -25,48 +25,72 @@ export async function loadCase(raw: Store, { images, label }: CasePaths): Promis
   return { images: volumes, label: await loadVolume(raw, label, LOOKING) };
 }
 
-/** What is kept of every case that is looked at: its grid, its classes, and some of its voxels. */
+/** What is kept of a case that was looked at: its grid, its labels, and some of its voxels. Plain values. */
+export interface CaseSample {
+  readonly grid: ReportGrid;
+  /** mL of each label above 0 that it has. */
+  readonly volumes: readonly (readonly [label: number, millilitres: number])[];
+  /** Intensities of labelled voxels, per channel. */
+  readonly voxels: readonly (readonly number[])[];
+}
+
+/** Voxels per channel that a case may give to the histograms. */
+export function voxelQuota(cases: number, channels: number): number {
+  return Math.max(200, Math.floor(HISTOGRAM_VOXELS / Math.max(1, cases * channels)));
+}
+
+/** @param quota of `voxelQuota` */
+export function sampleCase(identifier: string, { images, label }: LoadedCase, quota: number): CaseSample {
+  const { shape, geometry, data } = label;
+  const [a, b, c] = geometry.spacingMm;
+  const counts = new Map<number, number>();
+  for (let start = 0; start < data.length; ) {
+    const value = data[start];
+    let end = start + 1;
+    while (end < data.length && data[end] === value) end++;
+    if (value > 0) counts.set(value, (counts.get(value) ?? 0) + end - start);
+    start = end;
+  }
+  const mask = Int16Array.from(data);
+  return {
+    grid: { name: identifier, shape, spacingMm: geometry.spacingMm, kept: null },
+    volumes: [...counts].map(([value, count]) => [value, (count * a * b * c) / 1000]),
+    voxels: images.map(({ data: voxels }) =>
+      voxels.length === mask.length ? thin(foregroundVoxels(Float32Array.from(voxels), mask, EVERY), quota) : [],
+    ),
+  };
+}
+
+function thin(voxels: Float32Array, quota: number): number[] {
+  const step = Math.max(1, Math.ceil(voxels.length / quota));
+  const kept: number[] = [];
+  for (let i = 0; i < voxels.length; i += step) if (Number.isFinite(voxels[i])) kept.push(voxels[i]);
+  return kept;
+}
+
+/** The samples of all cases that were looked at. */
 export class Samples {
   readonly grids: ReportGrid[] = [];
   /** mL per case, for each label value. */
   readonly volumes = new Map<number, number[]>();
   /** Intensities of labelled voxels, per channel. */
   readonly #voxels: number[][] = [];
-  readonly #quota: number;
 
-  constructor(cases: number, channels: number) {
-    this.#quota = Math.max(200, Math.floor(HISTOGRAM_VOXELS / Math.max(1, cases * channels)));
+  constructor(channels: number) {
     for (let c = 0; c < channels; c++) this.#voxels.push([]);
   }
 
-  add(identifier: string, { images, label }: LoadedCase): void {
-    const { shape, geometry } = label;
-    this.grids.push({ name: identifier, shape, spacingMm: geometry.spacingMm, kept: null });
-    const [a, b, c] = geometry.spacingMm;
-    const counts = new Map<number, number>();
-    const { data } = label;
-    for (let start = 0; start < data.length; ) {
-      const value = data[start];
-      let end = start + 1;
-      while (end < data.length && data[end] === value) end++;
-      if (value > 0) counts.set(value, (counts.get(value) ?? 0) + end - start);
-      start = end;
-    }
-    for (const [value, count] of counts) {
+  add({ grid, volumes, voxels }: CaseSample): void {
+    this.grids.push(grid);
+    for (const [value, millilitres] of volumes) {
       const list = this.volumes.get(value) ?? [];
-      list.push((count * a * b * c) / 1000);
+      list.push(millilitres);
       this.volumes.set(value, list);
     }
-    const mask = Int16Array.from(data);
-    for (const [channel, { data: voxels }] of images.entries()) {
-      if (voxels.length === mask.length) this.#keep(channel, foregroundVoxels(Float32Array.from(voxels), mask, EVERY));
+    for (const [channel, kept] of voxels.entries()) {
+      const list = this.#voxels[channel];
+      for (const value of kept) list.push(value);
     }
-  }
-
-  #keep(channel: number, voxels: Float32Array): void {
-    const step = Math.max(1, Math.ceil(voxels.length / this.#quota));
-    const list = this.#voxels[channel];
-    for (let i = 0; i < voxels.length; i += step) if (Number.isFinite(voxels[i])) list.push(voxels[i]);
   }
 
   /** Bars from the 0.1th to the 99.9th percentile, so that single voxels do not stretch the axis; null without voxels. */

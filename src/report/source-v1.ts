@@ -119,6 +119,7 @@ export async function reportSourceV1(
   return {
     title: `${name}: ${dataset.name}`,
     raw: task.stores.raw,
+    preprocessed: task.stores.preprocessed,
     channels: [...dataset.modality.values()],
     labels: new Map([...dataset.labels].filter(([value]) => value > 0)),
     trainingCases: casesOf(dataset),
@@ -145,6 +146,11 @@ export async function reportSourceV1(
     prepared: async (identifier) => {
       const found = await folderOf(identifier);
       return found === null ? null : loadPrepared(task, identifier, found.folder, found.plans);
+    },
+    preparedFiles: async (identifier) => {
+      const found = await folderOf(identifier);
+      const { arrays, properties } = caseFileNames(identifier);
+      return found === null ? [] : [arrays, properties].map((file) => `${found.folder}/${file}`);
     },
     normalizedWindow: async ({ low, high, name: windowName }) => {
       const numbers = known?.intensityproperties?.get(0);

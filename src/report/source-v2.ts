@@ -144,6 +144,7 @@ export async function reportSourceV2(
   return {
     title: name,
     raw: stores.raw,
+    preprocessed: stores.preprocessed,
     channels: description.channels,
     labels: labelNames(description),
     trainingCases: cases,
@@ -177,6 +178,11 @@ export async function reportSourceV2(
     prepared: async (identifier) => {
       const folder = await folderOf(identifier);
       return folder === null || plans === null ? null : loadPrepared(dataset, identifier, folder, plans);
+    },
+    preparedFiles: async (identifier) => {
+      const folder = await folderOf(identifier);
+      const { data, seg, properties } = preparedFileNames(identifier);
+      return folder === null ? [] : [data, seg, properties].map((file) => `${folder}/${file}`);
     },
     normalizedWindow: async ({ low, high, name: windowName }) => {
       const numbers = intensities[0];

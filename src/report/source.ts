@@ -36,6 +36,8 @@ export interface ReportSource {
   readonly title: string;
   /** Root of the dataset's own folder of raw files. */
   readonly raw: Store;
+  /** Root of its folder of preprocessed files. */
+  readonly preprocessed: Store;
   readonly channels: readonly string[];
   /** Names of the labels above 0, by their number. */
   readonly labels: ReadonlyMap<number, string>;
@@ -51,6 +53,8 @@ export interface ReportSource {
   readonly intensityMarks: (channel: number) => Promise<Histogram["marks"]>;
   /** The case as the finest configuration has it; null when it is not there. */
   readonly prepared: (identifier: string) => Promise<PreparedCase | null>;
+  /** The files of that case, in `preprocessed`; none when it is not there. */
+  readonly preparedFiles: (identifier: string) => Promise<readonly string[]>;
   /** Whether there are prepared cases at all. */
   readonly isPrepared: () => Promise<boolean>;
   /** What the window of a scan is after normalisation; null where every case has its own normalisation. */

@@ -29,7 +29,7 @@ test("what is no part is told", () => {
   expect(() => chosenPart({ numParts: 7 })).toThrow("SLURM_ARRAY_TASK_ID");
 });
 
-test.each([["plan"], ["plan-and-preprocess"], ["determine-postprocessing"], ["find-best"], ["report"]])(
+test.each([["plan"], ["plan-and-preprocess"], ["determine-postprocessing"], ["find-best"]])(
   "%s needs all cases: parts are refused in words, and help says so",
   async (command) => {
     const { code, stderr } = await runCli([command, "-t", "1", "-num_parts", "7", "-part_id", "0"]);

@@ -29,6 +29,7 @@ const home = resolve(positionals[0] ?? "../shared/models");
 const CORD = "Dataset903_CordThick/nnUNetTrainer__nnUNetPlans__3d_fullres";
 const TRUNK = "Dataset901_TrunkCT/nnUNetTrainer__nnUNetPlans__3d_fullres";
 const PLANAR = "Dataset902_Stroke/nnUNetTrainer__nnUNetPlans__2d";
+const RESIDUAL = "Dataset902_Stroke/nnUNetTrainer__nnUNetResEncUNetMPlans__3d_fullres";
 const rows = [
   { name: "predict-cord", model: CORD, scans: "cord", identifier: "mr12" },
   { name: "predict-trunk", model: TRUNK, scans: "trunk", identifier: "ct01" },
@@ -52,13 +53,17 @@ function timed(network: Network): { readonly network: Network; readonly seconds:
   return { network: { ...network, run }, seconds: () => sum };
 }
 
+function imagesOf(scans: string, identifier: string): string[] {
+  const images = readdirSync(join(home, "scans", scans)).filter((file) => file.startsWith(`${identifier}_`));
+  return images.sort().map((file) => join(home, "scans", scans, file));
+}
+
 async function measure({ name, model: folder, scans, identifier }: (typeof rows)[number]): Promise<string[]> {
   const path = join(home, "models", folder);
   const opened = await loadModel(await scanFilesInFolder(path), path, { folds: ["0"], threads: 1 });
   const { network, seconds: ofNetwork } = timed(opened.networks[0]);
   const model = { ...opened, networks: [network] };
-  const images = readdirSync(join(home, "scans", scans)).filter((file) => file.startsWith(`${identifier}_`));
-  const paths = images.sort().map((file) => join(home, "scans", scans, file));
+  const paths = imagesOf(scans, identifier);
   const run = async () => {
     const start = processorSeconds();
     const networkStart = ofNetwork();
@@ -97,6 +102,22 @@ function referenceSeconds(model: string, paths: readonly string[]): number {
   return Number(stdout.trim().split("\n").at(-1));
 }
 
+const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+/** Peak of a whole prediction in a process of its own, beside the estimate. */
+function measurePeak(name: string, model: string, folds: string, images: readonly string[]): string[] {
+  const script = join(REPOSITORY, "build/bench/bench/predict-memory.js");
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [script, join(home, "models", model), folds, ...images],
+    { encoding: "utf8" },
+  );
+  if (status !== 0) throw new Error(stderr);
+  const { peak, estimate } = JSON.parse(stdout) as { peak: number; estimate: number };
+  const share = `${Math.round(100 * (estimate / peak - 1))} %`;
+  return [name, mebibytes(peak), mebibytes(estimate), share, peak <= estimate ? "yes" : "**no**"];
+}
+
 /** Peak of the window loop around a network that holds nothing, beside the estimate. */
 async function measureMemory(
   name: string,
@@ -104,7 +125,8 @@ async function measureMemory(
   patch: readonly number[],
   classes: number,
 ): Promise<string[]> {
-  const logits = new Float32Array(classes * patch.reduce((product, n) => product * n, 1));
+  // Filled, or their pages would not be there yet.
+  const logits = new Float32Array(classes * patch.reduce((product, n) => product * n, 1)).fill(1);
   const image = { channels: [new Float32Array(voxelCount(shape)).fill(1)], shape };
   const network: Network = {
     run: async ({ data }) => {
@@ -119,11 +141,12 @@ async function measureMemory(
   const before = process.memoryUsage().rss - here;
   let peak = 0;
   let sum = 0;
-  for await (const plane of predictLogits([network], image, settings).slabs) {
+  const { slabs, release } = predictLogits([network], image, settings);
+  for await (const plane of slabs) {
     peak = Math.max(peak, process.memoryUsage().rss - before);
     sum += plane[0];
+    release?.(plane);
   }
-  const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
   if (!Number.isFinite(sum)) throw new Error(`${name}: the planes hold no numbers`);
   return [
     name,
@@ -140,6 +163,17 @@ const measured: string[][] = [];
 for (const row of chosen) measured.push(await measure(row));
 const head = ["name", "all", "network", "outside", "<= 10 %", "nnU-Net", "of nnU-Net", "<= 1.1x"];
 console.log(`Processor time, one thread.\n\n${table(head, measured)}\n`);
+const peaks = [
+  { name: "cord", model: CORD, scans: "cord", identifier: "mr12", folds: "0" },
+  { name: "trunk, ct01", model: TRUNK, scans: "trunk", identifier: "ct01", folds: "0" },
+  { name: "trunk, ct04, two folds", model: TRUNK, scans: "trunk", identifier: "ct04", folds: "0,1" },
+  { name: "stroke, 2-D", model: PLANAR, scans: "stroke", identifier: "mr01", folds: "0" },
+  { name: "stroke, residual", model: RESIDUAL, scans: "stroke", identifier: "mr01", folds: "0" },
+];
+const measuredPeaks = peaks
+  .slice(0, options.quick ? 1 : undefined)
+  .map(({ name, model, scans, identifier, folds }) => measurePeak(name, model, folds, imagesOf(scans, identifier)));
+console.log(`${table(["prediction", "peak", "estimate", "above it", "peak <= estimate"], measuredPeaks)}\n`);
 const memory = [await measureMemory("few classes", [96, 160, 160], [64, 96, 96], 5)];
 if (!options.quick) memory.push(await measureMemory("118 classes", [267, 239, 239], [64, 128, 128], 119));
 console.log(table(["windows in float32", "size", "peak", "estimate", "peak <= estimate"], memory));

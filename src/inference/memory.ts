@@ -10,19 +10,19 @@ export interface WindowMemory {
   readonly imageBytes: number;
   /** Patch, weights, the network's logits and their mirrored sum. */
   readonly patchBytes: number;
-  /** Planes on their way to whoever reads them: one per fold, and three that the reader holds. */
+  /** Planes on their way to whoever reads them and gives them back: one per fold, and three that the reader holds. */
   readonly planeBytes: number;
-  /** Planes that have been read and that the engine has not collected yet. */
-  readonly garbageBytes: number;
+  /** What the engine's heap, its compiled code and arrays that it has not collected yet add. */
+  readonly engineBytes: number;
   readonly totalBytes: number;
 }
 
-/** Bytes of dropped arrays after which V8 begins to collect them, and planes that come meanwhile, as measured. */
-const COLLECTED_AFTER = 64 * 2 ** 20;
-const PLANES_MEANWHILE = 16;
+/** As seen in Node 20: most of it comes with the first windows. */
+const ENGINE_BYTES = 28 * 2 ** 20;
 
 /**
- * Known before the first window runs; `predictLogits` holds no more than this at any time.
+ * Known before the first window runs; `predictLogits` holds no more than this at any time, if whoever reads its planes
+ * gives them back (`release`), as the export does.
  *
  * @param shape voxels of the preprocessed case
  * @param channels of the preprocessed case
@@ -44,8 +44,7 @@ export function estimateWindowMemory(
   // The Gaussian map is made in float64 beside the float32 weights, while nothing else of this exists.
   const patchBytes = 4 * voxels * Math.max(channels + 1 + versions * classes, 3) + 4 * size[1] * size[2];
   const planeBytes = (folds + 3) * shape[1] * shape[2] * classes * perValue;
-  const plane = folds * shape[1] * shape[2] * classes * perValue;
-  const garbageBytes = Math.min(shape[0] * plane, COLLECTED_AFTER + PLANES_MEANWHILE * plane);
-  const totalBytes = sumBytes + imageBytes + patchBytes + planeBytes + garbageBytes;
-  return { sumBytes, imageBytes, patchBytes, planeBytes, garbageBytes, totalBytes };
+  const engineBytes = ENGINE_BYTES;
+  const totalBytes = sumBytes + imageBytes + patchBytes + planeBytes + engineBytes;
+  return { sumBytes, imageBytes, patchBytes, planeBytes, engineBytes, totalBytes };
 }

@@ -26,5 +26,5 @@ export async function openOnnxNetwork(model: Uint8Array, options: OnnxOptions = 
   } catch (error) {
     throw cannotOpen(error, "export the model with another opset, or predict in a page (onnxruntime-web)");
   }
-  return networkOf(session, (data, dims) => new Tensor("float32", data, dims));
+  return networkOf(session, (data, dims) => new Tensor("float32", data, dims), true);
 }

@@ -52,7 +52,7 @@ async function open(model: Uint8Array, options: OnnxOptions, backend: Backend): 
     const other = backend === "webgpu" ? 'backend "wasm" has more operators' : "export the model with another opset";
     throw cannotOpen(error, other);
   }
-  return networkOf(session, (data, dims) => new Tensor("float32", data, dims));
+  return networkOf(session, (data, dims) => new Tensor("float32", data, dims), false);
 }
 
 async function load(options: OnnxOptions, backend: Backend): Promise<Runtime> {

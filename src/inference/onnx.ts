@@ -34,7 +34,7 @@ interface ValueMetadata {
 export interface OnnxSession {
   readonly inputMetadata: readonly ValueMetadata[];
   readonly outputMetadata: readonly ValueMetadata[];
-  run(feeds: Record<string, OnnxTensor>): Promise<Record<string, OnnxTensor>>;
+  run(feeds: Record<string, OnnxTensor>, fetches?: Record<string, OnnxTensor>): Promise<Record<string, OnnxTensor>>;
   release(): Promise<void>;
 }
 export type TensorMaker = (data: Float32Array, dims: readonly number[]) => OnnxTensor;
@@ -113,8 +113,11 @@ function oneFloatTensor(
   return { ...value, shape: value.shape ?? [] };
 }
 
-/** @throws NnprepError UNSUPPORTED for a model of other inputs or outputs */
-export function networkOf(session: OnnxSession, tensor: TensorMaker): Network {
+/**
+ * @param writesOutputs whether the runtime writes into an output tensor that it is given; else each run makes a new one
+ * @throws NnprepError UNSUPPORTED for a model of other inputs or outputs
+ */
+export function networkOf(session: OnnxSession, tensor: TensorMaker, writesOutputs: boolean): Network {
   const input = oneFloatTensor("input", session.inputMetadata);
   const output = oneFloatTensor("output", session.outputMetadata);
   const axes = input.shape.length;
@@ -129,34 +132,45 @@ export function networkOf(session: OnnxSession, tensor: TensorMaker): Network {
     channels: fixed(input.shape, 1),
     classes: fixed(output.shape, 1),
     patch: Array.from({ length: axes - 2 }, (_, axis) => fixed(input.shape, axis + 2)),
-    run: (patch) => runPatch(session, tensor, patch, input.name, output.name),
+    run: runnerOf(session, tensor, input.name, output.name, writesOutputs),
     dispose: () => session.release(),
   };
 }
 
-async function runPatch(
+function runnerOf(
   session: OnnxSession,
   tensor: TensorMaker,
-  { data, shape }: NetworkPatch,
   input: string,
   output: string,
-): Promise<Float32Array> {
-  let found: OnnxTensor | undefined;
-  try {
-    found = (await session.run({ [input]: tensor(data, [1, ...shape]) }))[output];
-  } catch (error) {
-    const reason = messageOf(error);
-    if (isOutOfMemory(reason)) throw outOfMemory(reason);
-    throw new NnprepError("UNSUPPORTED", `the network fails on a patch of ${formatShape(shape)}: ${reason}`, {
-      shape: [...shape],
-      reason,
-    });
-  }
-  if (!(found?.data instanceof Float32Array)) {
-    throw new NnprepError(
-      "UNSUPPORTED",
-      `the network returns ${found?.type ?? "nothing"}; float32 logits are expected`,
-    );
-  }
-  return found.data;
+  writesOutputs: boolean,
+): Network["run"] {
+  let last: { readonly shape: string; readonly logits: OnnxTensor } | undefined;
+  return async ({ data, shape }: NetworkPatch) => {
+    let found: OnnxTensor | undefined;
+    try {
+      const feeds = { [input]: tensor(data, [1, ...shape]) };
+      const results =
+        writesOutputs && last?.shape === String(shape)
+          ? await session.run(feeds, { [output]: last.logits })
+          : await session.run(feeds);
+      found = results[output];
+    } catch (error) {
+      const reason = messageOf(error);
+      if (isOutOfMemory(reason)) throw outOfMemory(reason);
+      throw new NnprepError("UNSUPPORTED", `the network fails on a patch of ${formatShape(shape)}: ${reason}`, {
+        shape: [...shape],
+        reason,
+      });
+    }
+    if (!(found?.data instanceof Float32Array)) {
+      throw new NnprepError(
+        "UNSUPPORTED",
+        `the network returns ${found?.type ?? "nothing"}; float32 logits are expected`,
+      );
+    }
+    if (!writesOutputs) return found.data;
+    // What comes back may be another tensor on the same memory; the first one's array is the one that is written to.
+    if (last?.shape !== String(shape)) last = { shape: String(shape), logits: found };
+    return last.logits.data as Float32Array;
+  };
 }

@@ -79,6 +79,7 @@ export async function predictCase(
   await init();
   const prepared =
     model.generation === "v1" ? await prepareCaseV1(model, input, options) : await prepareCaseV2(model, input, options);
+  if (options.inPlace === true) dropChannels(input);
   throwIfAborted(options.signal);
   const { image, properties, toLabels, toProbabilities } = prepared;
   const settings = windowSettings(model, options);
@@ -172,6 +173,11 @@ function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new NnprepError("ABORTED", "stopped before the prediction was done");
 }
 
+/** The scan has been prepared: nothing needs its voxels any more, whoever still holds the case. */
+function dropChannels({ channels }: CaseInput): void {
+  (channels as Float32Array[]).length = 0;
+}
+
 /** Progress with the time that is left, by the mean time of a window. */
 function timed(report: (progress: PredictProgress) => void): NonNullable<SlidingWindowSettings["onProgress"]> {
   const start = performance.now();
@@ -263,11 +269,16 @@ function checkMemory(
   const whole = probabilities ? voxelCount(image.shape) * model.classes * perValue : 0;
   const needed = windows.totalBytes + whole;
   if (needed <= memoryLimitBytes) return;
+  const halves = { ...settings, precision: "float16" } as const;
+  const half =
+    estimateWindowMemory(image.shape, image.channels.length, model.networks.length, halves).totalBytes + whole / 2;
+  const inHalf =
+    precision === "float32" && rules.precision === "float16" ? `sums in float16 (${mebibytes(half)}), ` : "";
   throw new NnprepError(
     "OUT_OF_MEMORY",
     `this case needs about ${mebibytes(needed)} beside its network (${mebibytes(windows.sumBytes)} for sums over windows of ` +
       `${model.patchSize.join(" x ")} voxels and ${model.classes} classes${probabilities ? `, ${mebibytes(whole)} because probabilities are wanted` : ""}), ` +
-      `but the limit is ${mebibytes(memoryLimitBytes)}. Use fewer folds, a machine with more memory, or a model of a coarser grid`,
+      `but the limit is ${mebibytes(memoryLimitBytes)}. Use ${inHalf}fewer folds, no mirroring, a machine with more memory, or a model of a coarser grid`,
     { needed, memoryLimitBytes, ...windows },
   );
 }

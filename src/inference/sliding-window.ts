@@ -95,7 +95,7 @@ export function layOutWindows(shape: Shape3, patch: readonly number[], stepSize 
  * planes as a window is high are held. With several networks (folds) the finished planes are added up in their order, in
  * the precision of the sums, and divided, as nnU-Net does.
  *
- * The planes can be read once. Errors arrive while they are read.
+ * The planes can be read once; one that is given back (`release`) serves again, others are left to the engine. Errors arrive while they are read.
  *
  * @throws NnprepError INVALID_ARGUMENT, SHAPE_MISMATCH (channels or classes do not fit), INVALID_VALUES (NaN or
  * infinite logits), ABORTED, and whatever a network throws
@@ -132,8 +132,10 @@ export function predictLogits(
     }));
     return shared;
   };
-  const folds = networks.map((network) => planesOf(network, run, layout, share, finished));
-  return { classes, shape: image.shape, precision, slabs: meanOf(folds, image.shape[1] * image.shape[2]) };
+  const spare = new SparePlanes(classes * image.shape[1] * image.shape[2], precision);
+  const folds = networks.map((network) => planesOf(network, run, layout, spare, share, finished));
+  const slabs = meanOf(folds, spare, image.shape[1] * image.shape[2]);
+  return { classes, shape: image.shape, precision, slabs, release: (plane) => spare.give(plane) };
 }
 
 function checkInput(networks: readonly Network[], image: NetworkInput, settings: SlidingWindowSettings): void {
@@ -178,6 +180,7 @@ function checkInput(networks: readonly Network[], image: NetworkInput, settings:
 /** Mean over folds, plane by plane. */
 async function* meanOf(
   folds: readonly AsyncGenerator<FloatValues>[],
+  spare: SparePlanes,
   perPlane: number,
 ): AsyncGenerator<FloatValues, void, undefined> {
   const [first, ...others] = folds as [AsyncGenerator<FloatValues>, ...AsyncGenerator<FloatValues>[]];
@@ -187,6 +190,7 @@ async function* meanOf(
         const { value } = (await fold.next()) as IteratorYieldResult<FloatValues>;
         if (plane instanceof Float32Array) addToSums(value, plane);
         else if (!addHalfSums(value as Uint16Array, plane)) throw notFinite("the sum of the folds", plane);
+        spare.give(value);
       }
       if (folds.length > 1) divideBy(folds.length, plane, perPlane);
       yield plane;
@@ -240,6 +244,27 @@ function windowWeights(layout: WindowLayout, settings: SlidingWindowSettings, ru
   return { weights, versions: new Float32Array(size[1] * size[2]).fill(versions) };
 }
 
+/** Arrays for finished planes: without it the engine would hold tens of dropped ones before it collects them. */
+class SparePlanes {
+  readonly #length: number;
+  readonly #precision: WindowRules["precision"];
+  readonly #planes: FloatValues[] = [];
+
+  constructor(length: number, precision: WindowRules["precision"]) {
+    this.#length = length;
+    this.#precision = precision;
+  }
+
+  /** An array of any content. */
+  take(): FloatValues {
+    return this.#planes.pop() ?? emptyPlanes(1, this.#length, this.#precision)[0];
+  }
+
+  give(plane: FloatValues): void {
+    if (plane.length === this.#length) this.#planes.push(plane);
+  }
+}
+
 function emptyPlanes(height: number, length: number, precision: WindowRules["precision"]): FloatValues[] {
   const empty = () => (precision === "float16" ? new Uint16Array(length) : new Float32Array(length));
   return allocate("the sums over windows", () => Array.from({ length: height }, empty));
@@ -265,6 +290,7 @@ async function* planesOf(
   network: Network,
   run: WindowRun,
   layout: WindowLayout,
+  spare: SparePlanes,
   share: () => Promise<Shared>,
   finished: () => void,
 ): AsyncGenerator<FloatValues, void, undefined> {
@@ -310,7 +336,9 @@ async function* planesOf(
           const found = sum.subarray(infinite * perPlane, (infinite + 1) * perPlane);
           throw notFinite(place(infinite, a), found);
         }
-        yield cropPlane(sum, layout, image.shape);
+        const plane = spare.take();
+        cropPlane(sum, layout, image.shape, plane);
+        yield plane;
       }
       sum.fill(0);
       count.fill(0);
@@ -318,18 +346,17 @@ async function* planesOf(
   }
 }
 
-/** A copy of a plane of all classes without the padding. */
-function cropPlane(plane: FloatValues, layout: WindowLayout, shape: Shape3): FloatValues {
-  const { padded, before } = layout;
-  if (padded[1] === shape[1] && padded[2] === shape[2]) return plane.slice();
+/** Copies a plane of all classes without the padding. */
+function cropPlane(plane: FloatValues, { padded, before }: WindowLayout, shape: Shape3, output: FloatValues): void {
+  if (padded[1] === shape[1] && padded[2] === shape[2]) {
+    output.set(plane);
+    return;
+  }
   const classes = plane.length / (padded[1] * padded[2]);
-  const length = classes * shape[1] * shape[2];
-  const result = plane instanceof Uint16Array ? new Uint16Array(length) : new Float32Array(length);
   for (let c = 0, to = 0; c < classes; c++) {
     for (let j = 0; j < shape[1]; j++, to += shape[2]) {
       const from = (c * padded[1] + before[1] + j) * padded[2] + before[2];
-      result.set(plane.subarray(from, from + shape[2]), to);
+      output.set(plane.subarray(from, from + shape[2]), to);
     }
   }
-  return result;
 }

@@ -39,6 +39,7 @@ export {
   checkPredictionMemory,
   estimatePredictionMemory,
   type PredictionMemory,
+  type PredictionMemoryOptions,
 } from "../inference/prediction-memory.js";
 export type { CaseInput } from "../inference/prepared-case.js";
 export { predictLogits, type SlidingWindowSettings } from "../inference/sliding-window.js";

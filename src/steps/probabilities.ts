@@ -26,6 +26,8 @@ export interface ProbabilityReader extends ProbabilityGrid {
 export interface ProbabilitySlabs extends ProbabilityGrid {
   readonly precision: "float32" | "float16";
   readonly slabs: AsyncIterable<FloatValues> | Iterable<FloatValues>;
+  /** Takes back a slab that is read no more, so that a later one can use its memory. */
+  readonly release?: ((slab: FloatValues) => void) | undefined;
 }
 
 /** Probabilities that arrive class by class, each `(a0, a1, a2)`; they are gathered before anything can be decided. */
@@ -194,8 +196,17 @@ class SlabFeed implements PlaneFeed {
   }
 
   prepare(from: number, to: number): Promise<void> | undefined {
-    this.#slabs = this.#slabs.filter((slab) => slab.to > from);
+    this.#forgetBefore(from);
     return to < this.#arrived ? undefined : this.#readTo(to);
+  }
+
+  #forgetBefore(plane: number): void {
+    const { release } = this.#source;
+    this.#slabs = this.#slabs.filter((slab) => {
+      if (slab.to > plane) return true;
+      release?.(slab.values);
+      return false;
+    });
   }
 
   async #readTo(plane: number): Promise<void> {

@@ -19,6 +19,16 @@ test("a network of three axes says what it takes, and runs", async () => {
   await network.dispose?.();
 });
 
+test("logits of patches of one size come in one array, of another size in theirs", async () => {
+  const network = await openOnnxNetwork(modelOf("two axes"), { threads: 1 });
+  const first = await network.run(image(1, 2, 2));
+  const second = await network.run({ data: new Float32Array([5, 6, 7, 8]), shape: [1, 2, 2] });
+  expect(second).toBe(first);
+  expect([...second]).toEqual([5, 6, 7, 8, 10, 12, 14, 16]);
+  expect([...(await network.run(image(1, 1, 2)))]).toEqual([0, 1, 0, 2]);
+  expect([...(await network.run(image(1, 2, 2)))]).toEqual([0, 1, 2, 3, 0, 2, 4, 6]);
+});
+
 test("a network of two axes runs", async () => {
   const network = await openOnnxNetwork(modelOf("two axes"), { threads: 1 });
   expect([network.channels, network.classes, network.patch]).toEqual([1, 2, [undefined, undefined]]);

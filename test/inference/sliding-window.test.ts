@@ -9,7 +9,7 @@ import { predictLogits, type SlidingWindowSettings, windowStarts } from "../../s
 import { PROBABILITIES_V1 } from "../../src/inference/window-rules.js";
 import { narrowToHalves, widenHalves } from "../../src/kernels/half.js";
 import { init } from "../../src/runtime/instantiate.js";
-import { gatherProbabilities } from "../../src/steps/probabilities.js";
+import { type FloatValues, gatherProbabilities } from "../../src/steps/probabilities.js";
 import exponentials from "../golden/sliding-window/exponentials.json";
 import gaussians from "../golden/sliding-window/gaussians.json";
 import steps from "../golden/sliding-window/steps.json";
@@ -188,6 +188,25 @@ describe("stream", () => {
     }
     // Windows start at 0, 2, 4, 6 and 8: each leaves two planes behind.
     expect(seen).toEqual([1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5]);
+  });
+
+  test("planes that are given back serve again, and hold the same values", async () => {
+    const volume = image([12, 4, 4]);
+    for (let i = 0; i < 192; i++) volume.channels[0][i] = i % 13;
+    const networks = () => [shifts(2, 1), shifts(2, 1)];
+    const twice = { ...settings, classes: 2 };
+    const kept: FloatValues[] = [];
+    for await (const plane of predictLogits(networks(), volume, twice).slabs) kept.push(plane);
+    expect(new Set(kept).size).toBe(12);
+    const { slabs, release } = predictLogits(networks(), volume, twice);
+    const seen = new Set<FloatValues>();
+    let at = 0;
+    for await (const plane of slabs) {
+      expect(plane).toEqual(kept[at++]);
+      seen.add(plane);
+      release?.(plane);
+    }
+    expect(seen.size).toBeLessThanOrEqual(2);
   });
 
   test("windows of all folds are counted", async () => {

@@ -40,7 +40,13 @@ const INT16: StoredVoxels = { bytesPerVoxel: 2, isCompressed: true };
  * Bytes that reading, preprocessing and writing a case in place needs at its peak, beside the program itself.
  * @throws NnprepError INVALID_ARGUMENT when resampling would leave nothing of an axis
  */
-export function estimatePreprocessMemory({
+export function estimatePreprocessMemory(question: MemoryQuestion): number {
+  const arrays = preprocessArrayBytes(question);
+  return arrays + Math.min(OVERHEAD_BYTES, arrays);
+}
+
+/** The arrays among it. @throws NnprepError INVALID_ARGUMENT when resampling would leave nothing of an axis */
+export function preprocessArrayBytes({
   shape,
   croppedShape = shape,
   spacingMm,
@@ -71,8 +77,7 @@ export function estimatePreprocessMemory({
   const share = labels.ignore === null ? FOREGROUND_SHARE : 2;
   const locating = input + turnedLabel + channels * output + 2 * after + kept + 4 * share * after;
   const writing = after * (4 * channels + 2) + COMPRESSED_SHARE * 4 * channels * after;
-  const arrays = Math.max(reading, cutting, resampling, locating, writing);
-  return arrays + Math.min(OVERHEAD_BYTES, arrays);
+  return Math.max(reading, cutting, resampling, locating, writing);
 }
 
 /** What resampling one channel needs beside its input and output; `scratch` stays for the next. */

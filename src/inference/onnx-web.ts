@@ -56,18 +56,27 @@ async function open(model: Uint8Array, options: OnnxOptions, backend: Backend): 
 }
 
 async function load(options: OnnxOptions, backend: Backend): Promise<Runtime> {
-  let runtime: Runtime;
-  try {
-    runtime = backend === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
-  } catch (error) {
-    throw runtimeMissing("onnxruntime-web", error);
-  }
+  const runtime = await importRuntime(backend);
   const { wasm } = runtime.env;
   // Threads need memory that is shared, which a page has only when it is cross-origin isolated.
   const cores = page.crossOriginIsolated === true ? (page.navigator?.hardwareConcurrency ?? 1) : 1;
   wasm.numThreads = options.threads ?? cores;
   if (options.wasmBaseUrl !== undefined) wasm.wasmPaths = options.wasmBaseUrl;
   return runtime;
+}
+
+/**
+ * In pages that do without the package, webpack passes over imports within `try`, with a warning, and esbuild over those
+ * with a catch of their own.
+ */
+async function importRuntime(backend: Backend): Promise<Runtime> {
+  const pass = (error: unknown) => Promise.reject(error);
+  try {
+    if (backend === "webgpu") return await import("onnxruntime-web/webgpu").catch(pass);
+    return await import("onnxruntime-web/wasm").catch(pass);
+  } catch (error) {
+    throw runtimeMissing("onnxruntime-web", error);
+  }
 }
 
 /** Whether two networks give the same logits for a patch of noise, as far as rounding goes. */

@@ -1,59 +1,9 @@
-import { NnprepError } from "../core/errors.js";
-import {
-  type DicomDecoder,
-  type DicomDecoderOptions,
-  decoderMissing,
-  type PackageImage,
-  stackOf,
-} from "./dicom-decoder.js";
+import { type DicomDecoder, type DicomDecoderOptions, decoderMissing } from "./dicom-decoder.js";
+import { openPageDecoder } from "./dicom-decoder-page.js";
 
-interface WorkerPool {
-  terminateWorkers(): void;
-}
-
-interface Package {
-  setPipelinesBaseUrl(url: string): void;
-  setPipelineWorkerUrl(url: string): void;
-  readImageDicomFileSeries(options: {
-    inputImages: { path: string; data: Uint8Array }[];
-    singleSortedSeries: boolean;
-    webWorkerPool: WorkerPool | null;
-  }): Promise<{ webWorkerPool: WorkerPool | null; outputImage: PackageImage }>;
-}
-
-/**
- * Decodes in workers of the package, whose files come from where the page serves them. Throws UNSUPPORTED when the
- * package is not part of the page, INVALID_ARGUMENT when nobody said where its files are.
- */
-export async function openDecoder({ pipelinesBaseUrl, pipelineWorkerUrl }: DicomDecoderOptions): Promise<DicomDecoder> {
-  let dicom: Package;
-  try {
-    dicom = (await import("@itk-wasm/dicom")) as unknown as Package;
-  } catch (error) {
-    throw decoderMissing(error);
-  }
-  if (pipelinesBaseUrl === undefined) {
-    // The package's own default is a foreign server.
-    throw new NnprepError(
-      "INVALID_ARGUMENT",
-      "the pixels are JPEG, JPEG-LS or JPEG 2000: serve the folder @itk-wasm/dicom/dist/pipelines with the page and give its URL as decoder.pipelinesBaseUrl",
-      { expected: "decoder.pipelinesBaseUrl" },
-    );
-  }
-  dicom.setPipelinesBaseUrl(pipelinesBaseUrl);
-  if (pipelineWorkerUrl !== undefined) dicom.setPipelineWorkerUrl(pipelineWorkerUrl);
-  let pool: WorkerPool | null = null;
-  return {
-    async decode(files) {
-      const inputImages = files.map(({ name, bytes }) => ({ path: name, data: bytes }));
-      const result = await dicom.readImageDicomFileSeries({
-        inputImages,
-        singleSortedSeries: true,
-        webWorkerPool: pool,
-      });
-      pool = result.webWorkerPool;
-      return stackOf(result.outputImage);
-    },
-    close: () => pool?.terminateWorkers(),
-  };
+/** As `openPageDecoder`, which says what is thrown. */
+export function openDecoder(options: DicomDecoderOptions): Promise<DicomDecoder> {
+  // With a catch of its own esbuild bundles a page that does without the package.
+  const load = () => import("@itk-wasm/dicom").catch((error) => Promise.reject(decoderMissing(error)));
+  return openPageDecoder(options.load ?? load, options);
 }

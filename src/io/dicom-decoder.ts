@@ -6,6 +6,11 @@ import { NnprepError } from "../core/errors.js";
 export interface DicomDecoderOptions {
   /** URL of the folder `@itk-wasm/dicom/dist/pipelines` as the page serves it. Never a foreign server by itself. */
   readonly pipelinesBaseUrl?: string;
+  /**
+   * Imports the package: `() => import("@itk-wasm/dicom")`. Only where webpack or rspack bundles the page, which would warn
+   * of the package in every page that does without it.
+   */
+  readonly load?: () => Promise<object>;
   /** URL of itk-wasm's pipeline worker; by default the one that the bundler makes. */
   readonly pipelineWorkerUrl?: string;
 }

@@ -43,11 +43,7 @@ const SAME_DIRECTION = 1e-3;
 /** Names that one warning lists. */
 const NAMES = 5;
 
-/**
- * Lists the series in the files of a folder, of zip archives, or of a list. Files that are no DICOM or have no image are
- * left out, with a warning. Throws CORRUPT_FILE for a DICOM file that cannot be understood: a slice that is silently
- * left out would be worse.
- */
+/** As `listDicomSeries` of dicom-on-demand, which loads this module. */
 export async function listDicomSeries(files: readonly ScanFile[]): Promise<DicomListing> {
   const { groups, warnings } = await groupFiles(files);
   return { series: groups.map(({ series }) => series), warnings };

@@ -47,15 +47,7 @@ export interface DicomReading extends ScanReading {
   readonly series: DicomSeries;
 }
 
-/**
- * Reads one DICOM series out of the files of a folder, of zip archives, or of a list: `volume`, what its user should
- * know, and which series it is. Voxels, their type and the geometry are those of SimpleITK 2.5's ImageSeriesReader:
- * rescaled, slices ascending along their normal. Slices are read one by one (compressed ones in small groups), so that
- * little more than the volume is held.
- *
- * Throws CORRUPT_FILE; UNSUPPORTED for what cannot be read; INVALID_ARGUMENT when a series has to be chosen; and
- * GEOMETRY_MISMATCH with all that is wrong with the series and is not allowed.
- */
+/** As `readDicomSeries` of dicom-on-demand, which loads this module. */
 export async function readDicomSeries(
   files: readonly ScanFile[],
   options: ReadDicomOptions = {},

@@ -1,6 +1,7 @@
 import { inFile, NnprepError } from "../core/errors.js";
 import type { Geometry, Volume } from "../core/volume.js";
 import type { ReadDicomOptions } from "./dicom.js";
+import { readDicomSeries } from "./dicom-on-demand.js";
 import { formatGipl, isGipl, readGipl, readGiplHeader } from "./gipl.js";
 import { gunzipPrefix, isGzip } from "./gzip.js";
 import { isMetaImage, readMetaImage, readMetaImageHeader } from "./metaimage.js";
@@ -103,22 +104,17 @@ const FORMATS: readonly VolumeFormat[] = [
     name: "DICOM",
     endings: [".dcm", ".ima"],
     matches: (head) => String.fromCharCode(...head.subarray(128, 132)) === "DICM",
-    read: (file, _, { dicom }) => readDicom([file], dicom),
+    read: (file, _, { dicom }) => readDicomSeries([file], dicom),
     readHeader: refuseHeader,
   },
   {
     name: "DICOM in a zip archive",
     endings: [".zip"],
     matches: (head) => [0x50, 0x4b, 3, 4].every((byte, i) => head[i] === byte),
-    read: (file, _, { dicom }) => readDicom([file], dicom),
+    read: (file, _, { dicom }) => readDicomSeries([file], dicom),
     readHeader: refuseHeader,
   },
 ];
-
-/** DICOM's readers are loaded with the first series: a page that reads other formats does not carry them. */
-export async function readDicom(files: readonly ScanFile[], options?: ReadDicomOptions): Promise<ScanReading> {
-  return (await import("./dicom.js")).readDicomSeries(files, options);
-}
 
 async function refuseHeader(): Promise<never> {
   throw new NnprepError("UNSUPPORTED", "a DICOM series has no header of its own; read it whole", {});
@@ -269,7 +265,7 @@ export async function readScan(
   if (files.length === 1) return readScanFile(first, amongFiles([], first.name), options);
   const { mains, dicom } = await mainFiles(files);
   if (dicom) {
-    const { volume, warnings } = await readDicom(files, options.dicom);
+    const { volume, warnings } = await readDicomSeries(files, options.dicom);
     return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
   }
   if (mains.length === 1) return readScanFile(mains[0], amongFiles(files, mains[0].name), options);

@@ -1,7 +1,8 @@
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { NnprepError } from "../core/errors.js";
-import { geometryWarnings, type ReadScanOptions, readDicom, readScanFile } from "./formats.js";
+import { readDicomSeries } from "./dicom-on-demand.js";
+import { geometryWarnings, type ReadScanOptions, readScanFile } from "./formats.js";
 import type { ScanFile, ScanReading } from "./scan-file.js";
 import { reason, retryStale } from "./stale-handle.js";
 import type { FindCompanion } from "./voxel-source.js";
@@ -168,7 +169,7 @@ export async function readScanPath(path: string, options: ReadScanOptions = {}):
   if (!entry.isDirectory()) return readScanFile(await scanFileFromPath(path), besideFile(path), options);
   const files = await scanFilesInFolder(path);
   try {
-    const { volume, warnings } = await readDicom(files, options.dicom);
+    const { volume, warnings } = await readDicomSeries(files, options.dicom);
     return { volume, warnings: [...warnings, ...geometryWarnings(volume.geometry)] };
   } catch (error) {
     throw error instanceof NnprepError ? error.inFile(path) : error;

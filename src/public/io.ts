@@ -7,16 +7,15 @@ export { axisCodesOf } from "../core/geometry.js";
 export { NdArray, type NdArrayData, PyDict, PyFloat, PyTuple, type PyValue } from "../core/python.js";
 export { type ReadB2ndOptions, readB2nd } from "../io/blosc2/read.js";
 export { type WriteB2ndOptions, writeB2nd } from "../io/blosc2/write.js";
-export {
-  type DicomAllowance,
-  type DicomDecoderOptions,
-  type DicomListing,
-  type DicomReading,
-  type DicomSeries,
-  listDicomSeries,
-  type ReadDicomOptions,
-  readDicomSeries,
+export type {
+  DicomAllowance,
+  DicomDecoderOptions,
+  DicomListing,
+  DicomReading,
+  DicomSeries,
+  ReadDicomOptions,
 } from "../io/dicom.js";
+export { listDicomSeries, readDicomSeries } from "../io/dicom-on-demand.js";
 export {
   canWriteVolume,
   type ReadScanOptions,

@@ -77,10 +77,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const sharing = options.threads <= 1 ? "none" : (options.sharing ?? bestSharing());
   if (sharing === "none") return callersThread;
   const url = options.workerUrl;
+  const here = import.meta.url;
   const start = () =>
     startThreads({
       threads: 1,
-      url: new URL(url ?? "./engine-worker.js", import.meta.url),
+      url: new URL(url ?? "./engine-worker.js", here),
       // Bundlers look for these very words.
       start: () =>
         url === undefined

@@ -1,10 +1,18 @@
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { afterEach, expect, test, vi } from "vitest";
+import { join } from "node:path";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { readDicomSeries } from "../../src/io/dicom.js";
 import { scanFileFromBytes } from "../../src/io/scan-file.js";
 import { formatSlice, seriesFiles, seriesSlices, sliceValues } from "../generated/dicom-files.js";
 
+// Other tests decode at the same time.
+const own = mkdtempSync(join(tmpdir(), "nnprep-decoder-"));
+vi.stubEnv("TMPDIR", own);
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(own, { recursive: true, force: true });
+});
 afterEach(() => {
   vi.doUnmock("@itk-wasm/dicom");
   vi.resetModules();

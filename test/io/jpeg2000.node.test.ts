@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { NnprepError } from "../../src/core/errors.js";
 import { crc32 } from "../../src/io/crc32.js";
 import { readDicomSeries } from "../../src/io/dicom.js";
@@ -6,6 +6,9 @@ import { checkCodestream } from "../../src/io/jpeg2000-codestream.js";
 import { scanFileFromBytes } from "../../src/io/scan-file.js";
 import { formatSlice } from "../generated/dicom-files.js";
 import { decode, type GoldenArray } from "../golden.js";
+
+// The decoder is started for every damaged codestream.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Codestream {
   readonly name: string;

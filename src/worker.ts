@@ -6,7 +6,7 @@ import type { WorkerCall } from "./runner/process-executor.js";
 import type { Measured } from "./runner/run.js";
 import { init } from "./runtime/instantiate.js";
 import { serveWorker } from "./runtime/pool.js";
-import { collectGarbage, trimScratch } from "./runtime/scratch.js";
+import { collectGarbage, dropGiven, reuseGiven, trimScratch } from "./runtime/scratch.js";
 
 /** Worker process: runs one job at a time and says how long it took and how much memory the process had at most. */
 
@@ -32,7 +32,12 @@ function peakMemoryBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
+/** A worker without a job for so long gives up what it kept for the next case. */
+const REST_MS = 300;
+let rest: NodeJS.Timeout | undefined;
+
 async function runJob({ job, argument, folders }: WorkerCall): Promise<Measured<unknown>> {
+  clearTimeout(rest);
   await init();
   collectGarbage();
   resetPeakMemory();
@@ -46,7 +51,12 @@ async function runJob({ job, argument, folders }: WorkerCall): Promise<Measured<
     // What a worker at rest holds is held beside the cases of the others.
     trimScratch(KEPT_SCRATCH_BYTES);
     collectGarbage();
+    rest = setTimeout(() => {
+      dropGiven();
+      collectGarbage();
+    }, REST_MS);
   }
 }
 
+reuseGiven();
 serveWorker({ runJob });

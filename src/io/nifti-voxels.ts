@@ -1,5 +1,6 @@
 import { NnprepError } from "../core/errors.js";
 import type { VoxelArray } from "../core/volume.js";
+import { borrowBuffer } from "../runtime/scratch.js";
 import { gunzip, gunzipPieces, isGzip, largestInflatedLength, statedLength } from "./gzip.js";
 import type { NiftiHeader } from "./nifti-header.js";
 import type { NonFiniteCounts } from "./scan-file.js";
@@ -73,7 +74,7 @@ export async function voxelMemory(source: Uint8Array, header: NiftiHeader): Prom
 
 /**
  * The voxels of a gzipped file in a wider type, widened piece by piece as they are inflated: the bytes of the file are
- * never there as a whole. null for files that have to be read as they are stored.
+ * never there as a whole. Its memory is borrowed (`borrowBuffer`). null for files that have to be read as they are stored.
  */
 export async function widenedVoxels(
   source: Uint8Array,
@@ -87,7 +88,10 @@ export async function widenedVoxels(
   // Room is made by the header's word only where the stream says the same.
   if (statedLength(source) < end || largestInflatedLength(source.length) < end) return null;
   const count = voxelByteLength / itemSize;
-  const result = wider === "float32" ? new Float32Array(count) : new Int16Array(count);
+  const result =
+    wider === "float32"
+      ? new Float32Array(borrowBuffer(4 * count), 0, count)
+      : new Int16Array(borrowBuffer(2 * count), 0, count);
   const split = new Uint8Array(itemSize);
   const place = (bytes: Uint8Array, at: number) => {
     const voxels = voxelsFromBytes(alignedBytes(bytes as Uint8Array<ArrayBuffer>, dtype), dtype, true);

@@ -28,6 +28,44 @@ export function trimScratch(byteLength: number): void {
   if (kept !== null && kept.byteLength > byteLength) kept = null;
 }
 
+/** Memory that was lent for one case and is given back before the next one comes. */
+const lent = new WeakSet<ArrayBufferLike>();
+let given: ArrayBuffer[] = [];
+let reuses = false;
+
+/** From now on what is given back is lent again: for workers, which give it up when they rest (`dropGiven`). */
+export function reuseGiven(): void {
+  reuses = true;
+}
+
+/**
+ * Memory of undefined content, which the borrower may give back: of `byteLength` bytes, or what was given back and has at
+ * most `most`.
+ */
+export function borrowBuffer(byteLength: number, most = 2 * byteLength): ArrayBuffer {
+  let best: ArrayBuffer | undefined;
+  for (const buffer of given) {
+    const fits = buffer.byteLength >= byteLength && buffer.byteLength <= most;
+    if (fits && (best === undefined || buffer.byteLength < best.byteLength)) best = buffer;
+  }
+  // What does not fit is given up before more is asked for.
+  given = best === undefined ? [] : given.filter((buffer) => buffer !== best);
+  const buffer = best ?? new ArrayBuffer(byteLength);
+  lent.add(buffer);
+  return buffer;
+}
+
+/** Gives lent memory back: nobody may use these arrays, or others in their memory, any more. Others than lent ones are left alone. */
+export function giveBack(arrays: readonly ArrayBufferView[]): void {
+  if (!reuses) return;
+  for (const { buffer } of arrays) if (lent.delete(buffer)) given.push(buffer as ArrayBuffer);
+}
+
+/** Gives up what was given back. */
+export function dropGiven(): void {
+  given = [];
+}
+
 /** What Node has for it; other engines collect when they like. */
 interface Collector {
   readonly gc?: () => void;

@@ -3,6 +3,7 @@ import type { NdArray, NdArrayData } from "../../core/python.js";
 import type { Shape3 } from "../../core/volume.js";
 import { BlockEncoder } from "../../kernels/blosc2/blosc2.js";
 import { init } from "../../runtime/instantiate.js";
+import { borrowBuffer } from "../../runtime/scratch.js";
 import { dtypeName } from "../npy.js";
 import type { ArrayInChunks } from "../npz.js";
 import { chooseBlockShapes } from "./block-shape.js";
@@ -81,14 +82,15 @@ function splitChannels(array: NdArray | ArrayInChunks): { channels: NdArrayData[
   return { channels, grid, axes };
 }
 
-/** Makes the stored form of chunks, one after the other, in memory that is used again. */
+/** Makes the stored form of chunks, one after the other, in borrowed memory. */
 class ChunkWriter {
   readonly #source: Source;
   readonly #encoder: BlockEncoder;
   /** Memory of the encoder's strip: a row of a chunk's blocks, zero where they reach beyond it. */
   readonly #strip: Place;
-  readonly #stored: Uint8Array;
-  readonly #view: DataView;
+  /** Most bytes of a stored chunk, and memory that is not written yet. */
+  readonly #most: number;
+  #free = new Uint8Array(0);
 
   constructor(source: Source) {
     this.#source = source;
@@ -98,28 +100,34 @@ class ChunkWriter {
     const stripWords = rowWords * blocks[2];
     this.#encoder = new BlockEncoder({ rows: a * b, rowBytes: rowWords * size, stripRowBytes: stripWords * size });
     this.#strip = { words: wordsOf(this.#encoder.strip, size), shape: [a, b, stripWords], start: [0, 0, 0] };
-    this.#stored = new Uint8Array(CHUNK_HEADER_BYTES + blockCount * (blockBytes + 8));
-    this.#view = new DataView(this.#stored.buffer);
+    this.#most = CHUNK_HEADER_BYTES + blockCount * (blockBytes + 8);
   }
 
-  /** The chunk that begins at `origin` of a channel, valid until the next call; null if it is all zeros. */
+  /** The chunk that begins at `origin` of a channel; null if it is all zeros. */
   write(channel: Words, origin: readonly number[], manner: Manner): Uint8Array | null {
     const { blocks, blockCount, blockBytes, itemSize } = this.#source;
+    // Of memory that was never touched only what is written costs anything.
+    if (this.#free.length < this.#most) {
+      this.#free = new Uint8Array(borrowBuffer(this.#most, Number.POSITIVE_INFINITY));
+    }
+    const stored = this.#free;
+    const view = new DataView(stored.buffer, stored.byteOffset);
     let at = CHUNK_HEADER_BYTES + 4 * blockCount;
     let empty = true;
     for (let block = 0; block < blockCount; block++) {
       if (block % blocks[2] === 0) this.#fillStrip(channel, origin, block);
       const stream = this.#compress(block, manner);
-      this.#view.setInt32(CHUNK_HEADER_BYTES + 4 * block, at, true);
-      this.#view.setInt32(at, stream.length, true);
-      this.#stored.set(stream, at + 4);
+      view.setInt32(CHUNK_HEADER_BYTES + 4 * block, at, true);
+      view.setInt32(at, stream.length, true);
+      stored.set(stream, at + 4);
       at += 4 + stream.length;
       if (stream.length > 0) empty = false;
     }
     if (empty) return null;
     const sizes = { itemSize, byteLength: blockCount * blockBytes, blockBytes, stored: at };
-    formatChunkHeader(this.#stored, sizes, manner.filter);
-    return this.#stored.subarray(0, at);
+    formatChunkHeader(stored, sizes, manner.filter);
+    this.#free = stored.subarray(at);
+    return stored.subarray(0, at);
   }
 
   /** Bytes of some blocks of the chunk, in each of several manners. */
@@ -225,7 +233,7 @@ export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: W
       const chunk = writer.write(channel, origin, manner);
       offsets.push(chunk === null ? null : storedBytes);
       if (chunk === null) continue;
-      pieces.push(chunk.slice());
+      pieces.push(chunk);
       storedBytes += chunk.length;
     }
   }
@@ -251,7 +259,7 @@ export function writeB2ndAtOnce(array: NdArray | ArrayInChunks, { patchSize }: W
  * Writes an array as nnU-Net 2.8's `.b2nd`, to be written to a file piece by piece: chunks and blocks by nnU-Net's own
  * formula, LZ4, shuffled if that makes the middle of the array smaller. The bytes are the same in every engine. They are
  * not those of nnU-Net's LZ4HC, but the array that comes out is.
- * Memory beside the array: the compressed file and one chunk (up to about 12 MB).
+ * Memory beside the array: the compressed file, which is borrowed (`borrowBuffer`).
  *
  * @param array `(channels, a0, a1, a2)`, perhaps in one part per channel, or `(a0, a1, a2)`: float32 images, int16
  * labels, uint8 or uint16 predictions of the previous stage

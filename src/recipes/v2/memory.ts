@@ -76,7 +76,9 @@ export function preprocessArrayBytes({
   const resampling = input + turnedLabel + channels * output + turned + temporary + kept;
   const share = labels.ignore === null ? FOREGROUND_SHARE : 2;
   const locating = input + turnedLabel + channels * output + 2 * after + kept + 4 * share * after;
-  const writing = after * (4 * channels + 2) + COMPRESSED_SHARE * 4 * channels * after;
+  // The input's memory, if it is not the output's, is kept for the next case and takes what is compressed as far as it fits.
+  const compressed = COMPRESSED_SHARE * 4 * channels * after;
+  const writing = after * (4 * channels + 2) + (output === 0 ? compressed : Math.max(input, compressed));
   return Math.max(reading, cutting, resampling, locating, writing);
 }
 

@@ -8,7 +8,7 @@ import { readingOnce } from "../../../runner/read-once.js";
 import { digestFiles, findResult, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases, takeCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
-import { collectGarbage } from "../../../runtime/scratch.js";
+import { collectGarbage, giveBack } from "../../../runtime/scratch.js";
 import type { PooledChannel } from "../../../steps/pooled-statistics.js";
 import { type Fingerprint, formatFingerprint } from "../documents/fingerprint.js";
 import {
@@ -80,6 +80,7 @@ async function takeOneCase(
   if (earlier !== null) return earlier.result as ForegroundGrid;
   const { arrays, properties, warnings } = await readTrainingCase(files, names, readerName, reading);
   const { foreground, ...shapes } = await inFile(raw.location(images[0]), () => takeForeground(arrays));
+  giveBack([...arrays.channels, arrays.label]);
   collectGarbage();
   const foregroundVoxels = foreground[0]?.length ?? 0;
   const channels = foreground.map((data, c) => [`channel_${c}`, { chunks: [data], shape: [data.length] }] as const);

@@ -5,6 +5,7 @@ import { writeB2nd } from "../../../io/blosc2/write.js";
 import { type NpzCompression, writeNpzPieces } from "../../../io/npz.js";
 import { formatPickle } from "../../../io/pickle.js";
 import type { Store } from "../../../runner/store.js";
+import { giveBack } from "../../../runtime/scratch.js";
 import { type CaseProperties, propertiesToPython } from "../documents/properties.js";
 import { preparedFileNames } from "../layout.js";
 
@@ -56,8 +57,14 @@ export async function savePrepared(
   const [first, second, third] = preparedPaths(identifier, folder, format) as [string, string, string];
   if (format === "b2nd") {
     const image = { chunks: channels, shape: [channels.length, ...shape] };
-    await store.write(first, await writeB2nd(image, { patchSize }));
-    await store.write(second, await writeB2nd(new NdArray(label, [1, ...shape]), { patchSize }));
+    for (const [path, array] of [
+      [first, image],
+      [second, new NdArray(label, [1, ...shape])],
+    ] as const) {
+      const pieces = await writeB2nd(array, { patchSize });
+      await store.write(path, pieces);
+      giveBack(pieces);
+    }
     await store.write(third, formatPickle(propertiesToPython(properties)));
     return;
   }

@@ -9,7 +9,7 @@ import { type FileSource, readingOnce } from "../../../runner/read-once.js";
 import { digestFiles, findResult, RECORDS, saveRecord } from "../../../runner/record.js";
 import { type CaseJob, type CaseOutcome, runCases } from "../../../runner/run.js";
 import type { Store } from "../../../runner/store.js";
-import { collectGarbage, trimScratch } from "../../../runtime/scratch.js";
+import { collectGarbage, dropGiven, giveBack, trimScratch } from "../../../runtime/scratch.js";
 import { peekScan } from "../../scan-files.js";
 import { getConfiguration, type Plans } from "../documents/plans.js";
 import { DEFAULT_PLANS, PREPROCESSED_CONFIGURATIONS, type TrainingCase } from "../layout.js";
@@ -95,10 +95,14 @@ export function preparedRecord(folder: string, identifier: string): string {
 async function readAndPreprocess(raw: FileSource, argument: PreprocessArgument) {
   const { names, readerName, settings, options, reading } = argument;
   const { arrays, properties, warnings } = await readTrainingCase(raw, names, readerName, reading);
+  // What reading did not use again would only be held while the case is at its peak.
+  dropGiven();
   collectGarbage();
   const prepared = await inFile(raw.location(names.images[0]), () =>
     preprocessCase(arrays, properties, settings, { ...options, inPlace: true }),
   );
+  const isPrepared = new Set([...prepared.channels, prepared.label].map((array) => array?.buffer));
+  giveBack([...arrays.channels, arrays.label].filter(({ buffer }) => !isPrepared.has(buffer)));
   return { prepared, warnings: [...warnings, ...prepared.warnings.map(({ message }: CaseWarning) => message)] };
 }
 

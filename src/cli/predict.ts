@@ -16,14 +16,14 @@ import {
 } from "../inference/predict-cases.js";
 import type { PythonJson } from "../io/python-json.js";
 import type { ScanFile } from "../io/scan-file.js";
-import { readScanPath, scanFileFromPath, scanFilesInFolder } from "../io/scan-path.js";
+import { readScanPath, scanFileFromPath } from "../io/scan-path.js";
 import { findDataset, modelFolderName } from "../recipes/v2/layout.js";
 import { scanFileInStore } from "../recipes/v2/stages/read-case.js";
-import { isRemote, locationBelow, openStore, resolveLocation } from "../runner/open-store.js";
-import { S3Store } from "../runner/s3-store.js";
+import { isRemote, openStore, resolveLocation } from "../runner/open-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
 import { formatLabels } from "./export.js";
 import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
+import { modelFilesAt } from "./model-location.js";
 import { addJsonOptions, wholeNumber } from "./options.js";
 import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
@@ -110,25 +110,9 @@ function modelPath(options: PredictCommandOptions): string {
 /** The model with its networks. */
 async function openModel(options: PredictCommandOptions): Promise<AnyModel> {
   const path = modelPath(options);
-  const files = isRemote(path) ? await filesBelow(path) : await filesAt(path);
+  const files = await modelFilesAt(path);
   const { folds, checkpoint, threads } = options;
   return loadAnyModel(files, path, { folds, checkpoint, threads });
-}
-
-async function filesAt(path: string): Promise<readonly ScanFile[]> {
-  const folder = existsSync(path) && statSync(path).isDirectory();
-  return folder ? scanFilesInFolder(path) : [await scanFileFromPath(path)];
-}
-
-/** All files of a model in a bucket. */
-async function filesBelow(location: string): Promise<readonly ScanFile[]> {
-  const store = openStore(location);
-  if (!(store instanceof S3Store)) {
-    throw new UsageError(`-m ${location}: a web server does not tell which files it has; give a folder, or s3://`);
-  }
-  const own = await Promise.all((await store.list()).map((name) => scanFileInStore(store, name)));
-  const folders = await store.listFolders();
-  return [...own, ...(await Promise.all(folders.map((name) => filesBelow(locationBelow(location, name))))).flat()];
 }
 
 /** One scan (a file, or a folder of DICOM slices), named as nnU-Net names the images of a case. */

@@ -1,24 +1,28 @@
-/** What a chain of jobs on Slurm is made of. */
+/** Jobs of Slurm that wait for each other. */
 export interface SlurmChain {
-  readonly dataset: string;
+  /** What it is about: in the names of the jobs. */
+  readonly subject: string;
   /** Said at the top of the script. */
   readonly notes: readonly string[];
-  /** How nnprep is called on the nodes, as words. */
-  readonly program: readonly string[];
-  /** Options of every command: which dataset, and where. */
-  readonly places: readonly string[];
-  readonly planner: string;
-  readonly plansName: string;
-  readonly configurations: readonly string[];
+  readonly jobs: readonly SlurmJob[];
+  /** Tasks of each array. */
   readonly parts: number;
-  /** Cases at the same time in one task. */
-  readonly workers: number;
-  readonly memoryMib: number;
-  /** Of which the workers get this much. */
-  readonly workersMib: number;
+  readonly cpus: number;
   readonly logs: string;
   /** Options of every `sbatch`, as the user gave them. */
   readonly extra: readonly string[];
+}
+
+export interface SlurmJob {
+  /** Variable that holds the job's number, and its name. */
+  readonly variable: string;
+  /** One after the other; the first that fails ends the job. */
+  readonly commands: readonly (readonly string[])[];
+  readonly memoryMib: number;
+  readonly isArray: boolean;
+  /** Whether a command that ends with 75 may run again by itself. */
+  readonly isRestarted: boolean;
+  readonly after?: { readonly variable: string; readonly whatever?: boolean };
 }
 
 /** A word that a shell takes as it is. */
@@ -31,80 +35,27 @@ const line = (words: readonly string[]) => words.map(shellWord).join(" ");
 /** How often a task may start again by itself. */
 const RESTARTS = 2;
 
-interface Job {
-  /** Variable that holds the job's number. */
-  readonly variable: string;
-  readonly name: string;
-  /** One after the other; the first that fails ends the job. */
-  readonly commands: readonly (readonly string[])[];
-  readonly isArray: boolean;
-  /** Whether a command that ends with 75 may run again by itself. */
-  readonly isRestarted: boolean;
-  readonly after?: { readonly variable: string; readonly whatever?: boolean };
-}
-
-/**
- * The script that submits a dataset's preparation as arrays that wait for each other: fingerprint in parts; fingerprint
- * and plans; preprocessing in parts; status. A task that ends with 75 starts again by itself.
- */
-export function formatSlurmScript(chain: SlurmChain): string {
-  const { dataset, notes, program, places, planner, plansName, configurations, parts, workers } = chain;
-  const command = (name: string, ...more: string[]) => [...program, name, ...places, ...more];
-  const work = ["--workers", String(workers), "--memory-limit", `${chain.workersMib}M`, "--no-progress"];
-  const part = ["--num-parts", String(parts), ...work];
-  const chosen = configurations.length === 0 ? [] : ["-c", ...configurations];
-  const plans = ["--plans-name", plansName];
-  const jobs: Job[] = [
-    {
-      variable: "fingerprint",
-      name: "fingerprint",
-      commands: [command("extract-fingerprint", ...part)],
-      isArray: true,
-      isRestarted: true,
-    },
-    {
-      variable: "plan",
-      name: "plan",
-      commands: [command("extract-fingerprint", ...work), command("plan", "--planner", planner, ...work)],
-      isArray: false,
-      isRestarted: true,
-      after: { variable: "fingerprint" },
-    },
-    {
-      variable: "preprocess",
-      name: "preprocess",
-      commands: [command("preprocess", ...plans, ...part, ...chosen)],
-      isArray: true,
-      isRestarted: true,
-      after: { variable: "plan" },
-    },
-    {
-      variable: "status",
-      name: "status",
-      commands: [command("status", ...plans, ...chosen)],
-      isArray: false,
-      isRestarted: false,
-      after: { variable: "preprocess", whatever: true },
-    },
-  ];
+/** The script that submits the jobs. A task that ends with 75 starts again by itself. */
+export function formatSlurmScript({ subject, notes, jobs, parts, cpus, logs, extra }: SlurmChain): string {
+  const numbers = jobs.map(({ variable }) => `${variable} $${variable}`).join(", ");
   return `${[
     "#!/usr/bin/env bash",
     ...[
-      `${dataset} in ${parts === 1 ? "one part" : `${parts} parts`} on Slurm, one array after the other.`,
+      `${subject} in ${parts === 1 ? "one part" : `${parts} parts`} on Slurm, one array after the other.`,
       ...notes,
     ].map((note) => `# ${note}`),
     "set -euo pipefail",
-    `logs=${shellWord(chain.logs)}`,
+    `logs=${shellWord(logs)}`,
     'mkdir -p "$logs"',
     "# A stage starts when the one before has succeeded, and is taken back when that has failed.",
-    `all=(--parsable --requeue --open-mode=append --kill-on-invalid-dep=yes --mem=${chain.memoryMib}M --cpus-per-task=${workers}${
-      chain.extra.length === 0 ? "" : ` ${line(chain.extra)}`
+    `all=(--parsable --requeue --open-mode=append --kill-on-invalid-dep=yes --cpus-per-task=${cpus}${
+      extra.length === 0 ? "" : ` ${line(extra)}`
     })`,
     `parts=(--array=0-${parts - 1} --output="$logs/%x-%A-%a.txt")`,
     'single=(--output="$logs/%x-%j.txt")',
     "",
-    ...jobs.flatMap((job) => [...formatJob(job, dataset), ""]),
-    'echo "submitted: fingerprint $fingerprint, plan $plan, preprocess $preprocess, status $status; logs in $logs"',
+    ...jobs.flatMap((job) => [...formatJob(job, subject), ""]),
+    `echo "submitted: ${numbers}; logs in $logs"`,
     'echo "When something failed: correct what its log says, and run this script again; what is done is kept."',
   ].join("\n")}\n`;
 }
@@ -119,10 +70,14 @@ const RUN = `run() {
   exit $code
 }`;
 
-function formatJob({ variable, name, commands, isArray, isRestarted, after }: Job, dataset: string): string[] {
+function formatJob(
+  { variable, commands, memoryMib, isArray, isRestarted, after }: SlurmJob,
+  subject: string,
+): string[] {
   const options = [
     `"\${all[@]}" "\${${isArray ? "parts" : "single"}[@]}"`,
-    `--job-name=${shellWord(`${name}-${dataset}`)}`,
+    `--mem=${memoryMib}M`,
+    `--job-name=${shellWord(`${variable}-${subject}`)}`,
     ...(after === undefined
       ? []
       : [`--dependency="${after.whatever === true ? "afterany" : "afterok"}:$${after.variable}"`]),

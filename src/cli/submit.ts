@@ -1,21 +1,29 @@
 import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, Command, Option } from "commander";
 import { NnprepError } from "../core/errors.js";
+import { forecastPrediction } from "../inference/forecast.js";
+import { readAnyModelFolder } from "../inference/load-model.js";
+import { listPredictionCases } from "../inference/predict-cases.js";
 import { DEFAULT_PLANNER } from "../recipes/v2/planners/planner-list.js";
-import { type Forecast, forecastDataset } from "../recipes/v2/stages/forecast.js";
-import { openStore } from "../runner/open-store.js";
+import { forecastDataset } from "../recipes/v2/stages/forecast.js";
+import { openStore, resolveLocation } from "../runner/open-store.js";
 import { type CommandReport, type CommandRun, runCommand } from "./command-runner.js";
-import { type LocatedDataset, resolveDatasets } from "./dataset-places.js";
+import { resolveDatasets } from "./dataset-places.js";
 import { byteCount } from "./memory-limit.js";
+import { modelFilesAt } from "./model-location.js";
 import { wholeNumber } from "./options.js";
+import { datasetJobs, MAIN_MIB, predictionJobs } from "./slurm-chains.js";
 import { formatSlurmScript } from "./slurm-script.js";
 import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
 interface SubmitOptions {
-  readonly dataset: string;
+  readonly dataset?: string;
+  readonly input?: string;
+  readonly output?: string;
+  readonly model?: string;
   readonly raw?: string;
   readonly preprocessed?: string;
   readonly numParts?: number;
@@ -31,8 +39,6 @@ interface SubmitOptions {
 }
 
 const MIB = 2 ** 20;
-/** Of the process that hands out the cases. */
-const MAIN_MIB = 256;
 /** What estimates may fall short by, and the granularity of what is asked for. */
 const MARGIN = 1.2;
 const STEP_MIB = 64;
@@ -43,7 +49,11 @@ const MOST_PARTS = 1000;
 export function submitCommand(): Command {
   return new Command("submit")
     .addArgument(new Argument("<scheduler>", "who runs the jobs").choices(["slurm"]))
-    .requiredOption("-d, --dataset <id>", "dataset of nnU-Net v2, by number or name")
+    .addArgument(new Argument("[options...]", "after --: further options of predict"))
+    .option("-d, --dataset <id>", "prepare a dataset of nnU-Net v2, by number or name")
+    .option("-i, --input <folder>", "or predict: folder of cases, on all nodes")
+    .option("-o, --output <folder>", "and folder for the labels, on all nodes")
+    .option("-m, --model <path>", "and model folder or zip, on all nodes")
     .option("--raw <folder>", "folder with the raw datasets, on all nodes (default: $nnUNet_raw)")
     .option("--preprocessed <folder>", "folder for the results, on all nodes (default: $nnUNet_preprocessed)")
     .option(
@@ -66,75 +76,118 @@ export function submitCommand(): Command {
     .option("--json", "print one JSON document instead of text", false)
     .addHelpText(
       "after",
-      "\nExamples:\n  $ nnprep submit slurm -d 1 --num-parts 7 > prepare.sh\n  $ nnprep submit slurm -d 1 -c 3d_fullres --run",
+      "\nExamples:\n  $ nnprep submit slurm -d 1 --num-parts 7 > prepare.sh\n  $ nnprep submit slurm -d 1 -c 3d_fullres --run" +
+        "\n  $ nnprep submit slurm -i imagesTs -o labels -m MODEL --num-parts 7 --workers 8 -- --save-probabilities",
     )
-    .action((_: string, options: SubmitOptions) =>
-      runCommand("submit", { json: options.json, progress: false }, (run) => submit(run, options)),
+    .action((_: string, more: string[], options: SubmitOptions) =>
+      runCommand("submit", { json: options.json, progress: false }, (run) => submit(run, options, more)),
     );
 }
 
-async function submit(run: CommandRun, options: SubmitOptions): Promise<CommandReport> {
-  const [dataset] = await resolveDatasets({ ...options, dataset: [options.dataset] }, { preprocessed: true });
-  if (dataset === undefined) throw new UsageError("which dataset? Give -d NUMBER");
-  const stores = { raw: openStore(dataset.raw), preprocessed: openStore(dataset.preprocessed) };
-  const { planner, configurations } = options;
-  const settings = { planner, configurations, environment: process.env };
-  const forecast = await forecastDataset({ name: dataset.name, stores }, settings);
-  const memoryMib = memoryOf(forecast, options);
-  const script = scriptFor(dataset, forecast, memoryMib, options);
-  const document = { dataset: dataset.name, parts: partsOf(forecast, options), memoryMib, script };
-  if (!options.run) return { ok: true, text: script.trimEnd(), document };
+/** A script, and what is known of it. */
+interface Submission {
+  readonly script: string;
+  readonly document: object;
+}
+
+async function submit(run: CommandRun, options: SubmitOptions, more: readonly string[]): Promise<CommandReport> {
+  const { input, output, model, dataset } = options;
+  const folders = [input, output, model].filter((folder) => folder !== undefined);
+  if ((dataset === undefined) === (folders.length === 0)) {
+    throw new UsageError("what is to be submitted? Give -d DATASET, or -i INPUT -o OUTPUT -m MODEL for predictions");
+  }
+  if (dataset !== undefined && more.length > 0) throw new UsageError(`${more.join(" ")}: only predictions take more`);
+  const { script, document } = dataset === undefined ? await prediction(options, more) : await preparation(options);
+  if (!options.run) return { ok: true, text: script.trimEnd(), document: { ...document, script } };
   const said = sendToBash(script);
-  run.known = document;
+  run.known = { ...document, script };
   return { ok: true, text: said.trimEnd(), document: { said } };
 }
 
-function partsOf({ cases }: Forecast, { numParts }: SubmitOptions): number {
+function partsOf(cases: number, { numParts }: SubmitOptions): number {
   return numParts ?? Math.max(1, Math.min(MOST_PARTS, Math.ceil(cases / CASES_PER_PART)));
 }
 
 /** Mebibytes of a task. @throws NnprepError INVALID_DATASET where nothing tells them */
-function memoryOf({ memoryBytes }: Forecast, { mem, workers }: SubmitOptions): number {
+function memoryOf(bytes: number | null, cases: number, { mem }: SubmitOptions): number {
   if (mem !== undefined) return Math.ceil(mem / MIB);
-  if (memoryBytes === null) {
+  if (bytes === null) {
     throw new NnprepError(
       "INVALID_DATASET",
       "no image has a head that tells its size, so that the memory of a task is not known; give it: --mem 16G",
     );
   }
-  return Math.ceil((MARGIN * workers * memoryBytes) / MIB / STEP_MIB) * STEP_MIB + MAIN_MIB;
+  return Math.ceil((MARGIN * cases * bytes) / MIB / STEP_MIB) * STEP_MIB + MAIN_MIB;
 }
 
-function scriptFor(
-  { name, raw, preprocessed }: LocatedDataset,
-  forecast: Forecast,
-  memoryMib: number,
-  options: SubmitOptions,
-): string {
-  const { planner, configurations = [], workers, sbatch = [] } = options;
-  const { plansName, memoryBytes, largest, cases } = forecast;
-  const note =
-    memoryBytes === null
-      ? `${cases} cases.`
-      : `${cases} cases; the largest, ${largest}, needs about ${formatMebibytes(memoryBytes)} by estimate.`;
+function programOf({ program }: SubmitOptions): readonly string[] {
+  return program ?? [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
+}
+
+function noteOn(forecast: { cases: number; memoryBytes: number | null; largest: string | null }): string {
+  const { cases, memoryBytes, largest } = forecast;
+  if (memoryBytes === null) return `${cases} cases.`;
+  return `${cases} cases; the largest, ${largest}, needs about ${formatMebibytes(memoryBytes)} by estimate.`;
+}
+
+/** Everything up to the preprocessed data of a dataset. */
+async function preparation(options: SubmitOptions): Promise<Submission> {
+  const { dataset: id = "", planner, configurations = [], workers, sbatch = [] } = options;
+  const [dataset] = await resolveDatasets({ ...options, dataset: [id] }, { preprocessed: true });
+  if (dataset === undefined) throw new UsageError("which dataset? Give -d NUMBER");
+  const { name, raw, preprocessed } = dataset;
+  const stores = { raw: openStore(raw), preprocessed: openStore(preprocessed) };
+  const settings = { planner, configurations: options.configurations, environment: process.env };
+  const forecast = await forecastDataset({ name, stores }, settings);
+  const parts = partsOf(forecast.cases, options);
+  const memoryMib = {
+    fingerprint: memoryOf(forecast.fingerprintBytes, workers, options),
+    preprocess: memoryOf(forecast.memoryBytes, workers, options),
+  };
   // The folder of all datasets; s3:// and the like have their names at the end, too.
   const above = (location: string) => location.slice(0, -name.length - 1);
-  const program = options.program ?? [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
-  return formatSlurmScript({
-    dataset: name,
-    notes: [note],
-    program,
+  const jobs = datasetJobs({
+    program: programOf(options),
     places: ["-d", name, "--raw", above(raw), "--preprocessed", above(preprocessed)],
     planner,
-    plansName,
+    plansName: forecast.plansName,
     configurations,
-    parts: partsOf(forecast, options),
+    parts,
     workers,
     memoryMib,
-    workersMib: Math.max(1, memoryMib - MAIN_MIB),
-    logs: resolve(options.logs),
-    extra: sbatch,
   });
+  const notes = [noteOn(forecast)];
+  const chain = { subject: name, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
+  return { script: formatSlurmScript(chain), document: { dataset: name, parts, memoryMib } };
+}
+
+/** The prediction of a folder, in one array. */
+async function prediction(options: SubmitOptions, more: readonly string[]): Promise<Submission> {
+  const { workers, sbatch = [] } = options;
+  if (options.input === undefined || options.output === undefined || options.model === undefined) {
+    throw new UsageError("a prediction needs all of -i INPUT, -o OUTPUT and -m MODEL");
+  }
+  const [input, output, model] = [options.input, options.output, options.model].map(resolveLocation);
+  const found = await readAnyModelFolder(await modelFilesAt(model), model);
+  if (found.generation === "v1" && options.mem === undefined) {
+    throw new UsageError("the memory of a prediction with a model of nnU-Net v1 is not estimated; give it: --mem 16G");
+  }
+  const mirroring = !more.some((word) => /^--?disable[-_]tta$/.test(word));
+  const forecast =
+    found.generation === "v1"
+      ? { cases: await countCases(input, found.fileEnding), memoryBytes: null, largest: null }
+      : await forecastPrediction(found, openStore(input), { mirroring });
+  const parts = partsOf(forecast.cases, options);
+  const memoryMib = memoryOf(forecast.memoryBytes, 1, options);
+  const jobs = predictionJobs({ program: programOf(options), input, output, model, parts, workers, memoryMib, more });
+  const subject = basename(output);
+  const notes = [noteOn(forecast)];
+  const chain = { subject, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
+  return { script: formatSlurmScript(chain), document: { input, output, model, parts, memoryMib } };
+}
+
+async function countCases(input: string, ending: string): Promise<number> {
+  return listPredictionCases(await openStore(input).list(), ending).length;
 }
 
 /** Runs the script. @throws NnprepError UNSUPPORTED when it fails: no sbatch, or one that refuses */

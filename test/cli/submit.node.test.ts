@@ -1,9 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { shellWord } from "../../src/cli/slurm-script.js";
+import { IDENTITY_GEOMETRY } from "../../src/core/volume.js";
+import { formatNifti } from "../../src/io/nifti-writer.js";
+import models from "../golden/networks/models.json";
+import { decode } from "../golden.js";
+import { complete } from "../inference/example-model.js";
 import { writeTask } from "../recipes/v1/stages/tiny-folder.js";
 import { CT_TASK } from "../recipes/v1/stages/tiny-task.js";
 import { datasetJson } from "../recipes/v2/stages/tiny-dataset.js";
@@ -57,7 +62,11 @@ test("prints a script that bash takes, with the memory of the largest case", asy
   expect(stdout).toContain("Dataset007_Tiny in 2 parts on Slurm");
   const [, largest, mebibytes] = /largest, (ct_\d), needs about (\d+) MiB/.exec(stdout) as RegExpExecArray;
   expect(largest).toMatch(/^ct_/);
-  const memory = Number(/--mem=(\d+)M/.exec(stdout)?.[1]);
+  const [fingerprint, plan, memory, status] = [...stdout.matchAll(/--mem=(\d+)M/g)].map(([, found]) => Number(found));
+  expect([plan, status]).toEqual([fingerprint, 256]);
+  // Reading takes less than resampling, and three cases at the same time more than one.
+  expect(fingerprint).toBeGreaterThan(3 * 64 + 256);
+  expect(fingerprint).toBeLessThanOrEqual(memory);
   expect(memory).toBeGreaterThanOrEqual(3 * 1.2 * (Number(mebibytes) - 1) + 256);
   expect(memory).toBeLessThan(3 * 1.2 * (Number(mebibytes) + 1) + 256 + 64);
   expect(stdout).toContain("--cpus-per-task=3");
@@ -110,6 +119,47 @@ test("a job that ends with 75 is started again, twice at most; other codes end i
   }
   expect(codes).toEqual([75, 75, 75, 1]);
   expect(read("requeued")).toBe("requeue 9\nrequeue 9\n");
+});
+
+test("a prediction is one array, with the memory of its largest case; what it runs predicts the folder", async () => {
+  for (const [path, bytes] of Object.entries(complete())) {
+    mkdirSync(join(at("model", path.replace("m/", "")), ".."), { recursive: true });
+    writeFileSync(
+      at("model", path.replace("m/", "")),
+      path.endsWith(".onnx") ? decode<Uint8Array>(models["three axes"]) : bytes,
+    );
+  }
+  mkdirSync(at("in"));
+  for (const [identifier, depth] of [
+    ["a", 5],
+    ["b", 40],
+  ] as const) {
+    const shape = [depth, 40, 40] as const;
+    const data = Int16Array.from({ length: depth * 1600 }, (_, i) => (i % 3) - 1);
+    const geometry = { ...IDENTITY_GEOMETRY, spacingMm: [2, 1, 1] as const };
+    const bytes = await formatNifti({ data, shape, geometry }, { gzip: true });
+    for (const channel of [0, 1]) writeFileSync(at("in", `${identifier}_000${channel}.nii.gz`), bytes);
+  }
+  const predict = (...more: string[]) =>
+    runCli(["submit", "slurm", "-i", at("in"), "-o", at("labels"), "-m", at("model"), "--logs", at("logs"), ...more]);
+  const printed = await predict("--num-parts", "2", "--json", "--", "-f", "0", "--disable-tta");
+  expect([printed.code, printed.stderr]).toEqual([0, ""]);
+  const { script, memoryMib, parts } = JSON.parse(printed.stdout);
+  execFileSync("bash", ["-n"], { input: script });
+  expect(parts).toBe(2);
+  expect(script).toContain("2 cases; the largest, b, needs about");
+  expect(script).toContain(`--mem=${memoryMib}M --job-name=predict-labels`);
+  expect(memoryMib).toBeGreaterThan(64 + 256);
+  const job = /<< 'JOB'\n([\s\S]*?)\nJOB\n/.exec(script)?.[1] as string;
+  expect(job).toMatch(/ -f 0 --disable-tta$/);
+  for (const task of ["1", "0"]) {
+    execFileSync("bash", ["-c", job], { env: { ...process.env, SLURM_ARRAY_TASK_ID: task } });
+  }
+  expect(readdirSync(at("labels")).filter((name) => name.endsWith(".nii.gz"))).toEqual(["a.nii.gz", "b.nii.gz"]);
+  const incomplete = await runCli(["submit", "slurm", "-i", at("in")]);
+  expect([incomplete.code, incomplete.stderr]).toEqual([2, expect.stringContaining("needs all of -i INPUT")]);
+  const nothing = await runCli(["submit", "slurm"]);
+  expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining("what is to be submitted?")]);
 });
 
 test("what cannot be submitted is told", async () => {

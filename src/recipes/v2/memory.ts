@@ -82,6 +82,23 @@ export function preprocessArrayBytes({
   return Math.max(reading, cutting, resampling, locating, writing);
 }
 
+/** Share of the voxels that are assumed to have a label, whose values a fingerprint keeps. */
+const LABELLED_SHARE = 0.25;
+
+/**
+ * Bytes that a worker process has resident at the peak of one case of a fingerprint, the program included: reading it, or
+ * taking the values of its labelled voxels while it is there.
+ * @param shape of the scan
+ */
+export function estimateFingerprintMemory(shape: Shape3, channels: number, image: StoredVoxels = INT16): number {
+  const inflating = image.isCompressed ? 1.3 : 1;
+  const reading = 4 * (channels - 1) + image.bytesPerVoxel * inflating + 4;
+  // All channels and the label, and what is taken of the channels.
+  const taking = 4 * channels + 2 + 4 * channels * LABELLED_SHARE;
+  const arrays = voxelCount(shape) * Math.max(reading, taking);
+  return PROGRAM_BYTES + arrays + Math.min(OVERHEAD_BYTES, arrays);
+}
+
 /** What resampling one channel needs beside its input and output; `scratch` stays for the next. */
 function resamplingBytes(
   grids: Grids,

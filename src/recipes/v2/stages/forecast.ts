@@ -3,7 +3,7 @@ import { peekScan, type StoredScanFacts } from "../../scan-files.js";
 import { type Plans, readPlans } from "../documents/plans.js";
 import { type CaseGrid, makeFingerprint } from "../fingerprint.js";
 import { plansFileName, type TrainingCase } from "../layout.js";
-import { estimateMemory } from "../memory.js";
+import { estimateFingerprintMemory, estimateMemory } from "../memory.js";
 import { planExperiment } from "../planners/experiment-planner.js";
 import { findPlanner } from "../planners/planner-list.js";
 import { preprocessSettings } from "../preprocess.js";
@@ -24,7 +24,9 @@ export interface Forecast {
   readonly cases: number;
   /** Resident bytes of a worker at the peak of the largest case; null if no image has a head that tells its size. */
   readonly memoryBytes: number | null;
-  /** Its case; null likewise. */
+  /** The same of the fingerprint; null likewise. */
+  readonly fingerprintBytes: number | null;
+  /** The case that preprocessing needs most for; null likewise. */
   readonly largest: string | null;
 }
 
@@ -62,7 +64,9 @@ export async function forecastDataset(
   const cases = await listTrainingCases(raw, dataset, options);
   const { plansName } = findPlanner(options.planner);
   const peeked = await peekCases(stores, cases);
-  if (peeked.length === 0) return { plansName, cases: cases.length, memoryBytes: null, largest: null };
+  if (peeked.length === 0) {
+    return { plansName, cases: cases.length, memoryBytes: null, fingerprintBytes: null, largest: null };
+  }
   let plans: Plans;
   if (await preprocessed.exists(plansFileName(plansName))) plans = await loadPlans(preprocessed, plansName);
   else {
@@ -87,5 +91,8 @@ export async function forecastDataset(
       if (need > memoryBytes) [memoryBytes, largest] = [need, identifier];
     }
   }
-  return { plansName, cases: cases.length, memoryBytes, largest };
+  const fingerprintBytes = peeked.reduce((most, { facts: { shape, stored } }) => {
+    return Math.max(most, estimateFingerprintMemory(shape, dataset.channels.length, stored));
+  }, 0);
+  return { plansName, cases: cases.length, memoryBytes, fingerprintBytes, largest };
 }

@@ -2,8 +2,9 @@
 
     python v2_predictions.py MODEL_FOLDER FOLDS OURS.nii.gz MIRRORING(0|1) IMAGE_0000 [IMAGE_0001 ...]
 
-Prints JSON: voxels that differ from nnU-Net with PyTorch, by how many units of float16 its two best logits differ there,
-and voxels that differ from nnU-Net's own code around the ONNX files. Needs onnxruntime besides nnU-Net.
+Prints JSON: voxels that differ from nnU-Net with PyTorch; how far they are from a tie in its own logits (the difference of
+the two best, or for regions the distance of the nearest one from its threshold 0), and that in units of float16; and voxels
+that differ from nnU-Net's own code around the ONNX files. Needs onnxruntime besides nnU-Net.
 """
 import json
 import sys
@@ -61,10 +62,14 @@ resampled = np.asarray(configuration.resampling_fn_probabilities(logits, size, t
 full = np.full((len(resampled), *properties["shape_before_cropping"]), -np.inf, np.float32)
 full[(slice(None), *[slice(*bounds) for bounds in properties["bbox_used_for_cropping"]])] = resampled
 full = full.transpose([0, *[axis + 1 for axis in plans.transpose_backward]])
-best = np.sort(full, 0)[:, differ]
-units = (best[-1] - best[-2]) / np.spacing(np.abs(best[-1]).astype(np.float16)).astype(np.float32) if differ.any() else np.zeros(0)
+best = np.sort(full[:, differ], 0)
+if nnunet.label_manager.has_regions:
+    margins = largest = np.abs(best).min(0)
+else:
+    margins, largest = best[-1] - best[-2], np.abs(best[-1])
+units = margins / np.spacing(largest.astype(np.float16)).astype(np.float32)
 
 around = predictor()
 around.network = Onnx()
 same_network = segment(around.predict_logits_from_preprocessed_data(torch.from_numpy(data)))
-print(json.dumps({"differ": int(differ.sum()), "units": sorted(units.tolist()), "sameNetwork": int((same_network != labels).sum())}))
+print(json.dumps({"differ": int(differ.sum()), "margins": sorted(margins.tolist()), "units": sorted(units.tolist()), "sameNetwork": int((same_network != labels).sum())}))

@@ -12,7 +12,7 @@ import { isNrrd, readNrrd, readNrrdHeader } from "./nrrd.js";
 import { formatNrrd } from "./nrrd-writer.js";
 import { type ScanFile, type ScanReading, scanFileFromBlob, scanFileFromBytes } from "./scan-file.js";
 import { itemSizeOf, type VoxelDtype } from "./voxel-bytes.js";
-import type { FindCompanion } from "./voxel-source.js";
+import type { FindCompanion, VoxelSource } from "./voxel-source.js";
 
 /** What a format may need besides the bytes of the file itself. */
 export interface ReadVolumeOptions {
@@ -75,30 +75,21 @@ const FORMATS: readonly VolumeFormat[] = [
     endings: [".mha", ".mhd"],
     matches: isMetaImage,
     read: readMetaImage,
-    async readHeader(file) {
-      const { shape, dtype, geometry, encoding } = await readMetaImageHeader(file);
-      return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
-    },
+    readHeader: async (file) => storedOf(await readMetaImageHeader(file)),
   },
   {
     name: "NRRD",
     endings: [".nrrd", ".nhdr"],
     matches: isNrrd,
     read: readNrrd,
-    async readHeader(file) {
-      const { shape, dtype, geometry, encoding } = await readNrrdHeader(file);
-      return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
-    },
+    readHeader: async (file) => storedOf(await readNrrdHeader(file)),
   },
   {
     name: "GIPL",
     endings: [".gipl", ".gipl.gz"],
     matches: isGipl,
     read: readGipl,
-    async readHeader(file) {
-      const { shape, dtype, geometry, encoding } = await readGiplHeader(file);
-      return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
-    },
+    readHeader: async (file) => storedOf(await readGiplHeader(file)),
   },
   {
     name: "DICOM",
@@ -115,6 +106,11 @@ const FORMATS: readonly VolumeFormat[] = [
     readHeader: refuseHeader,
   },
 ];
+
+/** What a header says that describes the voxels as they are stored. */
+function storedOf({ shape, dtype, geometry, encoding }: VoxelSource & { readonly geometry: Geometry }): StoredScan {
+  return { shape, dtype, geometry, scaled: false, compressed: encoding !== "raw" };
+}
 
 async function refuseHeader(): Promise<never> {
   throw new NnprepError("UNSUPPORTED", "a DICOM series has no header of its own; read it whole", {});

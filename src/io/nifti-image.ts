@@ -1,10 +1,11 @@
 import { NnprepError } from "../core/errors.js";
 import { voxelCount } from "../core/volume.js";
 import { geometryWarnings } from "./formats.js";
+import { gunzipPrefix, isGzip } from "./gzip.js";
 import { type ItkReading, itkImageOf } from "./itk-image.js";
 import { fieldsOf, type ReadNiftiOptions, readNifti } from "./nifti.js";
 import { affineWarnings, geometryOfNifti } from "./nifti-affine.js";
-import type { NiftiFields } from "./nifti-fields.js";
+import { NIFTI_HEADER_LENGTH, type NiftiFields, niftiVersion } from "./nifti-fields.js";
 import { interpretNiftiFields } from "./nifti-header.js";
 import { nonFiniteWarnings, scaled, voxelMemory, type WiderDtype, zeroNonFinite } from "./nifti-voxels.js";
 import { voxelsFromBytes } from "./voxel-bytes.js";
@@ -47,6 +48,20 @@ export async function readNiftiImage(
     };
   }
   return readSeries(bytes, fields, options);
+}
+
+/**
+ * Throws what {@link readNiftiImage} would throw of the header, which the first bytes of the file hold; false if they do
+ * not tell: they are no NIfTI, or of four axes.
+ */
+export function checkNiftiHeader(head: Uint8Array, options: ReadNiftiOptions = {}): boolean {
+  if (niftiVersion(isGzip(head) ? gunzipPrefix(head, NIFTI_HEADER_LENGTH) : head) === 0) return false;
+  const fields = fieldsOf(head);
+  if (!fields.singleFile || axisCount(fields) === 4) return false;
+  const sheared = options.allow?.includes("sheared") === true ? "keep" : "refuse";
+  interpretNiftiFields(fields, sheared);
+  if (axisCount(fields) === 2) geometryOfNifti(fields, sheared, 2);
+  return true;
 }
 
 async function readSeries(bytes: Uint8Array, fields: NiftiFields, options: ReadNiftiOptions): Promise<ItkReading> {

@@ -57,6 +57,8 @@ export interface CaseReader {
    * @throws NnprepError CORRUPT_FILE, UNSUPPORTED, SHAPE_MISMATCH or GEOMETRY_MISMATCH if the files do not fit together
    */
   readImages(files: readonly ScanFile[], options?: ReadCaseOptions): Promise<ImageReading>;
+  /** Throws as `readImages` would, as far as that is told without the voxels; without it a file has to be read. */
+  checkImage?(file: ScanFile, options?: ReadCaseOptions): Promise<void>;
   /**
    * Reads a label.
    * @throws NnprepError as `readImages`; INVALID_VALUES for a label of several channels or with a value that is no whole

@@ -91,7 +91,8 @@ export async function chooseReader(
     const reader = await READERS[name].load();
     if (example === undefined) return reader;
     try {
-      await reader.readImages([example], options);
+      if (reader.checkImage === undefined) await reader.readImages([example], options);
+      else await reader.checkImage(example, options);
       return reader;
     } catch (error) {
       if (!(error instanceof NnprepError)) throw error;

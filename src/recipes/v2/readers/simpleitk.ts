@@ -3,6 +3,7 @@ import type { Geometry, Shape3, Vec3, Volume, VoxelArray } from "../../../core/v
 import { writeVolume } from "../../../io/formats.js";
 import { type ItkImage, itkImageOf, placedAsInItk } from "../../../io/itk-image.js";
 import { readItkImage } from "../../../io/itk-reader.js";
+import { checkNiftiHeader } from "../../../io/nifti-image.js";
 import type { WiderDtype } from "../../../io/nifti-voxels.js";
 import type { ScanFile } from "../../../io/scan-file.js";
 import type { ReaderProperties, SitkProperties } from "../documents/properties.js";
@@ -27,6 +28,8 @@ interface Place {
 
 /** How much thicker than its voxels a 2-D image counts. */
 const PLANE_THICKNESS = 999;
+/** Enough of a gzipped file to hold its header. */
+const HEAD_BYTES = 65536;
 const ENDINGS = [".nii.gz", ".nrrd", ".mha", ".gipl"] as const;
 
 /** Spacing in the axes of the array: a plane gets a first axis, the fourth axis of a file is left out. */
@@ -101,6 +104,11 @@ function reader(name: ReaderName, reorient: boolean): CaseReader {
       const readings: FileReading<Place>[] = [];
       for (const file of files) readings.push(await readFile(file, options, reorient, "float32"));
       return join(readings);
+    },
+    async checkImage(file, options = {}) {
+      const head = await file.read(0, HEAD_BYTES);
+      const isKnown = await inFile(file.name, async () => checkNiftiHeader(head, options.nifti));
+      if (!isKnown || reorient) await readFile(file, options, reorient, "float32");
     },
     async readLabel(file, options = {}) {
       const reading = await readFile(file, options, reorient, "int16");

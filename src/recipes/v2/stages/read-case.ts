@@ -40,8 +40,12 @@ export async function chooseDatasetReader(
   reading?: ReadCaseOptions,
 ): Promise<CaseReader> {
   const path = cases[0]?.images[0];
-  const example = path === undefined ? undefined : await scanFileInStore(raw, path);
-  return chooseReader(dataset, example, reading);
+  if (path === undefined) return chooseReader(dataset, undefined, reading);
+  const file = await scanFileInStore(raw, path);
+  // Where the beginning tells, the rest is not read.
+  const read = async (begin = 0, end = file.byteLength) =>
+    begin === 0 && end < file.byteLength ? raw.readHead(path, end) : file.read(begin, end);
+  return chooseReader(dataset, { ...file, read }, reading);
 }
 
 /** Oblique axes are common and no reason to doubt a scan. */

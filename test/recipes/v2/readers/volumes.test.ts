@@ -193,3 +193,14 @@ test("the reader is chosen by name, by ending, and by what reads the file", asyn
   expect((await failure(nameOf(".xyz"))).message).toContain('file_ending ".xyz": no reader knows it');
   expect((await failure(readerFor("SomeIO"))).code).toBe("UNSUPPORTED");
 });
+
+test("to choose the reader of NIfTI files their beginning is enough", async () => {
+  const file = open((volumes as unknown as Golden[])[0]?.file);
+  const asked: (number | undefined)[] = [];
+  const read = async (begin?: number, end?: number) => {
+    asked.push(end);
+    return file.read(begin, end);
+  };
+  expect((await chooseReader({ fileEnding: ".nii.gz" }, { ...file, read })).name).toBe("SimpleITKIO");
+  expect(asked).toEqual([65536]);
+});

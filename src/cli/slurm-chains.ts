@@ -12,6 +12,24 @@ interface ChainOfCommands {
 /** Of the process that hands out the cases. */
 export const MAIN_MIB = 256;
 
+/** Options of a command whose workers get what the main process leaves of a task's memory. */
+function workOf(workers: number, memoryMib: number): string[] {
+  const limit = `${Math.max(1, memoryMib - MAIN_MIB)}M`;
+  return ["--workers", String(workers), "--memory-limit", limit, "--no-progress"];
+}
+
+/** Tells what is missing in the end, whatever has failed. */
+function statusJob(command: readonly string[]): SlurmJob {
+  return {
+    variable: "status",
+    commands: [command],
+    memoryMib: MAIN_MIB,
+    isArray: false,
+    isRestarted: false,
+    after: { variable: "preprocess", whatever: true },
+  };
+}
+
 /** How a dataset of nnU-Net v2 is prepared. */
 export interface DatasetChain extends ChainOfCommands {
   /** Options of every command: which dataset, and where. */
@@ -27,11 +45,7 @@ export interface DatasetChain extends ChainOfCommands {
 export function datasetJobs(chain: DatasetChain): SlurmJob[] {
   const { program, places, planner, plansName, configurations, parts, workers, memoryMib } = chain;
   const command = (name: string, ...more: string[]) => [...program, name, ...places, ...more];
-  const work = (mebibytes: number) => {
-    const limit = `${Math.max(1, mebibytes - MAIN_MIB)}M`;
-    return ["--workers", String(workers), "--memory-limit", limit, "--no-progress"];
-  };
-  const [reading, preparing] = [work(memoryMib.fingerprint), work(memoryMib.preprocess)];
+  const [reading, preparing] = [workOf(workers, memoryMib.fingerprint), workOf(workers, memoryMib.preprocess)];
   const part = ["--num-parts", String(parts)];
   const chosen = configurations.length === 0 ? [] : ["-c", ...configurations];
   const plans = ["--plans-name", plansName];
@@ -59,14 +73,48 @@ export function datasetJobs(chain: DatasetChain): SlurmJob[] {
       isRestarted: true,
       after: { variable: "plan" },
     },
+    statusJob(command("status", ...plans, ...chosen)),
+  ];
+}
+
+/** How a task of nnU-Net v1 is prepared. */
+export interface TaskChain extends ChainOfCommands {
+  /** Options of every command: which task, and where. */
+  readonly places: readonly string[];
+  /** Memory of a task of Slurm. */
+  readonly memoryMib: { readonly crop: number; readonly preprocess: number };
+}
+
+/** Cropping in parts; fingerprint and plans; preprocessing in parts; status. */
+export function taskJobs({ program, places, parts, workers, memoryMib }: TaskChain): SlurmJob[] {
+  const command = (name: string, ...more: string[]) => [...program, name, ...places, ...more];
+  const [reading, preparing] = [workOf(workers, memoryMib.crop), workOf(workers, memoryMib.preprocess)];
+  const part = ["--num-parts", String(parts)];
+  return [
     {
-      variable: "status",
-      commands: [command("status", ...plans, ...chosen)],
-      memoryMib: MAIN_MIB,
-      isArray: false,
-      isRestarted: false,
-      after: { variable: "preprocess", whatever: true },
+      variable: "crop",
+      commands: [command("crop", ...part, ...reading)],
+      memoryMib: memoryMib.crop,
+      isArray: true,
+      isRestarted: true,
     },
+    {
+      variable: "plan",
+      commands: [command("plan", ...reading)],
+      memoryMib: memoryMib.crop,
+      isArray: false,
+      isRestarted: true,
+      after: { variable: "crop" },
+    },
+    {
+      variable: "preprocess",
+      commands: [command("preprocess", ...part, ...preparing)],
+      memoryMib: memoryMib.preprocess,
+      isArray: true,
+      isRestarted: true,
+      after: { variable: "plan" },
+    },
+    statusJob(command("status")),
   ];
 }
 

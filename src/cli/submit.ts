@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { basename, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, Command, Option } from "commander";
 import { NnprepError } from "../core/errors.js";
 import { forecastPrediction } from "../inference/forecast.js";
 import { readAnyModelFolder } from "../inference/load-model.js";
 import { listPredictionCases } from "../inference/predict-cases.js";
+import { forecastTask } from "../recipes/v1/stages/forecast.js";
 import { DEFAULT_PLANNER } from "../recipes/v2/planners/planner-list.js";
 import { forecastDataset } from "../recipes/v2/stages/forecast.js";
 import { openStore, resolveLocation } from "../runner/open-store.js";
@@ -14,13 +15,16 @@ import { resolveDatasets } from "./dataset-places.js";
 import { byteCount } from "./memory-limit.js";
 import { modelFilesAt } from "./model-location.js";
 import { wholeNumber } from "./options.js";
-import { datasetJobs, MAIN_MIB, predictionJobs } from "./slurm-chains.js";
+import { datasetJobs, MAIN_MIB, predictionJobs, taskJobs } from "./slurm-chains.js";
 import { formatSlurmScript } from "./slurm-script.js";
 import { formatMebibytes } from "./table.js";
+import { resolveTasks } from "./task-places.js";
 import { UsageError } from "./usage-error.js";
 
 interface SubmitOptions {
   readonly dataset?: string;
+  readonly task?: number;
+  readonly cropped?: string;
   readonly input?: string;
   readonly output?: string;
   readonly model?: string;
@@ -51,6 +55,8 @@ export function submitCommand(): Command {
     .addArgument(new Argument("<scheduler>", "who runs the jobs").choices(["slurm"]))
     .addArgument(new Argument("[options...]", "after --: further options of predict"))
     .option("-d, --dataset <id>", "prepare a dataset of nnU-Net v2, by number or name")
+    .option("-t, --task <number>", "or a task of nnU-Net v1", wholeNumber(0, 999))
+    .option("--cropped <folder>", "with -t: folder for the cropped tasks (default: beside the raw tasks)")
     .option("-i, --input <folder>", "or predict: folder of cases, on all nodes")
     .option("-o, --output <folder>", "and folder for the labels, on all nodes")
     .option("-m, --model <path>", "and model folder or zip, on all nodes")
@@ -91,13 +97,16 @@ interface Submission {
 }
 
 async function submit(run: CommandRun, options: SubmitOptions, more: readonly string[]): Promise<CommandReport> {
-  const { input, output, model, dataset } = options;
-  const folders = [input, output, model].filter((folder) => folder !== undefined);
-  if ((dataset === undefined) === (folders.length === 0)) {
-    throw new UsageError("what is to be submitted? Give -d DATASET, or -i INPUT -o OUTPUT -m MODEL for predictions");
+  const { input, output, model, dataset, task } = options;
+  const isPrediction = [input, output, model].some((folder) => folder !== undefined);
+  if ([dataset !== undefined, task !== undefined, isPrediction].filter(Boolean).length !== 1) {
+    throw new UsageError(
+      "what is to be submitted? Give one of -d DATASET, -t TASK, or -i INPUT -o OUTPUT -m MODEL for predictions",
+    );
   }
-  if (dataset !== undefined && more.length > 0) throw new UsageError(`${more.join(" ")}: only predictions take more`);
-  const { script, document } = dataset === undefined ? await prediction(options, more) : await preparation(options);
+  if (!isPrediction && more.length > 0) throw new UsageError(`${more.join(" ")}: only predictions take more`);
+  const prepare = task === undefined ? preparation : taskPreparation;
+  const { script, document } = isPrediction ? await prediction(options, more) : await prepare(options);
   if (!options.run) return { ok: true, text: script.trimEnd(), document: { ...document, script } };
   const said = sendToBash(script);
   run.known = { ...document, script };
@@ -120,6 +129,14 @@ function memoryOf(bytes: number | null, cases: number, { mem }: SubmitOptions): 
   return Math.ceil((MARGIN * cases * bytes) / MIB / STEP_MIB) * STEP_MIB + MAIN_MIB;
 }
 
+function foldersOf({ raw, cropped, preprocessed }: SubmitOptions) {
+  return {
+    ...(raw === undefined ? {} : { raw }),
+    ...(cropped === undefined ? {} : { cropped }),
+    ...(preprocessed === undefined ? {} : { preprocessed }),
+  };
+}
+
 function programOf({ program }: SubmitOptions): readonly string[] {
   return program ?? [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
 }
@@ -133,7 +150,7 @@ function noteOn(forecast: { cases: number; memoryBytes: number | null; largest: 
 /** Everything up to the preprocessed data of a dataset. */
 async function preparation(options: SubmitOptions): Promise<Submission> {
   const { dataset: id = "", planner, configurations = [], workers, sbatch = [] } = options;
-  const [dataset] = await resolveDatasets({ ...options, dataset: [id] }, { preprocessed: true });
+  const [dataset] = await resolveDatasets({ ...foldersOf(options), dataset: [id] }, { preprocessed: true });
   if (dataset === undefined) throw new UsageError("which dataset? Give -d NUMBER");
   const { name, raw, preprocessed } = dataset;
   const stores = { raw: openStore(raw), preprocessed: openStore(preprocessed) };
@@ -159,6 +176,33 @@ async function preparation(options: SubmitOptions): Promise<Submission> {
   const notes = [noteOn(forecast)];
   const chain = { subject: name, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
   return { script: formatSlurmScript(chain), document: { dataset: name, parts, memoryMib } };
+}
+
+/** Everything up to the preprocessed data of a task of nnU-Net v1. */
+async function taskPreparation(options: SubmitOptions): Promise<Submission> {
+  const { task: number = 0, workers, sbatch = [], configurations } = options;
+  if (configurations !== undefined)
+    throw new UsageError("-c: configurations are nnU-Net v2's; a task has all of its plans");
+  const [task] = resolveTasks({ ...foldersOf(options), task: [number] }, { preprocessed: true });
+  const { name, raw, cropped, preprocessed } = task;
+  const stores = { raw: openStore(raw), cropped: openStore(cropped), preprocessed: openStore(preprocessed) };
+  const forecast = await forecastTask({ stores });
+  const parts = partsOf(forecast.cases, options);
+  const memoryMib = {
+    crop: memoryOf(forecast.cropBytes, workers, options),
+    preprocess: memoryOf(forecast.memoryBytes, workers, options),
+  };
+  const places = ["--raw", dirname(raw), "--cropped", dirname(cropped), "--preprocessed", dirname(preprocessed)];
+  const jobs = taskJobs({
+    program: programOf(options),
+    places: ["-t", String(number), ...places],
+    parts,
+    workers,
+    memoryMib,
+  });
+  const notes = [noteOn(forecast)];
+  const chain = { subject: name, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
+  return { script: formatSlurmScript(chain), document: { task: name, parts, memoryMib } };
 }
 
 /** The prediction of a folder, in one array. */

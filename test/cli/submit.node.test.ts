@@ -162,6 +162,32 @@ test("a prediction is one array, with the memory of its largest case; what it ru
   expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining("what is to be submitted?")]);
 });
 
+test("a task of nnU-Net v1: cropping in parts, plans, preprocessing in parts, status", async () => {
+  await writeTask(at("tasks"), CT_TASK);
+  const number = String(Number(CT_TASK.name.slice(4, 7)));
+  const places = ["--raw", at("tasks"), "--preprocessed", at("prep-v1"), "--logs", at("logs")];
+  const printed = await runCli(["submit", "slurm", "-t", number, ...places, "-num_parts", "2", "--json"]);
+  expect([printed.code, printed.stderr]).toEqual([0, ""]);
+  const { script, memoryMib, task } = JSON.parse(printed.stdout);
+  expect(task).toBe(CT_TASK.name);
+  execFileSync("bash", ["-n"], { input: script });
+  const memory = [...script.matchAll(/--mem=(\d+)M/g)].map(([, found]: string[]) => Number(found));
+  expect(memory).toEqual([memoryMib.crop, memoryMib.crop, memoryMib.preprocess, 256]);
+  expect(memoryMib.crop).toBeGreaterThan(64 + 256);
+  const jobs = [...script.matchAll(/<< 'JOB'\n([\s\S]*?)\nJOB\n/g)].map(([, job]: string[]) => job);
+  const runJob = (n: number, id?: string) =>
+    execFileSync("bash", ["-c", jobs[n]], {
+      env: { ...process.env, ...(id === undefined ? {} : { SLURM_ARRAY_TASK_ID: id }) },
+      encoding: "utf8",
+    });
+  for (const id of ["1", "0"]) runJob(0, id);
+  runJob(1);
+  for (const id of ["1", "0"]) runJob(2, id);
+  expect(runJob(3)).toContain("All is done");
+  const wrong = await runCli(["submit", "slurm", "-t", number, "-d", "7"]);
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("what is to be submitted?")]);
+});
+
 test("what cannot be submitted is told", async () => {
   writeFileSync(at("bin", "sbatch"), "#!/usr/bin/env bash\necho 'sbatch: error: invalid partition' >&2\nexit 1\n");
   const refused = await call("--run");

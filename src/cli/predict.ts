@@ -75,7 +75,7 @@ export function predictCommand(): Command {
     .option("--checkpoint <name>", "which checkpoint's ONNX file (-chk)", "checkpoint_final.pth")
     .option("--step-size <share>", "distance of windows as a share of the patch (-step_size)", stepSize, 0.5)
     .option("--disable-tta", "no mirroring: faster, less accurate (--disable_tta)", false)
-    .option("--save-probabilities", "write ID.npz and ID.pkl too (--save_probabilities)", false)
+    .option("--save-probabilities", "write ID.npz and ID.pkl too (--save_probabilities, v1: --save_npz)", false)
     .option("--continue-prediction", "leave out cases that are there (--continue_prediction)", false)
     .option(
       "--prev-stage-predictions <folder>",

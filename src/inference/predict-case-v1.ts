@@ -3,8 +3,10 @@ import { resampleToNextStage } from "../recipes/v1/cascade.js";
 import { cropCase } from "../recipes/v1/crop/crop-case.js";
 import { exportSegmentation } from "../recipes/v1/export.js";
 import { preprocessCase, stageSettings } from "../recipes/v1/preprocess.js";
+import { writeProbabilities } from "../recipes/v1/stages/export.js";
+import { gatherProbabilities, type Probabilities } from "../steps/probabilities.js";
 import type { LoadedModelV1 } from "./load-model.js";
-import type { CaseInput, PreparedCase, PrepareOptions } from "./prepared-case.js";
+import type { CaseInput, PreparedCase, PrepareOptions, RestoredLabels, SaveProbabilities } from "./prepared-case.js";
 import { PROBABILITIES_V1, type WindowRules } from "./window-rules.js";
 
 /** The window rules of a model of nnU-Net v1. */
@@ -40,15 +42,21 @@ export async function prepareCaseV1(
     const foreground = Array.from({ length: plans.num_classes }, (_, i) => i + 1);
     image.channels.push(...foreground.map((value) => Float32Array.from(labels, (x) => (x === value ? 1 : 0))));
   }
+  const options = { regions, transposed: true, transposeForward, signal };
+  const toLabels = async (probabilities: Probabilities): Promise<RestoredLabels> => {
+    const { segmentation, warnings } = await exportSegmentation(probabilities, prepared.properties, options);
+    return { labels: segmentation.data, warnings: warnings.map(({ message }) => message) };
+  };
   return {
     image,
     warnings: prepared.warnings.map(({ message }) => message),
     properties: null,
-    toProbabilities: null,
-    toLabels: async (probabilities) => {
-      const options = { regions, transposed: true, transposeForward, signal };
-      const { segmentation, warnings } = await exportSegmentation(probabilities, prepared.properties, options);
-      return { labels: segmentation.data, warnings: warnings.map(({ message }) => message) };
+    toLabels,
+    toProbabilities: async (output) => {
+      const gathered = await gatherProbabilities(output);
+      const save: SaveProbabilities = (store, identifier) =>
+        writeProbabilities(store, identifier, gathered, prepared.properties, options);
+      return { ...(await toLabels(gathered)), probabilities: undefined, save };
     },
   };
 }

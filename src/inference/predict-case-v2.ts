@@ -1,7 +1,8 @@
 import { type ExportedSegmentation, exportProbabilities, exportSegmentation } from "../recipes/v2/export.js";
 import { type PreprocessedCase, preprocessCase, preprocessSettings } from "../recipes/v2/preprocess.js";
+import { saveProbabilities } from "../recipes/v2/stages/probability-files.js";
 import type { LoadedModel } from "./load-model.js";
-import type { CaseInput, PreparedCase, PrepareOptions, RestoredLabels } from "./prepared-case.js";
+import type { CaseInput, PreparedCase, PrepareOptions, RestoredLabels, SaveProbabilities } from "./prepared-case.js";
 
 /**
  * What `nnUNetv2_predict` of nnU-Net 2.8.1 does before and after the network.
@@ -25,7 +26,10 @@ export async function prepareCaseV2(
     toLabels: async (logits) => restored(await exportSegmentation(logits, properties, target, { signal })),
     toProbabilities: async (logits) => {
       const both = await exportProbabilities(logits, properties, target, { signal });
-      return { ...restored(both), classes: both.classes, volumes: both.volumes };
+      const { classes, volumes } = both;
+      const save: SaveProbabilities = (output, identifier) =>
+        saveProbabilities(output, identifier, volumes, [classes, ...both.shape], properties);
+      return { ...restored(both), probabilities: { classes, volumes }, save };
     },
   };
 }

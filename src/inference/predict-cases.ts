@@ -1,13 +1,10 @@
 import { NnprepError } from "../core/errors.js";
 import type { Shape3, Vec3, Volume } from "../core/volume.js";
 import { writeVolume } from "../io/formats.js";
-import { streamVolumesNpz } from "../io/npz.js";
-import { formatPickle } from "../io/pickle.js";
 import { formatPythonJson, type PythonJson } from "../io/python-json.js";
 import type { ScanFile } from "../io/scan-file.js";
 import { formatDatasetJson } from "../recipes/v2/documents/dataset-json.js";
 import { formatPlans } from "../recipes/v2/documents/plans.js";
-import { propertiesToPython } from "../recipes/v2/documents/properties.js";
 import { casesInListing, DATASET_FILE } from "../recipes/v2/layout.js";
 import type { ReadCaseOptions, SegmentationFile } from "../recipes/v2/readers/reader.js";
 import { readerFor } from "../recipes/v2/readers/registry.js";
@@ -204,12 +201,7 @@ async function predictOne(
   const found = await predictCase(model, input, { ...options, inPlace: true, onProgress: report });
   options.postprocessing?.(found.labels, found.shape, input.properties.spacingMm);
   const files = await format(found.labels, found.shape);
-  if (found.probabilities !== undefined && found.properties !== null) {
-    const { classes, volumes } = found.probabilities;
-    const shape = [classes, ...found.shape];
-    await output.write(`${identifier}.npz`, streamVolumesNpz("probabilities", volumes, shape, { compression: "fast" }));
-    await output.write(`${identifier}.pkl`, formatPickle(propertiesToPython(found.properties)));
-  }
+  await found.saveProbabilities?.(output, identifier);
   for (const { ending, bytes } of files) await output.write(`${identifier}${ending}`, bytes);
   return {
     file: output.location(`${identifier}${model.fileEnding}`),

@@ -4,14 +4,13 @@ import { checkLength, formatShape, type Shape3, sameShape, type Volume, voxelCou
 import { wholeLabels } from "../kernels/clean.js";
 import type { CaseProperties, ReaderProperties } from "../recipes/v2/documents/properties.js";
 import { init } from "../runtime/instantiate.js";
-import type { ClassVolumes } from "../steps/restore-logits.js";
 import type { LoadedModel, LoadedModelV1 } from "./load-model.js";
 import { estimateWindowMemory } from "./memory.js";
 import type { TrainedModel } from "./model-folder.js";
 import type { NetworkInput } from "./patches.js";
 import { prepareCaseV1, windowRulesV1 } from "./predict-case-v1.js";
 import { prepareCaseV2 } from "./predict-case-v2.js";
-import type { CaseInput } from "./prepared-case.js";
+import type { CaseInput, SaveProbabilities, ScanProbabilities } from "./prepared-case.js";
 import { predictLogits, type SlidingWindowSettings } from "./sliding-window.js";
 import { LOGITS_V2 } from "./window-rules.js";
 
@@ -47,8 +46,10 @@ export interface CasePrediction {
   /** Labels of the scan's `shape`, C order, axes of the file. */
   readonly labels: Uint8Array | Uint16Array;
   readonly shape: Shape3;
-  /** With `probabilities`: each class on the whole scan, float32; the array is used again for the next one. */
-  readonly probabilities: { readonly classes: number; readonly volumes: ClassVolumes } | undefined;
+  /** With `probabilities`, of a model of v2: each class on the whole scan, float32. */
+  readonly probabilities: ScanProbabilities | undefined;
+  /** With `probabilities`: writes `ID.npz` and `ID.pkl` as nnU-Net v2 or v1 (`--save_npz`) keeps them. */
+  readonly saveProbabilities?: SaveProbabilities | undefined;
   /** What nnU-Net v2 stores as `ID.pkl` beside probabilities; null for a model of v1. */
   readonly properties: CaseProperties | null;
   /** What the user should know, a sentence each. */
@@ -90,15 +91,8 @@ export async function predictCase(
     const { labels, warnings } = await toLabels(output);
     return { ...common, labels, probabilities: undefined, warnings: [...prepared.warnings, ...warnings] };
   }
-  if (toProbabilities === null) {
-    throw new NnprepError(
-      "UNSUPPORTED",
-      "probabilities of a model of nnU-Net v1 are not stored; predict its labels, without --save-probabilities",
-      { generation: model.generation },
-    );
-  }
-  const { labels, warnings, classes, volumes } = await toProbabilities(output);
-  return { ...common, labels, probabilities: { classes, volumes }, warnings: [...prepared.warnings, ...warnings] };
+  const { labels, warnings, probabilities, save } = await toProbabilities(output);
+  return { ...common, labels, probabilities, saveProbabilities: save, warnings: [...prepared.warnings, ...warnings] };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Shape3 } from "../core/volume.js";
 import type { CaseProperties, ReaderProperties } from "../recipes/v2/documents/properties.js";
+import type { Store } from "../runner/store.js";
 import type { ProbabilitySlabs } from "../steps/probabilities.js";
 import type { ClassVolumes } from "../steps/restore-logits.js";
 import type { NetworkInput } from "./patches.js";
@@ -20,10 +21,19 @@ export interface RestoredLabels {
   readonly warnings: readonly string[];
 }
 
-/** With the probabilities of each class on the whole scan; the array is used again for the next one. */
-export interface RestoredProbabilities extends RestoredLabels {
+/** Probabilities of each class on the whole scan; the array is used again for the next one. */
+export interface ScanProbabilities {
   readonly classes: number;
   readonly volumes: ClassVolumes;
+}
+
+/** Writes `ID.npz` and `ID.pkl` as the generation of nnU-Net keeps them beside a segmentation. */
+export type SaveProbabilities = (output: Store, identifier: string) => Promise<void>;
+
+/** With probabilities; on the scan for v2, while v1 keeps those inside its crop box only. */
+export interface RestoredProbabilities extends RestoredLabels {
+  readonly probabilities: ScanProbabilities | undefined;
+  readonly save: SaveProbabilities;
 }
 
 /** A case on its way through a network: what goes in, and how what comes out gets back to the scan. */
@@ -33,8 +43,7 @@ export interface PreparedCase {
   /** What nnU-Net v2 stores beside probabilities; null for v1. */
   readonly properties: CaseProperties | null;
   toLabels(output: ProbabilitySlabs): Promise<RestoredLabels>;
-  /** null: not for this generation. */
-  readonly toProbabilities: ((output: ProbabilitySlabs) => Promise<RestoredProbabilities>) | null;
+  toProbabilities(output: ProbabilitySlabs): Promise<RestoredProbabilities>;
 }
 
 export interface PrepareOptions {

@@ -41,6 +41,6 @@ export {
   type PredictionMemory,
   type PredictionMemoryOptions,
 } from "../inference/prediction-memory.js";
-export type { CaseInput } from "../inference/prepared-case.js";
+export type { CaseInput, SaveProbabilities, ScanProbabilities } from "../inference/prepared-case.js";
 export { predictLogits, type SlidingWindowSettings } from "../inference/sliding-window.js";
 export { LOGITS_V2, PROBABILITIES_V1, type WindowRules } from "../inference/window-rules.js";

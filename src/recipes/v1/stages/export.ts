@@ -84,7 +84,8 @@ export async function writeExport(
   };
 }
 
-async function writeProbabilities(
+/** `ID.npz` and `ID.pkl`: probabilities on the scan's voxels inside the crop box, float16, as with `--save_npz`. */
+export async function writeProbabilities(
   output: Store,
   identifier: string,
   probabilities: ProbabilityArray,

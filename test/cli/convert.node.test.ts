@@ -199,6 +199,20 @@ test("a pattern that ends with {id} takes scans of any name, and no note that li
   expect(document.tasks[0].verify).toMatchObject({ trainingCases: 2, findings: [] });
 });
 
+test("labels without their scan are named, all of them, before anything is converted", async () => {
+  for (const id of ["q1", "q2", "q3"]) await put(`half/labels/${id}.nii.gz`, label);
+  await put("half/scans/q1.nii.gz", first);
+  const training = { images: ["scans/{id}.nii.gz"], label: "labels/{id}.nii.gz" };
+  const description = { modality: { 0: "CT" }, labels: { 0: "background", 1: "a", 2: "b" }, training };
+  writeFileSync(at("half", "half.json"), JSON.stringify(description));
+  const parameters = ["--to-dataset", "Dataset512_Half", "--description", at("half", "half.json"), "--raw", at("raw")];
+  const { code, document } = await json(["convert", ...parameters]);
+  expect([code, existsSync(at("raw", "Dataset512_Half"))]).toEqual([1, false]);
+  expect(document.error.message).toContain(
+    "labels/{id}.nii.gz finds cases that lack a scan: q2 (scans/q2.nii.gz), q3 (scans/q3.nii.gz); add the files",
+  );
+});
+
 test("Ctrl-C while the finished task is checked says that it is complete, and what checks it", async () => {
   // Many cases, so that their check lasts longer than the signal takes to arrive.
   const training = Array.from({ length: 60 }, (_, i) => {

@@ -5,7 +5,7 @@ import { joinPath } from "../../core/paths.js";
 import type { Volume, VoxelArray } from "../../core/volume.js";
 import { isScanFile, type ReadScanOptions, writeVolume } from "../../io/formats.js";
 import { isGzip } from "../../io/gzip.js";
-import { readScanPath, scanFileFromPath } from "../../io/scan-path.js";
+import { isMissing, readScanPath, scanFileFromPath } from "../../io/scan-path.js";
 import { FolderStore } from "../../runner/folder-store.js";
 import { type Grid, matchGrid, turnedWarning } from "../../steps/match-grid.js";
 import {
@@ -198,11 +198,35 @@ async function casesOf(images: readonly string[], label: string | null, base: st
   const first = label ?? images[0];
   const ids = await identifiers(first, base);
   const fill = (text: string, id: string) => text.replaceAll(PLACE, id);
-  return ids.map((id) => ({
+  const cases = ids.map((id) => ({
     id,
     images: images.map((image) => fill(image, id)),
     label: label === null ? null : fill(label, id),
   }));
+  await requireImages(cases, first, base);
+  return cases;
+}
+
+/** @throws NnprepError INVALID_DATASET naming every case that was found by `pattern` and lacks a channel */
+async function requireImages(cases: readonly DescribedCase[], pattern: string, base: string): Promise<void> {
+  const lacking: string[] = [];
+  for (const { id, images } of cases) {
+    for (const image of images) {
+      const isThere = await stat(resolve(base, image)).then(
+        () => true,
+        (error) => !isMissing(error),
+      );
+      if (!isThere) lacking.push(`${id} (${image})`);
+    }
+  }
+  if (lacking.length === 0) return;
+  const named = lacking.slice(0, 10).join(", ");
+  const more = lacking.length > 10 ? ` and ${lacking.length - 10} more` : "";
+  throw new NnprepError(
+    "INVALID_DATASET",
+    `${pattern} finds cases that lack a scan: ${named}${more}; add the files, take these cases out, or list the cases one by one`,
+    { found: lacking },
+  );
 }
 
 function quoted(text: string): string {

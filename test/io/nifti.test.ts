@@ -313,7 +313,7 @@ test("errors name the file; unknown files say what can be read", async () => {
   expect((await failure(readVolume("empty", new Uint8Array(0)))).message).toBe("empty: the file is empty");
   const error = await failure(readVolume("folder/notes.txt", new Uint8Array(2000)));
   expect(error.message).toBe(
-    "folder/notes.txt: neither content nor name tells a format that can be read: NIfTI (.nii, .nii.gz, .hdr, .hdr.gz), MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr), DICOM (.dcm, .ima), DICOM in a zip archive (.zip)",
+    "folder/notes.txt: neither content nor name tells a format that can be read: NIfTI (.nii, .nii.gz, .hdr, .hdr.gz), MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr), GIPL (.gipl, .gipl.gz), DICOM (.dcm, .ima), DICOM in a zip archive (.zip)",
   );
   expect(error.detail.file).toBe("folder/notes.txt");
   expect((await readVolume("no-ending", plain)).shape).toEqual([2, 3, 4]);

@@ -17,8 +17,14 @@ export interface Network {
   readonly classes?: number | undefined;
   /** Voxels of a patch along each of its two or three axes, where the network takes no other. */
   readonly patch?: readonly (number | undefined)[] | undefined;
-  /** Logits `(classes, ...)` on the patch's voxels, C order. The array belongs to the caller until the next run. */
-  run(patch: NetworkPatch): Promise<Float32Array>;
+  /**
+   * Logits `(classes, ...)` on the patch's voxels, C order, in an array that belongs to the caller. Several predictions may
+   * run at once.
+   *
+   * @param spare what an earlier run with a patch of this shape gave the caller, who needs it no more: a network may
+   * write into it
+   */
+  run(patch: NetworkPatch, spare?: Float32Array): Promise<Float32Array>;
   /** Frees what the network holds. */
   dispose?(): Promise<void>;
 }

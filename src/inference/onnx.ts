@@ -144,14 +144,15 @@ function runnerOf(
   output: string,
   writesOutputs: boolean,
 ): Network["run"] {
-  let last: { readonly shape: string; readonly logits: OnnxTensor } | undefined;
-  return async ({ data, shape }: NetworkPatch) => {
+  return async ({ data, shape }: NetworkPatch, spare?: Float32Array) => {
     let found: OnnxTensor | undefined;
     try {
       const feeds = { [input]: tensor(data, [1, ...shape]) };
+      const [, ...axes] = shape;
+      const classes = (spare?.length ?? 0) / axes.reduce((product, n) => product * n, 1);
       const results =
-        writesOutputs && last?.shape === String(shape)
-          ? await session.run(feeds, { [output]: last.logits })
+        writesOutputs && spare !== undefined
+          ? await session.run(feeds, { [output]: tensor(spare, [1, classes, ...axes]) })
           : await session.run(feeds);
       found = results[output];
     } catch (error) {
@@ -168,9 +169,7 @@ function runnerOf(
         `the network returns ${found?.type ?? "nothing"}; float32 logits are expected`,
       );
     }
-    if (!writesOutputs) return found.data;
-    // What comes back may be another tensor on the same memory; the first one's array is the one that is written to.
-    if (last?.shape !== String(shape)) last = { shape: String(shape), logits: found };
-    return last.logits.data as Float32Array;
+    // What comes back with an output that was given may be another array on its memory.
+    return writesOutputs && spare !== undefined ? spare : found.data;
   };
 }

@@ -49,11 +49,13 @@ export function windowPredictor(
   const shape = [image.channels.length, ...patch];
   const flips = mirrorings(mirrorAxes, patch.length, rules.mirrorOrder);
   const expected = classes * voxelCount(size);
+  let spare: Float32Array | undefined;
   const predict = async (start: Shape3, mirrored: Flips) => {
     if (signal?.aborted === true) throw new NnprepError("ABORTED", "stopped between two windows of the prediction");
     cutPatch(image, start, size, mirrored, data);
-    const output = await network.run({ data, shape });
+    const output = await network.run({ data, shape }, spare);
     if (output.length === expected) {
+      spare = output;
       if (rules.activation === "softmax") softmaxInPlace(output, classes);
       if (rules.activation === "sigmoid") sigmoidInPlace(output);
       return output;

@@ -1,4 +1,3 @@
-import { existsSync, realpathSync } from "node:fs";
 import { Command, Option } from "commander";
 import { formatVoxels } from "../core/grid-text.js";
 import type { Postprocessing } from "../recipes/v1/documents/postprocessing.js";
@@ -21,6 +20,7 @@ import {
 } from "./generation.js";
 import { addCommandOptions, type CommandOptions } from "./options.js";
 import { addPartOptions, type PartOptions } from "./parts-option.js";
+import { isSameFolder } from "./same-folder.js";
 import { formatMebibytes } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
@@ -64,9 +64,7 @@ async function runEnsemble(command: Command, options: EnsembleCommandOptions): P
   if (members.length < 2) throw new UsageError("an ensemble needs at least two folders: -f FOLDER FOLDER, or -i");
   const twice = members.find((folder, i) => members.indexOf(folder) !== i);
   if (twice !== undefined) throw new UsageError(`${twice} is given twice`);
-  // A link to a member is that member.
-  const real = (folder: string) => (existsSync(folder) ? realpathSync(folder) : folder);
-  if (members.map(real).includes(real(output))) {
+  if (members.some((member) => isSameFolder(member, output))) {
     throw new UsageError(`${output} is a member; give another --output folder`);
   }
   const named = members.map((folder, i) => [`member ${i}`, folder] as const);

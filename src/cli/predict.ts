@@ -26,6 +26,7 @@ import { memoryBudget, memoryLimitOption } from "./memory-limit.js";
 import { modelFilesAt } from "./model-location.js";
 import { addJsonOptions, wholeNumber } from "./options.js";
 import { addPartOptions, chosenPart, type PartOptions } from "./parts-option.js";
+import { isSameFolder } from "./same-folder.js";
 import { addScanOptions, readOptions, type ScanOptions } from "./scan-options.js";
 import { formatTable, joinShared } from "./table.js";
 import { UsageError } from "./usage-error.js";
@@ -191,6 +192,8 @@ function argumentsOf(options: PredictCommandOptions, input: string, output: stri
 function runPredict(options: PredictCommandOptions): Promise<void> {
   const input = resolveLocation(options.input);
   const output = resolveLocation(options.output);
+  // Labels among scans would be taken for scans by the next run.
+  if (isSameFolder(input, output)) throw new UsageError(`${output} holds the scans; give another --output folder`);
   return runCommand("predict", options, async (run): Promise<CommandReport> => {
     run.known = { input, output, cases: [] };
     const signal = run.signal;

@@ -102,9 +102,12 @@ export class FolderStore implements Store {
       await retryStale(() => rename(temporary, file));
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
+      const cause = /^(EEXIST|ENOTDIR)$/.test(reason(error))
+        ? "a file stands where its folder is expected"
+        : reason(error) || String(error);
       throw new NnprepError(
         "CANNOT_WRITE",
-        `${file}: cannot be written (${reason(error) || String(error)}); choose a folder that you may write to, with free space`,
+        `${file}: cannot be written (${cause}); choose a folder that you may write to, with free space`,
         { file, reason: reason(error) },
       );
     }

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -160,6 +161,21 @@ test("images of another format are told", async () => {
   const { code, stderr } = await runCli(["predict", "-i", at("in"), "-o", at("out"), "-m", at("model")]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/files that end in .nrrd found; images that end in .nii.gz/);
+});
+
+test("an output that is the scans' folder, or a file, is refused before anything is written", async () => {
+  await writeCase("a");
+  symlinkSync(at("in"), at("link"));
+  writeFileSync(at("file"), "");
+  for (const output of [at("in"), at("link")]) {
+    const { code, stderr } = await runCli(["predict", "-i", at("in"), "-o", output, "-m", at("model")]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${output} holds the scans; give another --output folder`);
+  }
+  const { code, stderr } = await runCli(["predict", "-i", at("in"), "-o", at("file"), "-m", at("model")]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("cannot be written (a file stands where its folder is expected)");
+  expect(readdirSync(at("in"))).toEqual(["a_0000.nii.gz", "a_0001.nii.gz"]);
 });
 
 test("an operator that the runtime lacks is named, with the backend that may have it", async () => {

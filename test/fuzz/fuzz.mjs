@@ -1,9 +1,9 @@
-// npm run fuzz -- [--seconds N] [--format nifti|metaimage|nrrd|gipl|dicom|jpeg2000|pictures|documents] [--seed N]
+// npm run fuzz -- [--seconds N] [--format nifti|metaimage|nrrd|gipl|dicom|series|jpeg2000|pictures|documents|models] [--seed N]
 //
 // Reads damaged files until the time is over; prints every one that ends in anything but an NnprepError or a sound
 // volume, with the seed that makes it again.
 import { parseArgs } from "node:util";
-import { judge, mutate, randomFrom } from "./mutations.mjs";
+import { damage, judge, randomFrom } from "./mutations.mjs";
 import { makeSeeds, readSeed } from "./seeds.mjs";
 
 const { values } = parseArgs({
@@ -27,8 +27,7 @@ for (const format of formats) {
   for (; performance.now() < end; number++) {
     const random = randomFrom(number);
     const seed = seeds[format][number % seeds[format].length];
-    const [bytes, ...others] = seed.files;
-    const damaged = { ...seed, files: [mutate(bytes, random), ...others] };
+    const damaged = damage(seed, random);
     const wrong = await judge(() => readSeed(damaged));
     if (wrong === null) continue;
     failures++;

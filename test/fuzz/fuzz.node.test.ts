@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 // @ts-expect-error a script without types
-import { judge, mutate, randomFrom } from "./mutations.mjs";
+import { damage, judge, randomFrom } from "./mutations.mjs";
 // @ts-expect-error a script without types
 import { makeSeeds, readSeed } from "./seeds.mjs";
 
@@ -15,10 +15,12 @@ test.each([
   ["nrrd", 2000],
   ["gipl", 2000],
   ["dicom", 2000],
+  ["series", 1000],
   // Their decoder takes its time.
   ["jpeg2000", 150],
   ["pictures", 2000],
   ["documents", 2000],
+  ["models", 1000],
 ] as const)(
   "damaged %s files, %i of them, end in an error that names the file or series, or in a sound volume",
   async (format, count) => {
@@ -27,8 +29,7 @@ test.each([
     let volumes = 0;
     for (let number = 0; number < count; number++) {
       const seed = seeds[number % seeds.length];
-      const [bytes, ...others] = seed.files;
-      const damaged = { ...seed, files: [mutate(bytes, randomFrom(number)), ...others] };
+      const damaged = damage(seed, randomFrom(number));
       const read = async () => {
         const reading = await readSeed(damaged);
         volumes++;
@@ -45,7 +46,7 @@ test.each([
 );
 
 test("a good file is read, and the judge sees what is wrong", async () => {
-  const { pictures: _, jpeg2000: __, ...volumes } = (await makeSeeds()) as Record<string, Seed[]>;
+  const { pictures: _, jpeg2000: __, series: ___, ...volumes } = (await makeSeeds()) as Record<string, Seed[]>;
   for (const list of Object.values(volumes)) {
     for (const seed of list) expect((await readSeed(seed)).volume.shape).toEqual([4, 5, 6]);
   }

@@ -28,20 +28,34 @@ const EXTREMES = [
   "65536",
 ];
 
-/** One to three of: flipped bits, a cut end, cut out or doubled bytes, extreme bytes, an extreme number in the header. */
+/** A seed with its first file damaged, or as it damages itself. */
+export function damage(seed, random) {
+  if (seed.damage !== undefined) return { ...seed, files: seed.damage(random) };
+  const [bytes, ...others] = seed.files;
+  return { ...seed, files: [mutate(bytes, random), ...others] };
+}
+
+/** A field of this many bytes takes a reader that goes over it once for each of them seconds. */
+const LONG = 60_000;
+
+/**
+ * One to three of: flipped bits, a cut end, cut out or doubled bytes, extreme bytes, an extreme number in the header, a
+ * byte that is repeated many times.
+ */
 export function mutate(bytes, random) {
   const below = (n) => Math.floor(random() * n);
   let result = new Uint8Array(bytes);
   for (let times = 1 + below(3); times > 0; times--) {
     const header = Math.min(result.length, 352);
     const at = below(2) === 0 ? below(header) : below(result.length);
-    const kind = below(6);
+    const kind = below(7);
     if (kind === 0) result[at] ^= 1 << below(8);
     else if (kind === 1) result = result.slice(0, at);
     else if (kind === 2) result = join(result.subarray(0, at), result.subarray(at + 1 + below(64)));
     else if (kind === 3) result = join(result.subarray(0, at + below(64)), result.subarray(at));
     else if (kind === 4) result.fill([0, 0xff, 0x7f, 0x80][below(4)], at, at + 1 + below(8));
-    else result = replaceNumber(result, below, header);
+    else if (kind === 5) result = replaceNumber(result, below, header);
+    else result = join(result.subarray(0, at), join(new Uint8Array(LONG).fill(result[at]), result.subarray(at)));
   }
   return result;
 }

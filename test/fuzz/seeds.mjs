@@ -7,6 +7,7 @@ import { zipSync } from "fflate";
 import { inFile } from "../../dist/core/errors.js";
 import { readScan, scanFileFromBytes, writeVolume } from "../../dist/node.js";
 import { formatPickle, NdArray, PyDict, parsePickle, readNpz, writeNpz } from "../../dist/public/io.js";
+import { readModelFolder } from "../../dist/public/inference.js";
 import { parseDatasetJson, parsePlans, parseSplits } from "../../dist/public/v2.js";
 
 const volume = {
@@ -24,12 +25,16 @@ const META =
   "ObjectType = Image\nNDims = 3\nElementSpacing = 1 2 3\nOffset = 0 0 0\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n" +
   "DimSize = 6 5 4\nElementByteOrderMSB = False\nElementType = MET_SHORT\n";
 
-/** Files of DICOM series, by the writer of the tests, which Node cannot load as it is. */
-async function dicomSeries() {
-  const entry = fileURLToPath(new URL("../generated/dicom-files.ts", import.meta.url));
+/** A module of the tests, which Node cannot load as it is. */
+async function load(path) {
+  const entry = fileURLToPath(new URL(path, import.meta.url));
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "esm" });
   const code = `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`;
-  const { formatSlice, seriesSlices } = await import(/* @vite-ignore */ code);
+  return import(/* @vite-ignore */ code);
+}
+
+/** Files of DICOM series. */
+function dicomSeries({ formatSlice, seriesSlices }) {
   return (settings) => seriesSlices(4, { rows: 5, columns: 6, ...settings }).map((slice) => formatSlice(slice));
 }
 
@@ -40,7 +45,8 @@ export async function makeSeeds() {
     name,
     files: files.map((f) => new Uint8Array(f)),
   });
-  const series = await dicomSeries();
+  const dicomFiles = await load("../generated/dicom-files.ts");
+  const series = dicomSeries(dicomFiles);
   const zipped = zipSync(Object.fromEntries(series().map((bytes, i) => [`${i}.dcm`, bytes])));
   return {
     nifti: [seed(await written("a.nii")), seed(await written("a.nii.gz"))],
@@ -66,9 +72,11 @@ export async function makeSeeds() {
       ),
       seed(["series.zip", [zipped]]),
     ],
+    series: [damagedSeries(dicomFiles)],
     jpeg2000: jpeg2000(series).map(seed),
     pictures: pictures(),
     documents: await documents(),
+    models: models(await load("../inference/example-model.ts")),
   };
 }
 
@@ -79,6 +87,58 @@ async function gipl() {
   return [
     { name: "a.gipl", files: [bytes] },
     { name: "a.gipl.gz", files: [new Uint8Array(gzipSync(bytes))] },
+  ];
+}
+
+/** A DICOM series whose files are right and do not fit together, or are not all there. */
+function damagedSeries({ formatSlice, seriesSlices }) {
+  const damage = (random) => {
+    const below = (n) => Math.floor(random() * n);
+    let slices = seriesSlices(5, { rows: 5, columns: 6 });
+    const others = [];
+    const changes = [
+      (slice) => ({ ...slice, series: "1.2.3.4" }),
+      (slice) => ({ ...slice, rows: 6, values: undefined }),
+      (slice) => ({ ...slice, orientation: [0, 1, 0, 1, 0, 0] }),
+      (slice) => ({ ...slice, position: [slice.position[0], slice.position[1], slice.position[2] + random()] }),
+      (slice) => ({ ...slice, tags: { ...slice.tags, x00280002: ["US", 1 + below(4)] } }),
+      (slice) => ({ ...slice, tags: { ...slice.tags, x00280103: null } }),
+      (slice) => ({ ...slice, tags: { ...slice.tags, x0020000d: ["UI", "1.2.3.9"] } }),
+      (slice) => ({ ...slice, tags: { ...slice.tags, x00281053: ["DS", ["2", "0", "-1", "x"][below(4)]] } }),
+    ];
+    for (let times = 1 + below(2); times > 0; times--) {
+      const at = below(slices.length);
+      const kind = below(changes.length + 4);
+      if (kind < changes.length) slices = slices.with(at, changes[kind](slices[at]));
+      else if (kind === changes.length) slices = slices.toSpliced(at, 1);
+      else if (kind === changes.length + 1) others.push(formatSlice(slices[at]));
+      else if (kind === changes.length + 2) others.push(formatSlice(slices[at]).slice(0, below(600)));
+      else others.push(new TextEncoder().encode("notes"));
+    }
+    return [...slices.map((slice) => formatSlice(slice)), ...others].map((bytes) => new Uint8Array(bytes));
+  };
+  return { name: "0.dcm", files: [], damage, everyFileCounts: true };
+}
+
+/** Model folders: each document of one, and one in a zip archive. */
+function models({ complete }) {
+  const folder = complete();
+  const parse = (name) => (bytes) =>
+    readModelFolder(
+      Object.entries({ ...folder, [name]: bytes }).map(([path, content]) => scanFileFromBytes(path, content)),
+      "m",
+    );
+  return [
+    ...["m/plans.json", "m/dataset.json", "m/inference.json"].map((name) => ({
+      name,
+      files: [new Uint8Array(folder[name])],
+      parse: parse(name),
+    })),
+    {
+      name: "model.zip",
+      files: [zipSync(folder)],
+      parse: (bytes) => readModelFolder([scanFileFromBytes("model.zip", bytes)], "model.zip"),
+    },
   ];
 }
 
@@ -154,5 +214,13 @@ export function readSeed(seed) {
   if (seed.parse !== undefined) return inFile(name, async () => seed.parse(files[0])).then(() => ({ volume }));
   const other = (i) => (name.endsWith(".dcm") ? `${i}.dcm` : "d.raw");
   const inputs = files.map((bytes, i) => scanFileFromBytes(i === 0 ? name : other(i), bytes));
-  return readScan(inputs);
+  return seed.everyFileCounts ? readEveryFile(inputs) : readScan(inputs);
+}
+
+/** A file of a series is a slice of the volume, or something is said of it. */
+async function readEveryFile(inputs) {
+  const reading = await readScan(inputs);
+  const { volume, warnings } = reading;
+  if (volume.shape[0] >= inputs.length || warnings.length > 0) return reading;
+  throw new Error(`${inputs.length} files became ${volume.shape[0]} slices without a word`);
 }

@@ -41,6 +41,12 @@ export class JsonFields {
     return typeof value === "string" ? value : this.fail(key, "a text", value);
   }
 
+  /** The name of a folder beside others: files of its own must not end up elsewhere. */
+  folderName(value: Field, key: string): string {
+    const name = this.text(value, key);
+    return /^[^./\\][^/\\]*$/.test(name) ? name : this.fail(key, 'the name of a folder, without "/"', value);
+  }
+
   boolean(value: Field, key: string): boolean {
     return typeof value === "boolean" ? value : this.fail(key, "true or false", value);
   }

@@ -1,7 +1,7 @@
 import { inverseAxes, permute, transpose } from "../core/axes.js";
 import { NnprepError } from "../core/errors.js";
 import { roundHalfEven } from "../core/numeric.js";
-import { type Axes3, formatShape, type Shape3, sameShape, type Vec3 } from "../core/volume.js";
+import { type Axes3, formatShape, type Shape3, sameShape, type Vec3, voxelCount } from "../core/volume.js";
 import { resizeLinear } from "../kernels/linear.js";
 import { type LabelRule, resizeLabels } from "../kernels/linear-labels.js";
 import { resizeNearest } from "../kernels/nearest.js";
@@ -12,6 +12,9 @@ import { type CubicResampler, exactResampler } from "./resampler.js";
 export type ImageOrder = 0 | 1 | 3;
 /** How labels are resampled: each takes the nearest voxel, or one-hot volumes are resampled linearly and a rule decides. */
 export type LabelResampling = "nearest" | LabelRule;
+
+/** No engine has arrays of more elements. */
+const MOST_VOXELS = 2 ** 33;
 
 /** When one axis is resampled by itself. */
 export interface SeparateAxisRule {
@@ -25,16 +28,18 @@ export interface SeparateAxisRule {
  * Shape after resampling from `spacing` to `target` (mm per axis, the frame of `shape`): quotient first, then product,
  * ties to even, as nnU-Net's `resample_patient` (v1) and `compute_new_shape` (v2).
  *
- * @throws NnprepError INVALID_ARGUMENT when an axis would have no voxel left
+ * @throws NnprepError INVALID_ARGUMENT when an axis would have no voxel left, or the volume more than an array can hold
  */
 export function resampledShape(shape: Shape3, spacing: Vec3, target: Vec3): Shape3 {
   const result = [0, 1, 2].map((axis) =>
     roundHalfEven((spacing[axis] / target[axis]) * shape[axis]),
   ) as unknown as Shape3;
-  if (!result.every((n) => Number.isSafeInteger(n) && n >= 1)) {
+  const isEmpty = !result.every((n) => Number.isSafeInteger(n) && n >= 1);
+  if (isEmpty || voxelCount(result) > MOST_VOXELS) {
+    const need = isEmpty ? "every axis needs at least one voxel" : `no array holds more than ${MOST_VOXELS} voxels`;
     throw new NnprepError(
       "INVALID_ARGUMENT",
-      `resampling shape ${formatShape(shape)} from ${spacing.join(" x ")} mm to ${target.join(" x ")} mm would give shape ${formatShape(result)}, but every axis needs at least one voxel; check the spacings`,
+      `resampling shape ${formatShape(shape)} from ${spacing.join(" x ")} mm to ${target.join(" x ")} mm would give shape ${formatShape(result)}, but ${need}; check the spacings`,
       { shape: [...shape], spacing: [...spacing], target: [...target], found: [...result] },
     );
   }

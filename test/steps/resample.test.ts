@@ -54,6 +54,12 @@ test("shapes round half to even", () => {
   expect(resampledShape([1, 3, 5], [1, 1, 1], [2 / 3, 2, 2])).toEqual([2, 2, 2]);
 });
 
+test("more voxels than an array can hold are refused", () => {
+  expect(() => resampledShape([1, 101, 122], [1, 1, 1], [1, 1e-6, 1e-6])).toThrow(
+    /shape \(1, 101000000, 122000000\), but no array holds more than 8589934592 voxels; check the spacings/,
+  );
+});
+
 test("an axis that would vanish is refused", () => {
   expect(() => resampledShape([1, 10, 10], [1, 1, 1], [5, 1, 1])).toThrow(NnprepError);
   expect(() => resampledShape([1, 10, 10], [1, 1, 1], [5, 1, 1])).toThrow(/shape \(0, 10, 10\)/);

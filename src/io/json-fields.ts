@@ -41,10 +41,12 @@ export class JsonFields {
     return typeof value === "string" ? value : this.fail(key, "a text", value);
   }
 
-  /** The name of a folder beside others: files of its own must not end up elsewhere. */
-  folderName(value: Field, key: string): string {
+  /** What names a file or folder in its place: nothing may end up elsewhere, or hidden. */
+  plainName(value: Field, key: string): string {
     const name = this.text(value, key);
-    return /^[^./\\][^/\\]*$/.test(name) ? name : this.fail(key, 'the name of a folder, without "/"', value);
+    return /^[^./\\][^/\\]*$/.test(name)
+      ? name
+      : this.fail(key, 'a name without "/" that does not begin with "."', value);
   }
 
   boolean(value: Field, key: string): boolean {

@@ -259,7 +259,7 @@ describe("plans", () => {
     expect(changed(undefined, ...full, "patch_size")).toContain(
       'configurations["3d_fullres"].patch_size: expected a list, found nothing',
     );
-    expect(changed("../evil", ...full, "data_identifier")).toContain("data_identifier: expected the name of a folder");
+    expect(changed("../evil", ...full, "data_identifier")).toContain("data_identifier: expected a name without");
     expect(changed([5, 0, 1], ...full, "spacing")).toContain("(5, 0, 1) mm found");
     expect(changed([5, 1, 1e9], ...full, "spacing")).toContain("(5, 1, 1000000000) mm found");
     expect(changed([0, 1, 1], "transpose_forward")).toContain("transpose_forward: expected a permutation of 0, 1, 2");

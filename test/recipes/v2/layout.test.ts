@@ -66,3 +66,17 @@ test("names", () => {
   expect([foldFolderName(3), foldFolderName("all")]).toEqual(["fold_3", "fold_all"]);
   expect(preparedFileNames("a")).toEqual({ data: "a.b2nd", seg: "a_seg.b2nd", npz: "a.npz", properties: "a.pkl" });
 });
+
+test.each(["../evil", "a/b", "a\\b", "..", ".nnprep", ""])(
+  "a case listed as %j is refused: its files would lie elsewhere",
+  (id) => {
+    const document = {
+      channel_names: { "0": "CT" },
+      labels: { background: 0, a: 1 },
+      numTraining: 1,
+      file_ending: ".nii.gz",
+      dataset: { [id]: { images: ["imagesTr/a_0000.nii.gz"], label: "labelsTr/a.nii.gz" } },
+    };
+    expect(() => parseDatasetJson(JSON.stringify(document))).toThrow(/dataset: a case: expected a name without "\/"/);
+  },
+);

@@ -231,7 +231,7 @@ export function readConfiguration(configurations: JsonDict, name: string): Confi
   const previous = dict.get("previous_stage");
   return {
     name,
-    dataIdentifier: at("data_identifier", fields.folderName),
+    dataIdentifier: at("data_identifier", fields.plainName),
     preprocessorName: at("preprocessor_name", fields.text),
     batchSize: at("batch_size", fields.whole),
     patchSize,

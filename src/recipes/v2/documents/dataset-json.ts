@@ -76,7 +76,10 @@ function readCase(value: PythonJson, key: string): ListedCase {
 function readCases(document: JsonDict): ReadonlyMap<string, ListedCase> | undefined {
   const value = document.get("dataset");
   if (value === undefined) return undefined;
-  return new Map([...fields.dict(value, "dataset")].map(([id, item]) => [id, readCase(item, `dataset["${id}"]`)]));
+  const cases = [...fields.dict(value, "dataset")];
+  return new Map(
+    cases.map(([id, item]) => [fields.plainName(id, "dataset: a case"), readCase(item, `dataset["${id}"]`)]),
+  );
 }
 
 function readDatasetLabels(document: JsonDict): Labels {

@@ -123,6 +123,8 @@ test.each(writing)("$title: segmentations are written as by the class", async ({
         for (const b of [bytes, expected]) b.fill(0, 256, 268);
       }
       expect(bytes).toEqual(expected);
+    } else if (ending.startsWith(".gipl")) {
+      expect(bytes).toEqual(expected);
     } else {
       const [mine, theirs] = [bytes, expected].map((b) => readItkImage(scanFileFromBytes(`a${ending}`, b)));
       expect((await mine)?.image).toEqual((await theirs)?.image);

@@ -13,8 +13,8 @@ export type ImageOrder = 0 | 1 | 3;
 /** How labels are resampled: each takes the nearest voxel, or one-hot volumes are resampled linearly and a rule decides. */
 export type LabelResampling = "nearest" | LabelRule;
 
-/** No engine has arrays of more elements. */
-const MOST_VOXELS = 2 ** 33;
+/** No memory holds more: a wrong unit or a misplaced point. Below this the estimates of memory say what is needed. */
+const MOST_VOXELS = 2 ** 40;
 
 /** When one axis is resampled by itself. */
 export interface SeparateAxisRule {
@@ -28,7 +28,7 @@ export interface SeparateAxisRule {
  * Shape after resampling from `spacing` to `target` (mm per axis, the frame of `shape`): quotient first, then product,
  * ties to even, as nnU-Net's `resample_patient` (v1) and `compute_new_shape` (v2).
  *
- * @throws NnprepError INVALID_ARGUMENT when an axis would have no voxel left, or the volume more than an array can hold
+ * @throws NnprepError INVALID_ARGUMENT when an axis would have no voxel left, or the volume more than any memory holds
  */
 export function resampledShape(shape: Shape3, spacing: Vec3, target: Vec3): Shape3 {
   const result = [0, 1, 2].map((axis) =>
@@ -36,7 +36,7 @@ export function resampledShape(shape: Shape3, spacing: Vec3, target: Vec3): Shap
   ) as unknown as Shape3;
   const isEmpty = !result.every((n) => Number.isSafeInteger(n) && n >= 1);
   if (isEmpty || voxelCount(result) > MOST_VOXELS) {
-    const need = isEmpty ? "every axis needs at least one voxel" : `no array holds more than ${MOST_VOXELS} voxels`;
+    const need = isEmpty ? "every axis needs at least one voxel" : "no memory holds so many voxels";
     throw new NnprepError(
       "INVALID_ARGUMENT",
       `resampling shape ${formatShape(shape)} from ${spacing.join(" x ")} mm to ${target.join(" x ")} mm would give shape ${formatShape(result)}, but ${need}; check the spacings`,

@@ -6,8 +6,8 @@ import { build } from "esbuild";
 import { zipSync } from "fflate";
 import { inFile } from "../../dist/core/errors.js";
 import { readScan, scanFileFromBytes, writeVolume } from "../../dist/node.js";
-import { formatPickle, NdArray, PyDict, parsePickle, readNpz, writeNpz } from "../../dist/public/io.js";
 import { readModelFolder } from "../../dist/public/inference.js";
+import { formatPickle, NdArray, PyDict, parsePickle, readNpz, writeNpz } from "../../dist/public/io.js";
 import { parseDatasetJson, parsePlans, parseSplits } from "../../dist/public/v2.js";
 
 const volume = {

@@ -26,7 +26,7 @@ export function convertCommand(): Command {
       "[input]",
       "scan or label: NIfTI, MetaImage, NRRD, GIPL, a DICOM folder or zip; with --from-msd its folder",
     )
-    .argument("[output]", "file to write: .nii.gz, .nii, .mha or .nrrd")
+    .argument("[output]", "file to write: .nii.gz, .nii, .mha, .nrrd or .gipl")
     .option(
       "--like <file>",
       "lie on the grid of this file, with its header: a label on its scan; axes are turned if needed",

@@ -16,7 +16,7 @@ import { byteCount } from "./memory-limit.js";
 import { modelFilesAt } from "./model-location.js";
 import { wholeNumber } from "./options.js";
 import { datasetJobs, MAIN_MIB, predictionJobs, taskJobs } from "./slurm-chains.js";
-import { formatSlurmScript } from "./slurm-script.js";
+import { formatSlurmScript, type SlurmJob } from "./slurm-script.js";
 import { formatMebibytes } from "./table.js";
 import { resolveTasks } from "./task-places.js";
 import { UsageError } from "./usage-error.js";
@@ -141,15 +141,32 @@ function programOf({ program }: SubmitOptions): readonly string[] {
   return program ?? [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
 }
 
-function noteOn(forecast: { cases: number; memoryBytes: number | null; largest: string | null }): string {
-  const { cases, memoryBytes, largest } = forecast;
+/** What every forecast tells. */
+interface CasesForecast {
+  readonly cases: number;
+  readonly memoryBytes: number | null;
+  readonly largest: string | null;
+}
+
+function noteOn({ cases, memoryBytes, largest }: CasesForecast): string {
   if (memoryBytes === null) return `${cases} cases.`;
   return `${cases} cases; the largest, ${largest}, needs about ${formatMebibytes(memoryBytes)} by estimate.`;
 }
 
+function scriptOf(
+  subject: string,
+  forecast: CasesForecast,
+  jobs: readonly SlurmJob[],
+  parts: number,
+  { workers, logs, sbatch = [] }: SubmitOptions,
+): string {
+  const notes = [noteOn(forecast)];
+  return formatSlurmScript({ subject, notes, jobs, parts, cpus: workers, logs: resolve(logs), extra: sbatch });
+}
+
 /** Everything up to the preprocessed data of a dataset. */
 async function preparation(options: SubmitOptions): Promise<Submission> {
-  const { dataset: id = "", planner, configurations = [], workers, sbatch = [] } = options;
+  const { dataset: id = "", planner, configurations = [], workers } = options;
   const [dataset] = await resolveDatasets({ ...foldersOf(options), dataset: [id] }, { preprocessed: true });
   if (dataset === undefined) throw new UsageError("which dataset? Give -d NUMBER");
   const { name, raw, preprocessed } = dataset;
@@ -173,14 +190,12 @@ async function preparation(options: SubmitOptions): Promise<Submission> {
     workers,
     memoryMib,
   });
-  const notes = [noteOn(forecast)];
-  const chain = { subject: name, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
-  return { script: formatSlurmScript(chain), document: { dataset: name, parts, memoryMib } };
+  return { script: scriptOf(name, forecast, jobs, parts, options), document: { dataset: name, parts, memoryMib } };
 }
 
 /** Everything up to the preprocessed data of a task of nnU-Net v1. */
 async function taskPreparation(options: SubmitOptions): Promise<Submission> {
-  const { task: number = 0, workers, sbatch = [], configurations } = options;
+  const { task: number = 0, workers, configurations } = options;
   if (configurations !== undefined)
     throw new UsageError("-c: configurations are nnU-Net v2's; a task has all of its plans");
   const [task] = resolveTasks({ ...foldersOf(options), task: [number] }, { preprocessed: true });
@@ -200,14 +215,12 @@ async function taskPreparation(options: SubmitOptions): Promise<Submission> {
     workers,
     memoryMib,
   });
-  const notes = [noteOn(forecast)];
-  const chain = { subject: name, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
-  return { script: formatSlurmScript(chain), document: { task: name, parts, memoryMib } };
+  return { script: scriptOf(name, forecast, jobs, parts, options), document: { task: name, parts, memoryMib } };
 }
 
 /** The prediction of a folder, in one array. */
 async function prediction(options: SubmitOptions, more: readonly string[]): Promise<Submission> {
-  const { workers, sbatch = [] } = options;
+  const { workers } = options;
   if (options.input === undefined || options.output === undefined || options.model === undefined) {
     throw new UsageError("a prediction needs all of -i INPUT, -o OUTPUT and -m MODEL");
   }
@@ -224,10 +237,8 @@ async function prediction(options: SubmitOptions, more: readonly string[]): Prom
   const parts = partsOf(forecast.cases, options);
   const memoryMib = memoryOf(forecast.memoryBytes, 1, options);
   const jobs = predictionJobs({ program: programOf(options), input, output, model, parts, workers, memoryMib, more });
-  const subject = basename(output);
-  const notes = [noteOn(forecast)];
-  const chain = { subject, notes, jobs, parts, cpus: workers, logs: resolve(options.logs), extra: sbatch };
-  return { script: formatSlurmScript(chain), document: { input, output, model, parts, memoryMib } };
+  const script = scriptOf(basename(output), forecast, jobs, parts, options);
+  return { script, document: { input, output, model, parts, memoryMib } };
 }
 
 async function countCases(input: string, ending: string): Promise<number> {
